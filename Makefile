@@ -1,0 +1,38 @@
+# make help lists what there is. Works with any POSIX sh, and with -j: set-up holds a lock.
+
+OUTDIR ?= results
+export INPUT LABELS OUTDIR RESUME ARGS
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test doctor lint lock clean clean-all
+
+help: ## this list
+	@echo 'usage: make TARGET [VARIABLE=value ...]'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F '\t' '{ printf "  %-10s %s\n", $$1, $$2 }'
+
+setup: ## fetch everything into .venv and models (about 7 GB, minutes; seconds when repeated)
+	@tools/setup.sh
+
+demo: ## set up and run the whole study small, on the CPU: INPUT= LABELS= OUTDIR=results RESUME=1 ARGS=
+	@tools/demo.sh
+
+test: setup ## set up and run the tests: ARGS='-k name'
+	@.venv/bin/python -m pytest tests $(ARGS)
+
+doctor: ## say what is there and what is missing, each with its mend
+	@if [ -x .venv/bin/python ]; then .venv/bin/python tools/doctor.py; else python3 tools/doctor.py; fi
+
+lint: setup ## style and import rules
+	@.venv/bin/ruff check bin tools tests
+	@PYTHONPATH=bin .venv/bin/lint-imports
+	@for script in tools/*.sh; do bash -n "$$script" || exit 1; done
+
+lock: ## make containers/cpu/requirements.lock anew (containers/README.md)
+	@tools/lock.sh $(ARGS)
+
+clean: ## remove what runs leave behind; results stay
+	rm -rf work .nextflow .nextflow.log* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find bin tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-all: clean ## remove what set-up made, too
+	rm -rf .venv .setup models

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Estimate effects, correlations and findings from the scores of a run."""
+
+from pathlib import Path
+
+from volfid.core.cli import InFile, Job, OutDir, Stub, read_job, run, write_stub
+
+
+def main(
+    job: Job,
+    cells: InFile,
+    plan: InFile,
+    corpus: InFile,
+    scores: InFile,
+    fidelity: InFile,
+    retrieval: InFile,
+    status: InFile,
+    out_dir: OutDir = Path("."),
+    stub: Stub = False,
+) -> None:
+    """Estimate every effect with its interval and verdict; the draw is the unit of replication.
+
+    What the planned arms do not allow is written as undefined, with its reason.
+    """
+    task = read_job(job)
+    if stub:
+        return write_stub(out_dir, "effects", "correlations", "findings")
+    from volfid.core.log import log
+    from volfid.core.manifest import Manifest
+    from volfid.core.schemas import CONTRACTS
+    from volfid.statistics.estimate import estimate
+
+    manifest = Manifest("estimate_effects.py", task)
+    tables = {"cells": cells, "scores": scores, "fidelity": fidelity, "retrieval": retrieval}
+    objects = {"plan": plan, "corpus": corpus, "status": status}
+    rows = {name: CONTRACTS[name].read(path) for name, path in tables.items()}
+    for name, path in (tables | objects).items():
+        manifest.read(path, len(rows.get(name, [None])))
+    results = estimate(**rows, **{name: CONTRACTS[name].read_object(path) for name, path in objects.items()})
+    log(f"{len(results.effects)} effects, {len(results.correlations)} correlations")
+    log(results.findings["headline"]["sentence"])
+    manifest.wrote(CONTRACTS["effects"].write(out_dir, results.effects), len(results.effects))
+    manifest.wrote(CONTRACTS["correlations"].write(out_dir, results.correlations), len(results.correlations))
+    manifest.wrote(CONTRACTS["findings"].write(out_dir, results.findings), 1)
+    manifest.write(out_dir)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Expand a design into cells and jobs, fix M and U, and print what it will cost."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from volfid.core.cli import InFile, OutDir, run
+
+Folder = Annotated[Path, typer.Option(exists=True, file_okay=False)]
+
+
+def main(
+    design: InFile,
+    labels: InFile,
+    corpus: InFile,
+    models: InFile,
+    recipes: InFile,
+    claims: InFile,
+    prompts: Folder,
+    seed: Annotated[int | None, typer.Option(help="master seed; the design's own when absent")] = None,
+    cores: Annotated[int, typer.Option(help="cores the estimate is for", min=1)] = 2,
+    out_dir: OutDir = Path("."),
+) -> None:
+    """Expand a design into cells and jobs, fix M and U, and print what it will cost.
+
+    Everything is validated here, before any work starts: unknown names, unpinned models,
+    unfilled placeholders, regimes that the pool cannot fill, claims that no block feeds.
+    """
+    from volfid.core.schemas import CONTRACTS
+    from volfid.plan.design import read_design, read_yaml
+    from volfid.plan.planner import make_plan, read_methods, summary
+
+    CONTRACTS["labels"].read(labels)
+    plan = make_plan(
+        read_design(design),
+        corpus=CONTRACTS["corpus"].read_object(corpus),
+        models=read_yaml(models),
+        recipes=read_yaml(recipes),
+        methods=read_methods(prompts),
+        claims=read_yaml(claims),
+        seed=seed,
+        cores=cores,
+        bin_dir=Path(__file__).resolve().parent,
+    )
+    CONTRACTS["cells"].write(out_dir, plan.cells)
+    CONTRACTS["plan"].write(out_dir, plan.record)
+    for job in plan.jobs:
+        CONTRACTS["job"].write(out_dir / "jobs" / job["stage"] / f"{job['job_id']}.json", job)
+    print(summary(plan))
+
+
+if __name__ == "__main__":
+    run(main)

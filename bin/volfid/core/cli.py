@@ -1,0 +1,94 @@
+"""What every command shares: `--version`, error messages with exit codes, stub outputs."""
+
+import errno
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from volfid import __version__
+from volfid.core.exits import EXIT_BUG, EXIT_CREATE, EXIT_IO, EXIT_PERMISSION, VolfidError
+from volfid.core.log import log
+from volfid.core.schemas import CONTRACTS
+
+Job = Annotated[
+    Path, typer.Option(help="job file of the plan (jobs/<stage>/<job_id>.json)", exists=True, dir_okay=False)
+]
+InFile = Annotated[Path, typer.Option(exists=True, dir_okay=False)]
+InFiles = Annotated[list[Path], typer.Option(exists=True, dir_okay=False)]
+InFolders = Annotated[list[Path], typer.Option(exists=True, file_okay=False)]
+OutDir = Annotated[Path, typer.Option(help="folder for the outputs; made when absent")]
+Stub = Annotated[bool, typer.Option("--stub", help="write valid empty outputs and stop")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"volfid {__version__}")
+        raise typer.Exit(0)
+
+
+def _with_version(main: Callable[..., Any]) -> Callable[..., Any]:
+    """The command function with an eager `--version` option added to its signature."""
+    option = typer.Option("--version", callback=_version, is_eager=True, help="print the version and stop")
+    signature = inspect.signature(main)
+    version = inspect.Parameter(
+        "version", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option]
+    )
+
+    @functools.wraps(main)
+    def command(*args: Any, version: bool = False, **kwargs: Any) -> Any:
+        return main(*args, **kwargs)
+
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), version]
+    )
+    command.__annotations__ = {**main.__annotations__, "version": version.annotation}
+    return command
+
+
+def run(main: Callable[..., Any]) -> None:
+    """Run one command function as a Typer app; map failures to the exit codes of the project.
+
+    A VolfidError prints one message and exits with its code. Disk and permission errors exit
+    73, 74 or 77. Anything else is a bug: exit 70, with the traceback when VOLFID_DEBUG is set.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(_with_version(main))
+    try:
+        app()
+    except VolfidError as error:
+        log(f"error: {error}")
+        sys.exit(error.code)
+    except OSError as error:
+        log(f"error: {error.strerror or error}: {error.filename or ''}")
+        sys.exit(_os_exit(error))
+    except Exception as error:  # the boundary of the program: report, never hide
+        if os.environ.get("VOLFID_DEBUG"):
+            raise
+        log(f"bug: {type(error).__name__}: {error}. Set VOLFID_DEBUG=1 for the traceback")
+        sys.exit(EXIT_BUG)
+
+
+def read_job(path: Path) -> dict[str, Any]:
+    """The job a task runs, checked."""
+    return CONTRACTS["job"].read_object(path)
+
+
+def write_stub(out_dir: Path, *contracts: str) -> None:
+    """Write empty files of the named contracts and a manifest: wiring and schemas, no work."""
+    for name in contracts:
+        CONTRACTS[name].write_empty(out_dir)
+    CONTRACTS["manifest"].write_empty(out_dir)
+
+
+def _os_exit(error: OSError) -> int:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return EXIT_PERMISSION
+    if error.errno in (errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR):
+        return EXIT_CREATE
+    return EXIT_IO

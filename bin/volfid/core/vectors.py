@@ -1,0 +1,48 @@
+"""Embedding files: `embeddings.npy` with `ids.txt` in row order."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from volfid.core.exits import DataError, InputMissingError
+from volfid.core.files import atomic_path, write_text
+
+
+def write_vectors(folder: Path | str, ids: Sequence[str], vectors: np.ndarray) -> None:
+    """Write float32 vectors, shape (len(ids), dimensions), and their ids."""
+    folder = Path(folder)
+    if len(ids) != len(vectors):
+        raise DataError(f"{len(ids)} ids for {len(vectors)} vectors")
+    if any("\n" in name for name in ids):
+        raise DataError("an id holds a line break", mend="Rename the document")
+    with atomic_path(folder / "embeddings.npy") as temporary, open(temporary, "wb") as file:
+        np.save(file, np.ascontiguousarray(vectors, dtype=np.float32), allow_pickle=False)
+    write_text(folder / "ids.txt", "".join(f"{name}\n" for name in ids))
+
+
+def read_vectors(folders: Iterable[Path | str]) -> tuple[dict[str, int], np.ndarray]:
+    """Row of each id, and the stacked vectors of several folders (the first folder wins an id).
+
+    Raises DataError when ids and rows do not match, or a value is not finite.
+    """
+    row: dict[str, int] = {}
+    parts: list[np.ndarray] = []
+    total = 0
+    for folder in map(Path, folders):
+        if not (folder / "ids.txt").is_file() or not (folder / "embeddings.npy").is_file():
+            raise InputMissingError(f"{folder} holds no embeddings", mend="embed_corpus.py writes them")
+        ids = (folder / "ids.txt").read_text(encoding="utf-8").split("\n")[:-1]
+        try:
+            part = np.load(folder / "embeddings.npy", allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise DataError(f"{folder.name}/embeddings.npy cannot be read: {error}") from error
+        if len(ids) != len(part) or not np.isfinite(part).all():
+            raise DataError(
+                f"{folder.name}/embeddings.npy has {len(part)} rows for {len(ids)} ids, or a value that is not finite"
+            )
+        for index, name in enumerate(ids):
+            row.setdefault(name, total + index)
+        parts.append(part)
+        total += len(part)
+    return row, np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)

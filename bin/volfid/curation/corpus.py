@@ -1,0 +1,170 @@
+"""From generations to training sets: curate the pools, then build every planned training set or say why not."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from volfid.core.exits import ConfigError, DataError
+from volfid.core.log import log
+from volfid.core.seeds import generator
+from volfid.curation.pairing import Pair, pair_with_rows, seeded_order
+from volfid.curation.rules import Context, Row, Thresholds, curate_pool, keep_brought, make_context
+from volfid.curation.trainsets import PAIRED, Ingredients, Shortfall, build_trainset, builder, needs_pool
+
+BROUGHT = "brought"
+
+
+@dataclass
+class Corpus:
+    """What build_corpus.py writes: rows by contract, and counts for the manifest."""
+
+    synthetic: list[Row] = field(default_factory=list)
+    waterfall: list[Row] = field(default_factory=list)
+    trainsets: list[Row] = field(default_factory=list)
+    gaps: list[Row] = field(default_factory=list)
+    rules: dict[str, Any] = field(default_factory=dict)
+    pools: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def build_corpus(
+    job: Mapping[str, Any],
+    documents: Sequence[Row],
+    labels: Sequence[Row],
+    regimes: Sequence[Row],
+    generations: Sequence[Row] = (),
+    brought: Sequence[Row] = (),
+) -> Corpus:
+    """All outputs of one curation job; arguments are rows of the contracts of these names.
+
+    Pools that the job does not name are left alone. Raises DataError when inputs do not belong
+    together, ConfigError for planned training sets that mean nothing.
+    """
+    settings = job["settings"]
+    made = Corpus()
+    thresholds = Thresholds.from_settings(settings.get("rules", {}))
+    made.rules = asdict(thresholds)
+    _check_inputs(documents, labels, regimes, generations, brought)
+    context = make_context(documents, thresholds)
+    requests: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in generations:
+        requests[row["pool_id"]].append(row)
+    for pool in settings["pools"]:
+        _add_pool(made, pool, requests[pool["pool_id"]], context, brought)
+        log(f"curation: pool {pool['pool_id']}: {made.pools[pool['pool_id']]}")
+    _add_trainsets(made, job, documents, regimes)
+    return made
+
+
+def _add_pool(made: Corpus, pool: Row, requests: Sequence[Row], context: Context, brought: Sequence[Row]) -> None:
+    pool_id, wanted = pool["pool_id"], pool.get("requests")
+    if pool["generator"] == BROUGHT:
+        rows, steps = keep_brought(pool, brought)
+    else:
+        rows, steps = curate_pool(requests, context) if requests else ([], [])
+        if wanted is not None and len(requests) < wanted:
+            reason = f"{wanted} documents were planned for this pool, but generation reports on {len(requests)} only."
+            made.gaps.append(_gap(pool_id, wanted, len(requests), reason))
+    made.synthetic += rows
+    made.waterfall += steps
+    made.pools[pool_id] = {"requests": len(rows), "kept": sum(row["kept"] for row in rows)}
+
+
+def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row], regimes: Sequence[Row]) -> None:
+    labels = {row["doc_id"]: row["labels"] for row in documents}
+    nested = nested_orders(regimes)
+    pools: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in made.synthetic:
+        pools[row["pool_id"]].append(row)
+    orders = {
+        pool["pool_id"]: seeded_order(pools[pool["pool_id"]], _order_rng(job["master_seed"], pool))
+        for pool in job["settings"]["pools"]
+    }
+    paired: dict[tuple[str, int, int], list[Pair]] = {}
+    for item in job["items"]:
+        sizes, order = nested.get(item["draw"], (frozenset(), []))
+        if item["regime"] not in sizes:
+            raise DataError(
+                f"regimes hold no row of size {item['regime']} for draw {item['draw']}", mend="Pass all regimes files"
+            )
+        pool_id = item["pool_id"]
+        if pool_id not in orders and (pool_id is not None or needs_pool(item)):
+            raise ConfigError(f"training set {item['trainset_id']} draws on pool {pool_id}, which is not in the job")
+        pairs: list[Pair] = []
+        if builder(item) in PAIRED:
+            rows = item["pool_size"] or item["regime"]
+            key = (pool_id, item["draw"], rows)
+            if key not in paired:
+                paired[key] = pair_with_rows(orders[pool_id], order[:rows], labels)
+                made.pools[pool_id] |= coverage(paired[key], order[:rows])
+            pairs = paired[key]
+        made_of = Ingredients(order[: item["regime"]], order, labels, orders.get(pool_id, ()), pairs)
+        try:
+            made.trainsets += build_trainset(item, made_of, _item_rng(job["master_seed"], item))
+        except Shortfall as short:
+            made.gaps.append(_gap(item["trainset_id"], short.wanted, short.got, short.reason))
+
+
+def nested_orders(regimes: Sequence[Row]) -> dict[int, tuple[frozenset[int], list[str]]]:
+    """Of every draw its regime sizes and its longest nested order; DataError when a smaller one is no prefix."""
+    draws: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in regimes:
+        draws[row["draw"]].append(row)
+    result = {}
+    for draw, rows in draws.items():
+        order = max((row["doc_ids"] for row in rows), key=len)
+        for row in rows:
+            if row["doc_ids"] != order[: row["size"]]:
+                raise DataError(f"regime {row['regime_id']} is not a prefix of the largest one of draw {draw}")
+        result[draw] = (frozenset(row["size"] for row in rows), list(order))
+    return result
+
+
+def coverage(pairs: Sequence[Pair], rows: Sequence[str]) -> dict[str, int]:
+    """How well synthetic documents cover the real rows they stand for."""
+    partners = Counter(pair.doc_id for pair in pairs)
+    return {
+        "paired": len(pairs),
+        "paired_same_labels": sum(pair.exact for pair in pairs),
+        "rows_to_pair": len(rows),
+        "rows_without_partner": sum(doc_id not in partners for doc_id in rows),
+    }
+
+
+def _order_rng(master_seed: int, pool: Mapping[str, Any]) -> np.random.Generator:
+    """The stream behind the S order: a function of the pool alone, so that all its training sets nest."""
+    return generator(master_seed, "trainset", text="synthetic", draw=pool["draw"], pool=pool["pool_id"])
+
+
+def _item_rng(master_seed: int, item: Mapping[str, Any]) -> np.random.Generator:
+    """The stream of one training set; without M, so that a smaller M is a prefix of a larger one."""
+    return generator(
+        master_seed, "trainset", text=item["text"], label_law=item["label_law"],
+        draw=item["draw"], regime=item["regime"], pool=item["pool_id"],
+    )  # fmt: skip
+
+
+def _check_inputs(
+    documents: Sequence[Row], labels: Sequence[Row], regimes: Sequence[Row],
+    generations: Sequence[Row], brought: Sequence[Row],
+) -> None:  # fmt: skip
+    splits = {row["doc_id"]: row["split"] for row in documents}
+    for row in regimes:
+        foreign = next((doc_id for doc_id in row["doc_ids"] if splits.get(doc_id) != "train"), None)
+        if foreign is not None:
+            raise DataError(f"regime {row['regime_id']} holds {foreign!r}, which is not in the train pool")
+    known = {row["label"] for row in labels}
+    for name, rows, key in (("generations", generations, "request_id"), ("brought", brought, "doc_id")):
+        for row in rows:
+            unknown = sorted(set(row["labels"]) - known)
+            if unknown:
+                raise DataError(f"{name}.jsonl, {row[key]}: label {unknown[0]!r} is not in labels.json")
+    twice = next((row["doc_id"] for row in brought if row["doc_id"] in splits), None)
+    if twice is not None:
+        raise DataError(f"brought.jsonl: id {twice!r} is also that of a real document", mend="Give it another id")
+
+
+def _gap(subject: str, wanted: int | None, got: int | None, reason: str) -> Row:
+    return {"subject": subject, "stage": "curation", "wanted": wanted, "got": got, "reason": reason}

@@ -1,0 +1,164 @@
+"""Encoders: functions from texts to vectors, made once from an entry of params/models.yaml.
+
+An encoder is a callable `(texts) -> float32 array, shape (texts, dimensions)`. The vector of a text
+does not depend on the texts it is encoded with (transformers: to 1e-5 in float32; TF-IDF: exactly).
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from volfid.core.exits import ConfigError, DataError, InputMissingError
+from volfid.core.log import Progress
+from volfid.core.seeds import derive_seed
+
+Encoder = Callable[[Sequence[str]], np.ndarray]
+CARD = "model.json"
+
+
+def transformer_encoder(
+    entry: Mapping[str, Any], model_dir: Path, threads: int, batch: int, corpus: Sequence[str], master_seed: int
+) -> Encoder:
+    """A model of transformers in a local folder: tokens to vectors, pooled, L2 normalised if the entry says so.
+
+    Mean pooling over the attention mask, then normalisation, is the published recipe of
+    sentence-transformers for all-MiniLM-L6-v2. Texts longer than `max_tokens` are cut.
+    `corpus` and `master_seed` are not used: nothing is fitted or drawn.
+    """
+    folder = model_folder(model_dir, entry)
+    os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+    import torch
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(threads)
+    device = accelerator() or "cpu"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = transformers.AutoModel.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+    ).eval().to(device)  # fmt: skip
+    if model.config.hidden_size != entry["dimensions"]:
+        raise ConfigError(
+            f"{entry['name']}: the model has {model.config.hidden_size} dimensions, planned are {entry['dimensions']}"
+        )
+    pool = _pooling(entry)
+
+    @torch.inference_mode()
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        tokens = tokenizer(list(texts), truncation=True, max_length=entry["max_tokens"])["input_ids"] if texts else []
+        vectors = np.zeros((len(texts), entry["dimensions"]), dtype=np.float32)
+        progress = Progress(f"embedding with {entry['name']}", len(texts), "documents")
+        # Texts of one length together: little padding. The sort is stable, the caller's order is kept.
+        by_length = sorted(range(len(texts)), key=lambda index: len(tokens[index]))
+        for start in range(0, len(texts), batch):
+            chosen = by_length[start : start + batch]
+            padded = tokenizer.pad({"input_ids": [tokens[index] for index in chosen]}, return_tensors="pt").to(device)
+            pooled = pool(model(**padded).last_hidden_state, padded["attention_mask"])
+            if entry["normalise"]:
+                pooled = torch.nn.functional.normalize(pooled, dim=1)
+            vectors[chosen] = pooled.float().cpu().numpy()
+            progress.advance(len(chosen))
+        return vectors
+
+    return encode
+
+
+def tfidf_svd_encoder(
+    entry: Mapping[str, Any], model_dir: Path | None, threads: int, batch: int, corpus: Sequence[str], master_seed: int
+) -> Encoder:
+    """TF-IDF of words and word pairs, reduced by a truncated SVD; both fitted on `corpus` alone.
+
+    min(entry dimensions, documents - 1, features) dimensions; the sign of each is fixed so that its
+    largest loading is positive. A text that shares no word with the corpus gets the zero vector.
+    """
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.preprocessing import normalize
+    from threadpoolctl import threadpool_limits
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, stop_words="english", dtype=np.float64)
+    try:
+        weights = words.fit_transform(sorted(corpus))  # sorted: rows in another order give the same vectors
+    except ValueError as error:
+        raise DataError(f"{entry['name']} cannot be fitted on the train documents: {error}") from error
+    dimensions = min(entry["dimensions"], weights.shape[0] - 1, weights.shape[1])
+    if dimensions < 1:
+        raise DataError(f"{entry['name']} needs 2 or more train documents to be fitted, there are {weights.shape[0]}")
+    seed = derive_seed(master_seed, "embeddings", encoder=entry["name"]) % 2**32
+    with threadpool_limits(threads):
+        components = TruncatedSVD(dimensions, random_state=seed).fit(weights).components_
+    largest = components[np.arange(dimensions), np.abs(components).argmax(axis=1)]
+    projection = (components * np.sign(largest)[:, None]).T
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        if not texts:
+            return np.zeros((0, dimensions), dtype=np.float32)
+        vectors = words.transform(texts) @ projection
+        return (normalize(vectors) if entry["normalise"] else vectors).astype(np.float32)
+
+    return encode
+
+
+# Encoders without weights by name; every entry with a source is a model of transformers.
+WEIGHTLESS = {"tfidf_svd": tfidf_svd_encoder}
+
+
+def make_encoder(
+    entry: Mapping[str, Any], model_dir: Path | None, threads: int, batch: int, corpus: Sequence[str], master_seed: int
+) -> Encoder:
+    """The encoder of a models.yaml entry (with its `name`); `corpus` holds the texts of the train split."""
+    if entry["source"] is None:
+        if entry["name"] not in WEIGHTLESS:
+            raise ConfigError(f"encoder {entry['name']} has no source", mend=f"Without one: {', '.join(WEIGHTLESS)}")
+        return WEIGHTLESS[entry["name"]](entry, model_dir, threads, batch, corpus, master_seed)
+    if model_dir is None:
+        raise InputMissingError(f"encoder {entry['name']} needs --model-dir", mend="fetch_models.py fills it")
+    return transformer_encoder(entry, model_dir, threads, batch, corpus, master_seed)
+
+
+def model_folder(model_dir: Path, entry: Mapping[str, Any]) -> Path:
+    """The folder of a model: `model_dir` itself, or the one of its name inside; its pinned revision is checked."""
+    folder = model_dir if (model_dir / CARD).is_file() else model_dir / entry["name"]
+    if not (folder / CARD).is_file():
+        raise InputMissingError(f"{folder} holds no fetched model", mend=f"Run fetch_models.py --only {entry['name']}")
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    if (card["name"], card["revision"]) != (entry["name"], entry["revision"]):
+        raise ConfigError(
+            f"{folder} holds {card['name']} at {card['revision']}; planned is {entry['name']} at {entry['revision']}",
+            mend=f"Run fetch_models.py --only {entry['name']}",
+        )
+    return folder
+
+
+def accelerator() -> str | None:
+    """`cuda` when torch sees a device, else None."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else None
+
+
+def _pooling(entry: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
+    try:
+        return POOLINGS[entry["pooling"]]
+    except KeyError:
+        raise ConfigError(
+            f"encoder {entry['name']}: pooling {entry['pooling']!r} is unknown", mend=f"One of {', '.join(POOLINGS)}"
+        ) from None
+
+
+def _mean(hidden: Any, mask: Any) -> Any:
+    """Mean of the token vectors that are not padding; hidden (batch, tokens, d), mask (batch, tokens)."""
+    weight = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
+
+
+def _first_token(hidden: Any, mask: Any) -> Any:
+    return hidden[:, 0]
+
+
+POOLINGS = {"mean": _mean, "cls": _first_token}

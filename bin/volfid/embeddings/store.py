@@ -1,0 +1,45 @@
+"""Each text is encoded once, whatever the number of documents that have it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from volfid.core.exits import DataError
+from volfid.embeddings.encoders import Encoder
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Ids in row order, their vectors, and counts for the manifest."""
+
+    ids: list[str]
+    vectors: np.ndarray
+    counts: dict[str, int]
+
+
+def embed_rows(rows: Sequence[Mapping[str, Any]], encode: Encoder) -> Embedded:
+    """Vectors of `rows` (doc_id, text, text_sha), sorted by id; an id that stands twice has one row.
+
+    Texts are encoded in the order of their hashes, so the order of `rows` changes nothing.
+    Raises DataError when one id has two texts, or a vector is not finite. A vector of zeros is
+    kept (a text without a word that the encoder knows) and counted.
+    """
+    sha_of: dict[str, str] = {}
+    text_of: dict[str, str] = {}
+    for row in rows:
+        if sha_of.setdefault(row["doc_id"], row["text_sha"]) != row["text_sha"]:
+            raise DataError(f"document {row['doc_id']!r} stands twice with different texts")
+        text_of[row["text_sha"]] = row["text"]
+    unique = sorted(text_of)
+    place = {sha: index for index, sha in enumerate(unique)}
+    encoded = encode([text_of[sha] for sha in unique])
+    ids = sorted(sha_of)
+    vectors = encoded[[place[sha_of[doc_id]] for doc_id in ids]]
+    broken = ~np.isfinite(vectors).all(axis=1)
+    if broken.any():
+        row = int(broken.argmax())
+        raise DataError(f"row {row + 1} ({ids[row]!r}): its vector is not finite", mend="Look at the document's text")
+    zeros = int((~vectors.any(axis=1)).sum())
+    return Embedded(ids, vectors, {"documents": len(ids), "texts": len(unique), "zero_vectors": zeros})

@@ -1,0 +1,291 @@
+"""Every fidelity, diversity and memorisation figure of every training set, copies and real-only included."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from volfid.core.exits import ConfigError, DataError
+from volfid.core.seeds import generator
+from volfid.fidelity import diversity, labels, memorisation, structure, text
+from volfid.fidelity.corpus import Corpus, Rows, TrainSet
+
+FidelityRow = dict[str, Any]
+REQUESTED = "synthetic rows count with their requested labels"
+OWN = "none"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Fixed choices of the stage; all are echoed in the manifest.
+
+    `token_budget`: tokens of the size-controlled diversity figures; `permutations`: of the label-MMD test
+    (0 leaves it out); `median_limit`: train documents from which the text bandwidth is taken.
+    """
+
+    two_sigma_squared: tuple[float, ...] = labels.TWO_SIGMA_SQUARED
+    token_budget: int = 10_000
+    permutations: int = 999
+    median_limit: int = 4096
+    containment_width: int = memorisation.WIDTH
+    containment_limit: float = 0.2
+    encoder: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Settings":
+        """The settings of a job over the defaults; a name that is not known is a ConfigError."""
+        unknown = sorted(set(given) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise ConfigError(f"measure_fidelity has no setting {unknown[0]!r}", mend="See fidelity/measure.py")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+    def echo(self) -> dict[str, Any]:
+        """All settings, for the manifest."""
+        return {**asdict(self), "kernel": "mean of Gaussians", "tokenisation": diversity.TOKENISATION}
+
+
+class _Out:
+    """Collects the rows of one training set and one choice of rows."""
+
+    def __init__(self, trainset_id: str, rows: str):
+        self.trainset_id, self.rows = trainset_id, rows
+        self.lines: list[FidelityRow] = []
+
+    def add(
+        self, metric: str, reference: str, value: float | None, n: int, note: str | None = None, why: str = ""
+    ) -> None:
+        """One figure; `why` becomes the note when the value is undefined."""
+        self.lines.append({
+            "trainset_id": self.trainset_id, "metric": metric, "rows": self.rows, "reference": reference,
+            "value": None if value is None else float(value), "n": int(n), "note": (why or "undefined") if value is None else note,
+        })  # fmt: skip
+
+
+class Measurer:
+    """Measures training sets against one corpus; what only depends on documents is computed once and kept."""
+
+    def __init__(self, corpus: Corpus, settings: Settings, master_seed: int):
+        if len(corpus.splits["reference"]) < 2:
+            raise DataError("fewer than 2 documents in split 'reference'", mend="Make the reference fold larger")
+        self.corpus, self.settings, self.seed = corpus, settings, master_seed
+        self.kernel = labels.kernel_table(len(corpus.label_ids), settings.two_sigma_squared)
+        self.laws = {name: corpus.split_law(name) for name in ("train", "reference", "test")}
+        median = labels.nonzero_median_squared(corpus.sample(*self.laws["train"]))
+        self.median_width = median
+        self.median_kernel = None if median is None else labels.kernel_table(len(corpus.label_ids), (median,))
+        train = corpus.vectors[corpus.splits["train"]]
+        self.sigma = text.median_distance(train, generator(master_seed, "fidelity_median"), settings.median_limit)
+        self.reference = corpus.vectors[corpus.splits["reference"]]
+        self.reference_moments = text.Gaussian.of(self.reference)
+        ones = np.ones((len(self.reference), 1))
+        self.reference_kernel = (
+            None if self.sigma is None else float(text.kernel_sums(self.reference, ones, self.sigma)[0, 0])
+        )
+        self.ngrams = diversity.index_ngrams([diversity.tokenise(one) for one in corpus.texts])
+        self.vocabulary = {
+            n: diversity.distinct_of_all(self.ngrams, corpus.splits["train"], np.ones(len(train)), n)[0] for n in (1, 2)
+        }
+        self.memory = memorisation_table(corpus, settings)
+        self._kept: dict[tuple[bytes, ...], Any] = {}
+
+    def measure(self, trainset: TrainSet) -> list[FidelityRow]:
+        """All figures of one training set, over all rows and, where there are some, over the added ones."""
+        lines: list[FidelityRow] = []
+        for name, rows in (("all", trainset.all), ("added", trainset.added)):
+            if not rows.size:
+                continue
+            out = _Out(trainset.trainset_id, name)
+            note = REQUESTED if "synthetic" in trainset.sources else None
+            self._labels(out, rows, note)
+            self._text(out, rows)
+            self._diversity(out, rows)
+            if name == "added" and trainset.real.size:
+                self._nearest(out, rows, trainset.real)
+            if name == "added" or not trainset.added.size:
+                self._memorisation(out, rows, trainset)
+            lines += out.lines
+        return lines
+
+    def frozen(self) -> dict[str, Any]:
+        """What was fixed from the real train pool and the reference fold, for the manifest."""
+        return {
+            "text_sigma": self.sigma, "label_median_two_sigma_squared": self.median_width,
+            "vocabulary": {str(n): size for n, size in self.vocabulary.items()},
+            "reference_documents": len(self.reference), "reference_split": "reference; test as sensitivity",
+        }  # fmt: skip
+
+    # ---- labels ---------------------------------------------------------------------------
+
+    def _labels(self, out: _Out, rows: Rows, note: str | None) -> None:
+        sets, parents, counts = rows.by("label_sets", "parents")
+        unique, totals = rows.by("label_sets")
+        found = self._once(
+            ("labels", sets, parents, counts), lambda: self._label_figures(sets, parents, counts, unique, totals)
+        )
+        for metric, reference, value, why in found:
+            out.add(metric, reference, value, rows.size, note, why)
+
+    def _label_figures(
+        self, sets: np.ndarray, parents: np.ndarray, counts: np.ndarray, unique: np.ndarray, totals: np.ndarray
+    ) -> list[tuple[str, str, float | None, str]]:
+        corpus = self.corpus
+        sample = corpus.sample(unique, totals)
+        same_parent = labels.parent_histogram(corpus.words[sets], counts, parents, len(corpus.label_ids))
+        lines: list[tuple[str, str, float | None, str]] = []
+        for reference in ("reference", "test"):
+            law, law_counts = self.laws[reference]
+            if law_counts.sum() < 2:
+                continue
+            other = corpus.sample(law, law_counts)
+            lines += [
+                ("mmd2_label_unbiased", reference, labels.mmd2_unbiased(sample, other, self.kernel), "one document"),
+                ("mmd2_label_biased", reference, labels.mmd2_biased(sample, other, self.kernel), ""),
+                (
+                    "mmd2_label_parent",
+                    reference,
+                    labels.mmd2_parent(sample, same_parent, other, self.kernel),
+                    "one parent",
+                ),
+            ]
+            if self.median_kernel is not None:
+                value = labels.mmd2_parent(sample, same_parent, other, self.median_kernel)
+                lines.append(("mmd2_label_parent_median", reference, value, "one parent"))
+            if reference == "reference" and self.settings.permutations:
+                rng = generator(self.seed, "fidelity_permutation")
+                args = (corpus.words[sets], counts, parents, other, self.kernel, self.settings.permutations, rng)
+                lines.append(("mmd2_label_p", reference, labels.permutation_p(*args), ""))
+            compared = structure.compare(corpus.table(law, law_counts), corpus.table(unique, totals))
+            lines += [
+                (name, reference, value, "fewer than 3 shared label pairs, or no spread")
+                for name, value in compared.items()
+            ]
+        for name, value in structure.imbalance(corpus.table(unique, totals)).items():
+            lines.append((name, OWN, value, "too few labels occur"))
+        return lines
+
+    # ---- text -----------------------------------------------------------------------------
+
+    def _text(self, out: _Out, rows: Rows) -> None:
+        documents, parents, counts = rows.by("documents", "parents")
+        values = self._once(
+            ("text", documents, parents, counts), lambda: self._text_figures(documents, parents, counts)
+        )
+        for metric, value, why in values:
+            out.add(metric, "reference" if metric != "vendi" else OWN, value, rows.size, None, why)
+
+    def _text_figures(
+        self, documents: np.ndarray, parents: np.ndarray, counts: np.ndarray
+    ) -> list[tuple[str, float | None, str]]:
+        x, size, n = self.corpus.vectors[documents], int(counts.sum()), len(self.reference)
+        unbiased = by_parent = None
+        if self.sigma is not None and size > 1:
+            weights = counts[:, None].astype(np.float64)
+            within = float(text.kernel_sums(x, weights, self.sigma)[0, 0])
+            cross = float(text.cross_sums(x, weights, self.reference, self.sigma)[0])
+            unbiased = text.mmd2_unbiased(within, size, self.reference_kernel, n, cross)
+            shared, pairs = (float(part[0]) for part in text.parent_sums(x, weights, parents, self.sigma))
+            if size**2 > pairs:
+                rest = (self.reference_kernel - n) / (n * (n - 1)) - 2 * cross / (size * n)
+                by_parent = (within - shared) / (size**2 - pairs) + rest
+        frechet = text.frechet(text.Gaussian.of(x, counts), self.reference_moments) if size > 1 else None
+        why = "all train texts have one embedding" if self.sigma is None else "one document or one parent"
+        return [
+            ("mmd2_text_unbiased", unbiased, why), ("mmd2_text_parent", by_parent, why),
+            ("frechet_text", frechet, "one document"), ("vendi", text.vendi(x, counts), ""),
+        ]  # fmt: skip
+
+    def _nearest(self, out: _Out, rows: Rows, real: Rows) -> None:
+        documents, counts = rows.by("documents")
+        known, _ = real.by("documents")
+        vectors = self.corpus.vectors
+        value = self._once(
+            ("near", documents, counts, known), lambda: text.nearest_cosine(vectors[documents], counts, vectors[known])
+        )
+        out.add("nearest_cosine", "real_rows", value, rows.size)
+
+    # ---- diversity ------------------------------------------------------------------------
+
+    def _diversity(self, out: _Out, rows: Rows) -> None:
+        documents, counts = rows.by("documents")
+        for metric, value, why in self._once(
+            ("diversity", documents, counts), lambda: self._diversity_figures(documents, counts)
+        ):
+            out.add(metric, OWN, value, rows.size, None, why)
+
+    def _diversity_figures(self, documents: np.ndarray, counts: np.ndarray) -> list[tuple[str, float | None, str]]:
+        budget, ngrams = self.settings.token_budget, self.ngrams
+        rng = generator(self.seed, "fidelity_token_budget")
+        sample = diversity.budget_sample(ngrams, np.repeat(documents, counts), budget, rng)
+        short = f"{int(ngrams.lengths[documents] @ counts)} tokens, fewer than the budget of {budget}"
+        lines: list[tuple[str, float | None, str]] = [("unique_documents", float(len(documents)), "")]
+        for n in range(1, diversity.ORDERS + 1):
+            unique, total = diversity.distinct(ngrams, sample, n) if sample else (0, 0)
+            lines.append((f"distinct_{n}", unique / total if total else None, short))
+        for n, vocabulary in self.vocabulary.items():
+            unique, total = diversity.distinct_of_all(ngrams, documents, counts, n)
+            lines.append(
+                (f"distinct_{n}_adjusted", diversity.distinct_adjusted(unique, total, vocabulary), "no n-gram")
+            )
+        bleu = diversity.self_bleu(ngrams, documents, counts)
+        lines.append(("self_bleu_4", None if bleu is None else float(bleu @ counts / counts.sum()), "one document"))
+        texts = [self.corpus.texts[d] for d, _ in sample] if sample else []
+        lines.append(("compression_ratio", diversity.compression_ratio(texts), short))
+        return lines
+
+    # ---- memorisation ---------------------------------------------------------------------
+
+    def _memorisation(self, out: _Out, rows: Rows, trainset: TrainSet) -> None:
+        documents, counts = rows.by("documents")
+        made = bool(trainset.sources & {"synthetic", "copy"})
+        for against in ("sources", "train", "test") if made else ("test",):
+            containment, run = (table[documents] for table in self.memory[against])
+            known = ~np.isnan(containment)
+            n = int(counts[known].sum())
+            share = float(counts[known] @ (containment[known] > self.settings.containment_limit) / n) if n else None
+            why = "no row names a source document"
+            out.add(f"containment_{self.settings.containment_width}gram_share", against, share, n, None, why)
+            for name, q in (("q50", 0.5), ("q90", 0.9), ("max", 1.0)):
+                value = memorisation.quantile(run[known], counts[known], q) if n else None
+                out.add(f"longest_run_{name}", against, value, n, None, why)
+
+    def _once(self, key: Iterable[Any], compute: Callable[[], Any]) -> Any:
+        parts = tuple(part if isinstance(part, str) else part.tobytes() for part in key)
+        if parts not in self._kept:
+            self._kept[parts] = compute()
+        return self._kept[parts]
+
+
+def memorisation_table(corpus: Corpus, settings: Settings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Containment and longest common run of every document used, against its sources, train and test.
+
+    Each entry: two arrays (documents,), NaN where it has no meaning. A real document is its own source and
+    part of train: it scores 1 and its length there (the anchor for copies).
+    """
+    used = np.unique(np.concatenate([part.documents for one in corpus.trainsets for part in (one.real, one.added)]))
+    made = np.array([d for d in used if d in corpus.sources], dtype=np.int64)
+    width = settings.containment_width
+    table = {
+        name: (np.full(len(corpus.texts), np.nan), np.full(len(corpus.texts), np.nan))
+        for name in ("sources", "train", "test")
+    }
+
+    def texts(numbers: Iterable[int]) -> list[str]:
+        return [corpus.texts[d] for d in numbers]
+
+    for name, who in (("train", made), ("test", used)):
+        against = texts(corpus.splits[name])
+        index = memorisation.ContainmentIndex(against, width)
+        table[name][0][who] = [index.largest(one) for one in texts(who)]
+        table[name][1][who] = memorisation.longest_runs(texts(who), against)
+    with_sources = [d for d in made if corpus.sources[d]]
+    table["sources"][0][with_sources] = [
+        memorisation.ContainmentIndex(texts(corpus.sources[d]), width).largest(corpus.texts[d]) for d in with_sources
+    ]
+    runs = memorisation.longest_runs(texts(with_sources), corpus.texts, [corpus.sources[d] for d in with_sources])
+    table["sources"][1][with_sources] = runs
+    for d in np.setdiff1d(used, made):
+        length = memorisation.token_count(corpus.texts[d])
+        for name in ("sources", "train"):
+            table[name][0][d], table[name][1][d] = float(length > 0), length
+    return table

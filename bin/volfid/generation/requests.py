@@ -1,0 +1,206 @@
+"""From the pools of a job to the complete, ordered list of generation requests."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from volfid.core.exits import ConfigError, DataError
+from volfid.core.files import canonical_json, sha256_text
+from volfid.core.labels import jaccard, label_matrix
+from volfid.core.seeds import generator
+from volfid.generation.prompts import (
+    FILE, Template, exemplar_block, label_lines, load_template, render, shown_text,
+)  # fmt: skip
+from volfid.generation.settings import Sampling, Settings
+
+Row = Mapping[str, Any]
+LABEL_PLANS = ("paired", "empirical", "balanced")
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One document to be made. Identity: everything that `request_id` hashes (see `_identity`)."""
+
+    request_id: str
+    pool_id: str
+    position: int
+    regime: int
+    draw: int
+    generator: str
+    method: str
+    label_plan: str
+    labels: tuple[str, ...]
+    topics: tuple[str, ...]
+    source_doc_ids: tuple[str, ...]
+    parent_doc_id: str | None
+    prompt: str
+    prompt_sha: str
+    instructions: tuple[str, ...]
+    shown: tuple[str, ...]
+    sampling: Sampling
+    answer_prefix: str
+    stop: tuple[str, ...]
+
+
+class Corpus:
+    """The train documents, labels and regimes that a prompt may draw on."""
+
+    def __init__(self, documents: Sequence[Row], labels: Sequence[Row], regimes: Sequence[Row]):
+        self.documents = {row["doc_id"]: row for row in documents}
+        self.labels = {row["label"]: row for row in labels}
+        self.order = [row["label"] for row in labels]
+        self.regimes = {(row["size"], row["draw"]): row for row in regimes}
+
+    def regime(self, pool: Row) -> list[Row]:
+        """The documents of a pool's regime, in nested order; only train documents may be among them."""
+        row = self.regimes.get((pool["pool_size"], pool["draw"]))
+        if row is None:
+            raise DataError(f"pool {pool['pool_id']}: no regime of size {pool['pool_size']} in draw {pool['draw']}")
+        found = []
+        for doc_id in row["doc_ids"]:
+            document = self.documents.get(doc_id)
+            if document is None or document["split"] != "train":
+                split = document["split"] if document else "absent"
+                raise DataError(f"regime {row['regime_id']} names document {doc_id!r} ({split}); prompts may show train documents only")
+            found.append(document)
+        return found
+
+    def named(self, labels: Sequence[str]) -> list[Row]:
+        """Label rows of a label set. Raises DataError for a label without a name."""
+        rows = [self.labels[label] for label in labels]
+        bare = next((row["label"] for row in rows if not row["name"]), None)
+        if bare:
+            raise DataError(f"label {bare!r} has no name", mend="Prompts need names: give a label file with `name` and `definition`")
+        return rows
+
+
+def plan_requests(
+    pools: Sequence[Row], corpus: Corpus, prompts: Path, settings: Settings, master_seed: int
+) -> list[Request]:
+    """All requests of a job, by pool and position. The plan is complete before the first token.
+
+    Raises ConfigError for a method without template or sampling, or a plan that the method cannot follow.
+    """
+    planned: list[Request] = []
+    for pool in sorted(pools, key=lambda row: row["pool_id"]):
+        method = pool["method"]
+        if method not in settings.sampling:
+            raise ConfigError(f"settings.sampling has no entry for method {method!r}")
+        planned += _plan_pool(pool, corpus, load_template(prompts / method / FILE), settings, master_seed)
+    if len({request.request_id for request in planned}) != len(planned):
+        raise ConfigError("two requests are the same", mend="Is a pool listed twice in the job?")
+    return planned
+
+
+def label_plan_rows(
+    plan: str, label_sets: Sequence[Sequence[str]], count: int, rng: np.random.Generator, exponent: float
+) -> list[int]:
+    """Which real row lends its label set to each of `count` requests.
+
+    paired: the rows in order, again and again. empirical: rows drawn with replacement. balanced: the same
+    with weights mean(label count ** -exponent) over the row's labels (inverse frequency). A longer plan
+    begins with the shorter one.
+    """
+    size = len(label_sets)
+    if plan == "paired":
+        return [position % size for position in range(count)]
+    weights = np.ones(size)
+    if plan == "balanced":
+        counts = Counter(label for labels in label_sets for label in labels)
+        weights = np.array([np.mean([counts[label] ** -exponent for label in labels]) if labels else 0.0 for labels in label_sets])
+    if weights.sum() == 0:
+        raise DataError("a balanced label plan needs a document with a label")
+    cumulative = np.cumsum(weights / weights.sum())
+    drawn = np.searchsorted(cumulative, rng.random(count), side="right")
+    return np.minimum(drawn, size - 1).tolist()
+
+
+def _plan_pool(pool: Row, corpus: Corpus, template: Template, settings: Settings, master_seed: int) -> list[Request]:
+    plan, sampling = pool["label_plan"], settings.sampling[pool["method"]]
+    if plan not in LABEL_PLANS or (template.shows_parent and plan != "paired"):
+        raise ConfigError(f"pool {pool['pool_id']}: method {pool['method']!r} cannot follow label plan {plan!r}")
+    real = corpus.regime(pool)
+    rng = generator(master_seed, "label_plan", pool=pool["pool_id"])
+    rows = label_plan_rows(plan, [row["labels"] for row in real], pool["requests"], rng, sampling.balance_exponent)
+    similarity = jaccard(*[label_matrix([row["labels"] for row in real], corpus.order)] * 2)
+    made = []
+    for position, index in enumerate(rows):
+        # Without a parent the position alone tells two requests for one label set apart.
+        replicate = position // len(real) if plan == "paired" else position
+        hidden = None if plan != "paired" or template.shows_parent else index
+        shown = [real[index]] if template.shows_parent else _exemplars(
+            real, similarity[index], hidden, template.exemplars if sampling.exemplars is None else sampling.exemplars,
+            f"{master_seed}|{pool['pool_id']}|{position}",
+        )  # fmt: skip
+        parent = real[index]["doc_id"] if plan == "paired" else None
+        made.append(_request(pool, position, replicate, real[index]["labels"], parent, shown, corpus, template, settings))
+    return made
+
+
+def _exemplars(real: Sequence[Row], similarity: np.ndarray, hidden: int | None, count: int, salt: str) -> list[Row]:
+    """The `count` documents with the most similar label sets, ties by hash, the paired row never."""
+    candidates = [index for index in range(len(real)) if index != hidden]
+    candidates.sort(key=lambda index: (-similarity[index], sha256_text(f"{salt}|{real[index]['doc_id']}")))
+    return [real[index] for index in candidates[:count]]
+
+
+def _request(
+    pool: Row, position: int, replicate: int, labels: Sequence[str], parent: str | None, shown: Sequence[Row],
+    corpus: Corpus, template: Template, settings: Settings,
+) -> Request:  # fmt: skip
+    sampling = settings.sampling[pool["method"]]
+    named = corpus.named(labels)
+    texts = [shown_text(row["text"], sampling.shown_words) for row in shown]
+    values = {"words_low": str(settings.words[0]), "words_high": str(settings.words[1])}
+    if sampling.genre:
+        values["genre"] = sampling.genre
+    if template.shows_parent:
+        values["parent"] = texts[0]
+    else:
+        names = ["; ".join(row["name"] for row in corpus.named(document["labels"])) for document in shown]
+        values["labels"] = label_lines(template, named)
+        values["exemplars"] = exemplar_block(template, list(zip(names, texts, strict=True)))
+        values["avoid"] = " or ".join(confusable_names(named, list(corpus.labels.values()), sampling.confusable))
+    prompt = render(template, values)
+    prompt_sha = sha256_text(canonical_json([prompt.text, template.answer_prefix, list(template.stop)]))
+    source = tuple(row["doc_id"] for row in shown)
+    return Request(
+        request_id=request_id(pool, labels, source, parent, replicate, sampling, prompt_sha),
+        pool_id=pool["pool_id"], position=position, regime=pool["pool_size"], draw=pool["draw"],
+        generator=pool["generator"], method=pool["method"], label_plan=pool["label_plan"], labels=tuple(labels),
+        topics=tuple(row["name"] for row in named), source_doc_ids=source, parent_doc_id=parent, prompt=prompt.text,
+        prompt_sha=prompt_sha, instructions=prompt.instructions, shown=tuple(texts), sampling=sampling,
+        answer_prefix=template.answer_prefix, stop=template.stop,
+    )  # fmt: skip
+
+
+def request_id(
+    pool: Row, labels: Sequence[str], source: Sequence[str], parent: str | None, replicate: int,
+    sampling: Sampling, prompt_sha: str,
+) -> str:  # fmt: skip
+    """First 16 hex digits of the SHA-256 of the canonical JSON of all identity fields."""
+    identity = {
+        "pool_id": pool["pool_id"], "regime": [pool["pool_size"], pool["draw"]], "method": pool["method"],
+        "generator": pool["generator"], "label_set": sorted(labels), "exemplar_ids": list(source),
+        "parent_doc_id": parent, "replicate": replicate, "prompt_sha": prompt_sha,
+        "sampling": [float(sampling.temperature), float(sampling.top_p), sampling.max_tokens],
+    }  # fmt: skip
+    return sha256_text(canonical_json(identity))[:16]
+
+
+def confusable_names(wanted: Sequence[Row], labels: Sequence[Row], count: int) -> list[str]:
+    """Names of the `count` other labels whose names share most words with the wanted ones (Jaccard > 0)."""
+    own = {word for row in wanted for word in _WORD.findall(row["name"].lower())}
+    chosen = {row["label"] for row in wanted}
+    scored = []
+    for row in labels:
+        if row["label"] not in chosen and row["name"]:
+            words = set(_WORD.findall(row["name"].lower()))
+            scored.append((-len(own & words) / max(len(own | words), 1), row["label"], row["name"]))
+    return [name for score, _, name in sorted(scored)[:count] if score < 0]

@@ -1,0 +1,34 @@
+"""Text as it is stored: NFC, without control characters, white space collapsed."""
+
+import re
+import unicodedata
+
+# C0 and C1 controls, soft hyphen, zero-width space, direction marks and overrides, word joiner, BOM.
+# ZWNJ and ZWJ stay: Persian, Indic scripts and emoji need them.
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_ID_FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
+
+
+def normalise(text: str) -> str:
+    """`text` in NFC without control characters, every run of white space one blank. Idempotent."""
+    return " ".join(unicodedata.normalize("NFC", _CONTROLS.sub("", text)).split())
+
+
+def normalise_id(text: str) -> str:
+    """An id as it is stored: NFC, without outer blanks; nothing inside is changed."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether `text` holds half a surrogate pair (legal in JSON escapes, impossible in UTF-8)."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def id_problem(doc_id: str) -> str | None:
+    """Why `doc_id` cannot serve as an id, or None. Anything printable up to 300 characters can."""
+    if not doc_id:
+        return "is empty"
+    if len(doc_id) > 300:
+        return f"has {len(doc_id)} characters (at most 300)"
+    wrong = next((c for c in doc_id if unicodedata.category(c) in _ID_FORBIDDEN), None)
+    return f"holds the control character U+{ord(wrong):04X}" if wrong is not None else None

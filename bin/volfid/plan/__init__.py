@@ -1,0 +1,1 @@
+"""The planner: the only place where the grid of cells exists."""

@@ -1,0 +1,106 @@
+"""From cells to jobs: what one task runs. Groups come from the plan alone, in sorted order."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from volfid.core import ids
+from volfid.plan.design import Design
+from volfid.plan.fingerprint import code_fingerprint
+
+Cell = dict[str, Any]
+Job = dict[str, Any]
+REAL = "real"
+TRAINSET_FIELDS = (
+    "trainset_id", "pool_id", "regime", "draw", "generator", "method", "label_plan", "text",
+    "label_law", "rows_added", "real_share", "budget", "pool_size", "round",
+)  # fmt: skip
+POOL_FIELDS = ("pool_id", "generator", "method", "label_plan", "pool_size", "draw", "round")
+THRESHOLDS = ["fixed_0.5", "tuned", "cardinality"]
+
+
+def source_of(cell: Cell) -> str:
+    """Whose corpus a cell needs: that of its generator, or only real documents."""
+    return cell["generator"] or REAL
+
+
+def distinct(cells: Iterable[Cell], key: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The distinct values of some fields, sorted by `key`; cells without it are left out."""
+    found = {cell[key]: {name: cell[name] for name in fields} for cell in cells if cell[key]}
+    return [found[name] for name in sorted(found)]
+
+
+def make_jobs(
+    design: Design, cells: list[Cell], sizes: list[int], seed: int, bin_dir: Path,
+    models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str,
+) -> list[Job]:  # fmt: skip
+    """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need."""
+    prints = {stage: code_fingerprint(bin_dir, stage) for stage in (
+        "regimes", "generation", "curation", "embeddings", "training", "fidelity", "retrieval", "statistics", "report",
+    )}  # fmt: skip
+    encoder = {"name": design.encoder, **models["encoders"][design.encoder]}
+
+    def job(
+        stage: str, parts: list[str], label: str, settings: dict[str, Any], items: list[Any], model: str | None = None
+    ) -> Job:
+        return {
+            "job_id": ids.job_id(stage, *parts), "stage": stage, "label": label, "model": model,
+            "code": prints[stage], "master_seed": seed, "settings": settings, "items": items,
+        }  # fmt: skip
+
+    jobs = [
+        job("regimes", [f"d{draw:02d}"], "cpu_small", {"draw": draw, "folds": design.regime.folds, "sizes": sizes}, [])
+        for draw in range(design.regime.draws)
+    ]
+    sources = sorted({source_of(cell) for cell in cells} | {REAL})
+    trainsets = distinct(cells, "trainset_id", TRAINSET_FIELDS)
+    for source in sources:
+        pools = _pools(design, [cell for cell in cells if source_of(cell) == source])
+        mine = [row for row in trainsets if source_of(row) == source]
+        settings = {"source": source, "pools": pools, "rules": dict(design.rules)}
+        jobs.append(job("curation", [source], "cpu_small", settings, mine))
+        jobs.append(
+            job("embeddings", [design.encoder, source], "gpu_embed",
+                {"source": source, "encoder": encoder, "threads": design.threads, "batch": 32}, [], design.encoder)
+        )  # fmt: skip
+        if source in models["generators"] and design.pool is not None:
+            engine = {"name": source, **models["generators"][source]}
+            settings = {
+                "source": source, "prompts_sha": prompts_sha, "engine": engine, "sampling": design.pool.sampling,
+                "chunk": design.pool.chunk, "attempts": design.pool.attempts, "words": list(design.pool.words),
+            }  # fmt: skip
+            jobs.append(job("generation", [source], "gpu_generate", settings, pools, source))
+    jobs += _training_jobs(design, cells, recipes, job)
+    for stage in ("fidelity", "retrieval"):
+        jobs.append(job(stage, ["all"], "cpu_large", {"encoder": design.encoder}, trainsets))
+    for stage in ("statistics", "report"):
+        jobs.append(job(stage, ["all"], "cpu_small", {}, []))
+    return sorted(jobs, key=lambda one: one["job_id"])
+
+
+def _pools(design: Design, cells: list[Cell]) -> list[dict[str, Any]]:
+    pools = distinct(cells, "pool_id", POOL_FIELDS)
+    requests = design.pool.requests if design.pool else 0
+    return [
+        {**pool, "draw": 0 if pool["generator"] == "brought" else pool["draw"], "requests": requests} for pool in pools
+    ]
+
+
+def _training_jobs(design: Design, cells: list[Cell], recipes: dict[str, Any], job: Any) -> list[Job]:
+    """Cells of one classifier, corpus and draw share a task; all floors of a corpus share one."""
+    groups: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in cells:
+        floor = recipes[cell["classifier"]]["family"] == "floor"
+        group = ("floors", source_of(cell)) if floor else (cell["classifier"], source_of(cell), f"d{cell['draw']:02d}")
+        groups.setdefault(group, []).append(cell)
+    jobs = []
+    for group, members in sorted(groups.items()):
+        members.sort(key=lambda cell: cell["cell_id"])
+        settings = {
+            "source": group[1], "recipe": recipes[members[0]["classifier"]],
+            "thresholds": THRESHOLDS, "folds": design.regime.folds,
+        }  # fmt: skip
+        for part, start in enumerate(range(0, len(members), design.cells_per_job)):
+            chunk = members[start : start + design.cells_per_job]
+            jobs.append(job("training", [*group, f"p{part:02d}"], "gpu_train", settings, chunk))
+    return jobs

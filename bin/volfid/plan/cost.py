@@ -1,0 +1,48 @@
+"""What the plan will cost: tokens and seconds, from rates that were measured."""
+
+from typing import Any
+
+from volfid.plan.design import Design
+
+# Seconds a cell on one core of a 2-core machine, frozen embeddings: (fixed recipe, tuned grid).
+SECONDS_PER_CELL = {"linear": (0.4, 1.5), "mlp": (1.2, 4.0), "floor": (0.05, 0.05)}
+TOKENS_PER_WORD = 1.4
+ATTEMPTS_PER_ACCEPTED = 1.4
+START_SECONDS = {"engine": 40, "task": 4}
+
+
+def estimate(
+    design: Design,
+    cells: list[dict[str, Any]],
+    jobs: list[dict[str, Any]],
+    corpus: dict[str, Any],
+    models: dict[str, Any],
+    cores: int,
+) -> dict[str, Any]:
+    """Tokens, seconds by stage and in all, on `cores` cores without a GPU."""
+    documents = corpus["documents"]
+    encoder = models["encoders"][design.encoder]
+    rate = encoder.get("documents_per_s") or 500
+    pools = [pool for job in jobs if job["stage"] == "generation" for pool in job["items"]]
+    requests = sum(pool["requests"] for pool in pools)
+    words = sum(design.pool.words) / 2 if design.pool else 0
+    tokens = round(requests * words * TOKENS_PER_WORD * ATTEMPTS_PER_ACCEPTED)
+    token_rate = min(
+        (models["generators"][name].get("tokens_per_s", 100) for name in {p["generator"] for p in pools}), default=100
+    )
+    training = 0.0
+    for cell in cells:
+        kind = cell["classifier"] if cell["classifier"] in SECONDS_PER_CELL else "floor"
+        training += SECONDS_PER_CELL[kind][cell["tuning"] == "tuned"]
+    brought = corpus["brought"]
+    seconds = {
+        "generation": round(tokens / token_rate + START_SECONDS["engine"]) if pools else 0,
+        "embeddings": round((documents + requests + brought) / rate),
+        "training": round(training / max(cores, 1)),
+        "tasks": round(len(jobs) * START_SECONDS["task"] / max(cores, 1)),
+    }
+    return {
+        "requests": requests, "tokens": tokens, "tokens_per_s": token_rate if pools else None,
+        "seconds": seconds, "minutes_total": round(sum(seconds.values()) / 60, 1), "cores": cores, "gpu_hours": 0.0,
+        "basis": "rates measured on 2 cores without a GPU; a busy machine takes longer",
+    }  # fmt: skip

@@ -1,0 +1,183 @@
+"""The design file: typed, with every unknown key refused and every name checked."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from volfid.core.exits import ConfigError, InputMissingError
+from volfid.core.ids import value_is_valid
+from volfid.core.schemas import CLASSIFIERS, EXPOSURES, HEAD_STARTS, LABEL_LAWS, TEXTS, TUNINGS
+
+
+def _id_value(value: str) -> str:
+    if not value_is_valid(value):
+        raise ValueError(f"{value!r} must be lower-case letters, digits, '.' and single '_'")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_id_value)]
+Size = int | float  # documents, or a share of the train pool when below 1
+Added = int | str  # rows, 'x9' for nine times the regime, or 'pool' for all brought documents
+
+
+class Strict(BaseModel):
+    """A mapping without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Inputs(Strict):
+    """Split shares and the label policy; read by prepare_documents."""
+
+    test_share: float = Field(0.3, gt=0, lt=0.9)
+    reference_share: float = Field(0.1, gt=0, lt=0.9)
+    min_label_documents: int = Field(8, ge=1)
+
+
+class Regime(Strict):
+    """Nested draws of real documents."""
+
+    sizes: list[Size] = Field(min_length=1)
+    curve: list[Size] = []
+    draws: int = Field(ge=1, le=99)
+    folds: int = Field(3, ge=2, le=10)
+
+
+class Pool(Strict):
+    """How synthetic text is made: one pool per generator, method and draw."""
+
+    size: Size = Field(description="regime whose documents the generator is shown")
+    requests: int = Field(ge=1)
+    chunk: int = Field(16, ge=1)
+    attempts: int = Field(4, ge=1, le=4)
+    words: tuple[int, int] = (25, 90)
+    sampling: dict[str, dict[str, Any]] = {}
+
+
+class Arm(Strict):
+    """A named point of the factorial (ESTIMANDS section 1)."""
+
+    text: Literal[TEXTS] = "none"  # type: ignore[valid-type]
+    label_law: Literal[LABEL_LAWS] = "real"  # type: ignore[valid-type]
+    updates: Literal["low", "high"] = "low"
+    tuning: Literal[TUNINGS] = "fixed"  # type: ignore[valid-type]
+    head_start: Literal[HEAD_STARTS] = "zero"  # type: ignore[valid-type]
+    exposure: Literal[EXPOSURES] = "pooled"  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> "Arm":
+        if self.text == "none" and (self.label_law != "real" or self.exposure != "pooled"):
+            raise ValueError("an arm without added rows has no label law and no exposure to choose")
+        if self.label_law == "permuted" and self.text != "synthetic":
+            raise ValueError("only synthetic rows can have permuted labels")
+        if self.label_law == "synthetic" and self.text not in ("synthetic", "copies_balanced"):
+            raise ValueError(f"{self.text} cannot follow the synthetic label law")
+        return self
+
+    @property
+    def needs_pool(self) -> bool:
+        """Whether the rows depend on a synthetic pool."""
+        return self.text in ("synthetic", "copies_paired") or self.label_law == "synthetic"
+
+
+class Block(Strict):
+    """One crossing of arms with factors, for one table or figure."""
+
+    name: Name
+    arms: list[str] = Field(min_length=1)
+    size: Literal["sizes", "curve"] | list[Size] = "sizes"
+    added: list[Added] = []
+    real_share: list[float] = []
+    budget: int | None = Field(None, ge=2)
+    classifier: list[Literal[CLASSIFIERS]] = []  # type: ignore[valid-type]
+    priority: int = Field(1, ge=1)
+    claims: list[str] = []
+    optional: bool = Field(False, description="cells that the data cannot support become named gaps")
+
+    @model_validator(mode="after")
+    def _mixture(self) -> "Block":
+        if bool(self.real_share) != (self.budget is not None):
+            raise ValueError("real_share and budget belong together")
+        if any(not 0 <= share <= 1 for share in self.real_share):
+            raise ValueError("real_share lies in [0, 1]")
+        return self
+
+
+class Factors(Strict):
+    """Levels that blocks cross by default."""
+
+    generator: list[Name] = []
+    method: list[Name] = []
+    label_plan: Name = "paired"
+    classifier: list[Literal[CLASSIFIERS]] = Field(min_length=1)  # type: ignore[valid-type]
+    loss: list[Literal["bce"]] = ["bce"]
+    training_seeds: int = Field(1, ge=1)
+
+
+class Design(Strict):
+    """A whole experiment."""
+
+    name: Name
+    title: str
+    seed: int = 20260522
+    encoder: Name
+    inputs: Inputs = Inputs()
+    regime: Regime
+    factors: Factors
+    pool: Pool | None = None
+    rules: dict[str, float] = {}
+    arms: dict[str, Arm]
+    blocks: list[Block] = Field(min_length=1)
+    cells_per_job: int = Field(40, ge=1)
+    threads: int = Field(2, ge=1)
+
+    @model_validator(mode="after")
+    def _names(self) -> "Design":
+        names = [block.name for block in self.blocks]
+        if len(set(names)) != len(names):
+            raise ValueError("two blocks have the same name")
+        for block in self.blocks:
+            for arm in block.arms:
+                if arm not in self.arms:
+                    raise ValueError(f"block {block.name!r} names the arm {arm!r}, which is not in arms")
+        if self.factors.generator and self.factors.generator != ["brought"] and self.pool is None:
+            raise ValueError("a design with a generator needs a pool section")
+        return self
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader that refuses a key written twice."""
+
+
+def _mapping(loader: _UniqueKeys, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=deep) for key, _ in node.value]
+    twice = next((key for key in keys if keys.count(key) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"line {node.start_mark.line + 1}: the key {twice!r} stands twice")
+    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_yaml(path: Path | str) -> Any:
+    """Parse a YAML file safely; duplicate keys and broken syntax are refused (78)."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputMissingError(f"{path} is missing")
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path.name} is not YAML: {error}") from error
+
+
+def read_design(path: Path | str) -> Design:
+    """Read and validate a design file; the message quotes the YAML path of the first mistakes."""
+    raw = read_yaml(path)
+    try:
+        return Design.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])) or 'design'}: {e['msg']}" for e in error.errors()[:5]]
+        raise ConfigError(f"{Path(path).name}: " + "; ".join(lines), mend="See docs/own-data.md") from error

@@ -1,0 +1,177 @@
+"""From blocks to cells: each a point of the factorial, identified by its factor values alone."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from volfid.core import ids
+from volfid.core.exits import ConfigError
+from volfid.plan.design import Arm, Block, Design
+from volfid.plan.resolve import Facts, regime_sizes, resolve_added, resolve_size, step_budget
+
+Cell = dict[str, Any]
+BROUGHT = "brought"
+
+
+class NotPlanned(Exception):
+    """A combination that means nothing or cannot be filled; carries the reason."""
+
+
+def expand(
+    design: Design, facts: Facts, recipes: dict[str, Any], methods: dict[str, dict[str, Any]]
+) -> tuple[list[Cell], list[dict[str, Any]]]:
+    """All cells sorted by id, and what was not planned with its reason.
+
+    Two blocks that need the same cell share it. A pair that means nothing for a classifier
+    family is left out and named; a block without any cell is refused.
+    """
+    sizes, curve, not_planned = regime_sizes(design, facts)
+    cells: dict[str, Cell] = {}
+    reasons: dict[tuple[str, str], int] = {}
+    for block in design.blocks:
+        planned = 0
+        for arm_name, point in _points(block, design, facts, sizes, curve):
+            try:
+                cell = make_cell(arm_name, design.arms[arm_name], point, design, facts, recipes, methods)
+            except NotPlanned as why:
+                what = f"block {block.name}, arm {arm_name}, {point['classifier']}"
+                if point["method"] and design.arms[arm_name].needs_pool:
+                    what += f", {point['method']}"
+                reasons[(what, str(why))] = reasons.get((what, str(why)), 0) + 1
+                continue
+            planned += 1
+            known = cells.setdefault(cell["cell_id"], cell)
+            known["blocks"] = sorted({*known["blocks"], block.name})
+            known["priority"] = min(known["priority"], block.priority)
+            known["optional"] = known["optional"] and block.optional
+        if not planned and not block.optional:
+            why = next(
+                (reason for (what, reason) in reasons if what.startswith(f"block {block.name},")), "it crosses nothing"
+            )
+            raise ConfigError(f"block {block.name!r} has no cell: {why}")
+    not_planned += [{"what": what, "reason": why, "cells": n} for (what, why), n in sorted(reasons.items())]
+    return [cells[key] for key in sorted(cells)], not_planned
+
+
+def _points(
+    block: Block, design: Design, facts: Facts, sizes: list[int], curve: list[int]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    chosen = sizes if block.size == "sizes" else curve if block.size == "curve" else None
+    if chosen is None:
+        chosen = sorted({resolve_size(size, facts) for size in block.size})
+    factors = design.factors
+    for arm_name in block.arms:
+        arm = design.arms[arm_name]
+        pools = (
+            list(product(factors.generator, factors.method)) if arm.needs_pool or block.real_share else [(None, None)]
+        )
+        for (generator, method), size, classifier, loss, draw, seed, added, share in product(
+            pools, chosen, block.classifier or factors.classifier, factors.loss, range(design.regime.draws),
+            range(factors.training_seeds), block.added or [None], block.real_share or [None],
+        ):  # fmt: skip
+            yield arm_name, {
+                "generator": generator, "method": method, "size": size, "classifier": classifier,
+                "loss": loss, "draw": draw, "training_seed": seed, "added": added, "real_share": share,
+                "budget": block.budget, "block": block,
+            }  # fmt: skip
+
+
+def make_cell(
+    arm_name: str, arm: Arm, point: dict[str, Any], design: Design, facts: Facts,
+    recipes: dict[str, Any], methods: dict[str, dict[str, Any]],
+) -> Cell:  # fmt: skip
+    """One cell with absolute M and U; factors that cannot matter are dropped.
+
+    Raises NotPlanned when the combination means nothing for the classifier family, or the
+    corpus cannot support it.
+    """
+    size, block, recipe = point["size"], point["block"], recipes[point["classifier"]]
+    mixture = point["real_share"] is not None
+    if mixture:
+        real_rows = round(point["real_share"] * point["budget"])
+        added = rows_added = point["budget"] - real_rows
+        if real_rows > size:
+            raise NotPlanned(f"{real_rows} real rows of a budget of {point['budget']} exceed the regime of {size}")
+        needs_pool = rows_added > 0
+        text = "synthetic" if needs_pool else "none"
+    else:
+        real_rows, needs_pool, text = size, arm.needs_pool, arm.text
+        steps_matter = arm.tuning == "fixed" and arm.updates == "high"
+        uses_added = text != "none" or steps_matter
+        if uses_added and point["added"] is None:
+            raise ConfigError(f"block {block.name!r}: the arm {arm_name!r} needs added")
+        added = resolve_added(point["added"], size, facts) if uses_added else 0
+        rows_added = added if text != "none" else 0
+    if text == "real_more" and size + added > facts.train_pool:
+        _cannot(block, f"{added} further documents beyond {size} exceed the train pool of {facts.train_pool}")
+    pool = _pool(needs_pool, point, design, facts, methods, block)
+    if needs_pool and pool["supply"] < rows_added:
+        _cannot(block, f"{rows_added} synthetic rows exceed the {pool['supply']} documents that the pool can hold")
+    rows_total = real_rows + rows_added
+    training = _training(arm, recipe, real_rows, added, rows_added)
+    cell = {
+        "arm": arm_name, "regime": size, "draw": point["draw"],
+        "generator": pool["generator"], "method": pool["method"], "label_plan": pool["label_plan"],
+        "text": text, "label_law": arm.label_law if rows_added else "real", "rows_added": rows_added,
+        "real_share": point["real_share"], "budget": point["budget"], "pool_size": pool["pool_size"], "round": 0,
+        "added": added, "tuning": arm.tuning, "head_start": arm.head_start, "exposure": arm.exposure,
+        "classifier": point["classifier"], "loss": point["loss"], "training_seed": point["training_seed"],
+        "encoder": design.encoder, "rows_total": rows_total, "blocks": [], "priority": 99, "optional": True, **training,
+    }  # fmt: skip
+    cell["pool_id"] = pool_of(cell) if needs_pool else None
+    cell["trainset_id"] = ids.trainset_id(cell)
+    cell["cell_id"] = ids.cell_id(cell)
+    return cell
+
+
+def pool_of(cell: Cell) -> str:
+    """The pool's id; a brought pool is one and the same in every draw."""
+    return ids.pool_id({**cell, "draw": 0} if cell["generator"] == BROUGHT else cell)
+
+
+def _pool(
+    needs_pool: bool, point: dict[str, Any], design: Design, facts: Facts,
+    methods: dict[str, dict[str, Any]], block: Block,
+) -> dict[str, Any]:  # fmt: skip
+    if not needs_pool:
+        return {"generator": None, "method": None, "label_plan": None, "pool_size": None, "supply": 0}
+    if point["generator"] == BROUGHT:
+        return {"generator": BROUGHT, "method": BROUGHT, "label_plan": "own", "pool_size": 0, "supply": facts.brought}
+    assert design.pool is not None
+    size = resolve_size(design.pool.size, facts)
+    if size > point["size"]:
+        _cannot(block, f"the pool was made from {size} documents, more than the regime of {point['size']} may know")
+    if methods[point["method"]].get("needs_label_names") and not facts.named_labels:
+        raise NotPlanned("labels have no names, so text cannot be asked for by label (give --labels)")
+    return {
+        "generator": point["generator"], "method": point["method"], "label_plan": design.factors.label_plan,
+        "pool_size": size, "supply": design.pool.requests,
+    }  # fmt: skip
+
+
+def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: int) -> dict[str, Any]:
+    """Updates of an SGD family, or the factor on C of a penalised one (ESTIMANDS section 1)."""
+    family = recipe["family"]
+    if family == "floor":
+        if arm != Arm():
+            raise NotPlanned("a floor has no training, so only the plain real-only arm means something")
+        return {"updates": "low", "n_updates": None, "penalty_scale": None}
+    if family == "penalised":
+        if arm.head_start == "prior":
+            raise NotPlanned("a penalised solver has no head start: its optimum does not depend on it")
+        if arm.exposure == "half_real":
+            raise NotPlanned("a penalised solver has no batches to mix")
+    if arm.tuning == "tuned":
+        return {"updates": "grid", "n_updates": None, "penalty_scale": 1.0 if family == "penalised" else None}
+    if family == "penalised":
+        rows = n + rows_added
+        wanted = n + added if arm.updates == "high" else n
+        return {"updates": arm.updates, "n_updates": None, "penalty_scale": wanted / rows}
+    steps = step_budget(n + added if arm.updates == "high" else n, recipe["batch"], recipe["epochs"])
+    return {"updates": arm.updates, "n_updates": steps, "penalty_scale": None}
+
+
+def _cannot(block: Block, reason: str) -> None:
+    if block.optional:
+        raise NotPlanned(reason)
+    raise ConfigError(f"block {block.name!r}: {reason}", mend="Lower sizes or added, or mark the block optional")

@@ -1,0 +1,132 @@
+"""Design and corpus in, plan out: cells, jobs, the record and its printed summary."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from volfid.core.exits import ConfigError
+from volfid.core.files import canonical_json, sha256_text
+from volfid.plan.batch import make_jobs
+from volfid.plan.cost import estimate
+from volfid.plan.design import Design, read_yaml
+from volfid.plan.expand import expand
+from volfid.plan.resolve import Facts, check_methods, regime_sizes
+
+_PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z_]+)\}(?!\})")
+PROTOCOL = {
+    "unit": "the draw: one nested stratified sample of real documents; arms are compared within it",
+    "interval": "t on per-draw paired differences, level 0.95",
+    "thresholds": "fixed 0.5; tuned on out-of-fold scores of the real documents; label-free cardinality",
+    "decision": "a label is predicted when its probability is above the threshold (strict)",
+    "tuning": "one grid for every arm, chosen by out-of-fold micro-average precision on real documents",
+    "folds": "fixed when the regime is drawn; copies and synthetic rows leave with their sources",
+    "macro": "labels with at least one test positive",
+    "mmd": "squared MMD of label vectors against the reference fold; mean of Gaussians, 2 sigma^2 in {1, 2, 4, 8, 16}",
+    "retrieval": "exact inner product, Jaccard gain (linear), ties by document id, ideal from the fixed train pool",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the planner decided."""
+
+    cells: list[dict[str, Any]]
+    jobs: list[dict[str, Any]]
+    record: dict[str, Any]
+
+
+def read_methods(folder: Path) -> dict[str, dict[str, Any]]:
+    """The generation methods: one folder with `template.yaml` each.
+
+    Raises ConfigError when a template uses a placeholder it does not declare, or the reverse.
+    """
+    methods = {}
+    for path in sorted(folder.glob("*/template.yaml")):
+        template = read_yaml(path)
+        for key in ("placeholders", "prompt"):
+            if key not in template:
+                raise ConfigError(f"{path.parent.name}/template.yaml has no {key!r}")
+        used = set(_PLACEHOLDER.findall(template["prompt"]))
+        declared = set(template["placeholders"])
+        if used != declared:
+            odd = ", ".join(sorted(used ^ declared))
+            raise ConfigError(f"{path.parent.name}/template.yaml: placeholders do not match the prompt: {odd}")
+        methods[path.parent.name] = template
+    return methods
+
+
+def prompts_sha(methods: Mapping[str, Any]) -> str:
+    """Hash of all templates; in the job, so that an edited prompt is new work."""
+    return sha256_text(canonical_json(methods))
+
+
+def check_claims(design: Design, claims: Mapping[str, Any]) -> None:
+    """Refuse a block that names a claim which does not exist (78)."""
+    known = set(claims["claims"])
+    for block in design.blocks:
+        odd = sorted(set(block.claims) - known)
+        if odd:
+            raise ConfigError(f"block {block.name!r} names the claim {odd[0]!r}, which is not in claims.yaml")
+
+
+def make_plan(
+    design: Design, *, corpus: dict[str, Any], models: dict[str, Any], recipes: dict[str, Any],
+    methods: dict[str, dict[str, Any]], claims: Mapping[str, Any], seed: int | None, cores: int, bin_dir: Path,
+) -> Plan:  # fmt: skip
+    """Validate everything and expand the design. `seed` replaces the design's own."""
+    check_methods(design, models, methods)
+    check_claims(design, claims)
+    facts = Facts(corpus["split_sizes"]["train"], corpus["named_labels"], corpus["brought"])
+    cells, not_planned = expand(design, facts, recipes, methods)
+    master_seed = design.seed if seed is None else seed
+    jobs = make_jobs(design, cells, needed_sizes(cells), master_seed, bin_dir, models, recipes, prompts_sha(methods))
+    sizes, curve, _ = regime_sizes(design, facts)
+    blocks = Counter(block for cell in cells for block in cell["blocks"])
+    costs = estimate(design, cells, jobs, corpus, models, cores)
+    fed = {claim: block.name for block in design.blocks for claim in block.claims if blocks[block.name]}
+    resolved = {"sizes": sizes, "curve": curve, "train_pool": facts.train_pool}
+    record = {
+        "design": {**design.model_dump(mode="json"), "resolved": resolved},
+        "master_seed": master_seed,
+        "counts": {
+            "cells": len(cells), "cells_by_block": dict(sorted(blocks.items())), "jobs": len(jobs),
+            "jobs_by_stage": dict(sorted(Counter(job["stage"] for job in jobs).items())),
+            "trainsets": len({cell["trainset_id"] for cell in cells}), "requests": costs["requests"],
+        },
+        "estimate": costs, "not_planned": not_planned,
+        "protocol": {**PROTOCOL, "encoder": design.encoder, "folds_n": design.regime.folds, "recipes": recipes,
+                     "claims_fed": fed, "prompts_sha": prompts_sha(methods), "rules": dict(design.rules)},
+    }  # fmt: skip
+    return Plan(cells, jobs, record)
+
+
+def needed_sizes(cells: list[dict[str, Any]]) -> list[int]:
+    """Every prefix of the nested order that some cell uses."""
+    sizes = {cell["regime"] for cell in cells}
+    sizes |= {cell["regime"] + cell["rows_added"] for cell in cells if cell["text"] == "real_more"}
+    sizes |= {cell["pool_size"] for cell in cells if cell["pool_size"]}
+    return sorted(sizes)
+
+
+def summary(plan: Plan) -> str:
+    """A few lines for the terminal."""
+    record = plan.record
+    counts, costs = record["counts"], record["estimate"]
+    lines = [
+        f"plan {record['design']['name']}: regimes {record['design']['resolved']['sizes']}, "
+        f"{record['design']['regime']['draws']} draws, train pool {record['design']['resolved']['train_pool']}",
+        f"  {counts['cells']} cells on {counts['trainsets']} training sets in {counts['jobs']} jobs ("
+        + ", ".join(f"{stage} {n}" for stage, n in counts["jobs_by_stage"].items()) + ")",
+        "  blocks: " + ", ".join(f"{name} {n}" for name, n in counts["cells_by_block"].items()),
+    ]  # fmt: skip
+    if counts["requests"]:
+        lines.append(
+            f"  {counts['requests']} requests, about {costs['tokens']} tokens at {costs['tokens_per_s']} tokens/s"
+        )
+    parts = ", ".join(f"{stage} {seconds} s" for stage, seconds in costs["seconds"].items())
+    lines.append(f"  about {costs['minutes_total']} minutes on {costs['cores']} cores ({parts}); GPU hours 0")
+    lines += [f"  not planned: {gap['what']}: {gap['reason']}" for gap in record["not_planned"]]
+    return "\n".join(lines)

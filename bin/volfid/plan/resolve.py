@@ -1,0 +1,100 @@
+"""From relative sizes to absolute numbers, before anything runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from volfid.core.exits import ConfigError, ParameterError
+from volfid.plan.design import Added, Design, Size
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the planner knows of the corpus."""
+
+    train_pool: int
+    named_labels: bool
+    brought: int
+
+
+def resolve_size(size: Size, facts: Facts) -> int:
+    """Documents of a regime: as given, or a share of the train pool when below 1."""
+    if isinstance(size, bool) or size <= 0:
+        raise ParameterError(f"the regime size {size!r} means nothing", mend="Give documents, or a share below 1")
+    if size < 1:
+        return max(2, round(size * facts.train_pool))
+    if size != int(size):
+        raise ParameterError(f"the regime size {size!r} is neither a count nor a share below 1")
+    return int(size)
+
+
+def resolve_added(added: Added, size: int, facts: Facts) -> int:
+    """M: rows added to a regime of `size` documents."""
+    if isinstance(added, int) and not isinstance(added, bool) and added > 0:
+        return added
+    if added == "pool":
+        if facts.brought < 1:
+            raise ParameterError("added: pool needs brought synthetic documents", mend="Give --synthetic")
+        return facts.brought
+    if isinstance(added, str) and added.startswith("x"):
+        try:
+            rows = round(float(added[1:]) * size)
+        except ValueError:
+            rows = 0
+        if rows > 0:
+            return rows
+    raise ParameterError(f"added: {added!r} means nothing", mend="Give rows (40), a multiple (x9) or pool")
+
+
+def step_budget(rows: int, batch: int, epochs: int) -> int:
+    """Optimiser updates of `epochs` passes over `rows` in batches of `batch`: E * ceil(rows / B)."""
+    return epochs * ceil(rows / batch)
+
+
+def regime_sizes(design: Design, facts: Facts) -> tuple[list[int], list[int], list[dict[str, Any]]]:
+    """Sizes, curve sizes, and what was left out.
+
+    A regime that the pool cannot fill is refused; a point of the learning curve that it
+    cannot fill is left out and named.
+    """
+    sizes = _distinct(resolve_size(size, facts) for size in design.regime.sizes)
+    for size in sizes:
+        if size > facts.train_pool:
+            raise ParameterError(
+                f"a regime of {size} documents cannot be drawn: the train pool has {facts.train_pool}",
+                mend="Choose smaller sizes in the design, or bring more real documents",
+            )
+        if size < 2 * design.regime.folds:
+            raise ParameterError(f"a regime of {size} documents cannot have {design.regime.folds} folds")
+    curve = _distinct(resolve_size(size, facts) for size in design.regime.curve)
+    fits = [size for size in curve if 2 * design.regime.folds <= size <= facts.train_pool]
+    dropped = [
+        {"what": f"learning curve at {size} documents", "reason": f"the train pool has {facts.train_pool}"}
+        for size in curve
+        if size not in fits
+    ]
+    return sizes, _distinct([*fits, *sizes]), dropped
+
+
+def _distinct(values: Any) -> list[int]:
+    return sorted(set(values))
+
+
+def check_methods(design: Design, models: dict[str, Any], methods: dict[str, dict[str, Any]]) -> None:
+    """Refuse unknown generators, methods and encoders (78), naming what exists."""
+    _known("encoder", [design.encoder], models["encoders"])
+    generators = {**models["generators"], "brought": {}}
+    _known("generator", design.factors.generator, generators)
+    for generator in design.factors.generator:
+        entry = generators[generator]
+        if entry.get("source") and not entry.get("revision"):
+            raise ConfigError(f"models.yaml: generator {generator!r} has no pinned revision")
+    if design.factors.generator != ["brought"]:
+        _known("method", design.factors.method, methods)
+
+
+def _known(what: str, names: Sequence[str], known: Any) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"unknown {what} {name!r}", mend=f"Known: {', '.join(sorted(known)) or 'none'}")

@@ -1,0 +1,246 @@
+"""Every training set as a corpus that real test documents search in.
+
+Variants. `own_ideal`, `fixed_ideal`: the corpus as it is, nDCG over its own best documents or over those of the
+train pool. `own_ideal_unique`, `fixed_ideal_unique`, `unique`: each document once; read these for replicated
+corpora, whose copies otherwise fill the list. `size_matched` (fixed ideal), `size_matched_own_ideal`: random
+subsets of n unique documents. `tie_averaged`: own ideal, expectation over ties. `random`, `random_fixed_ideal`:
+exact expectation of a random order. `as_is`: figures without an ideal.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from volfid.core.exits import ConfigError, DataError
+from volfid.core.labels import jaccard, label_matrix
+from volfid.core.seeds import generator
+from volfid.retrieval import ndcg
+from volfid.retrieval.index import Ranking, rank, unit_rows
+
+Row = Mapping[str, Any]
+RetrievalRow = dict[str, Any]
+REQUESTED = "gains of synthetic documents use their requested labels"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Fixed choices: cut-off, and how many random subsets the size-matched figures average."""
+
+    k: int = ndcg.K
+    subsets: int = 3
+    encoder: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> "Settings":
+        """The settings of a job over the defaults; a name that is not known is a ConfigError."""
+        unknown = sorted(set(given) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise ConfigError(f"evaluate_retrieval has no setting {unknown[0]!r}", mend="See retrieval/evaluate.py")
+        return cls(**given)
+
+    def echo(self) -> dict[str, Any]:
+        """All settings, for the manifest."""
+        return {**asdict(self), "gain": "Jaccard, linear", "score": "inner product of unit rows, rounded to 1e-6",
+                "ties": "document id ascending", "fixed_ideal": "all documents of split train"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A corpus: document numbers and label-set numbers of its distinct (document, label set) pairs, and counts.
+
+    Sorted by document number. One document with two label sets is two entries; the unique variant keeps the first.
+    """
+
+    documents: np.ndarray
+    label_sets: np.ndarray
+    counts: np.ndarray
+    synthetic: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Documents, copies counted."""
+        return int(self.counts.sum())
+
+    def take(self, keep: np.ndarray) -> "Entries":
+        """Some of the entries, each once."""
+        return Entries(
+            self.documents[keep], self.label_sets[keep], np.ones(len(keep), dtype=np.int64), self.synthetic[keep]
+        )
+
+    def once(self) -> "Entries":
+        """Every document once."""
+        return self.take(np.unique(self.documents, return_index=True)[1])
+
+
+class Evaluator:
+    """Evaluates training sets against one set of queries; rankings and gains are shared between them."""
+
+    def __init__(
+        self, documents: Sequence[Row], synthetic: Iterable[Row], label_ids: Sequence[str],
+        groups: Mapping[str, Sequence[Row]], vector_row: Mapping[str, int], vectors: np.ndarray,
+        settings: Settings, master_seed: int,
+    ):  # fmt: skip
+        self.settings, self.seed, self.groups = settings, master_seed, groups
+        queries = sorted((row for row in documents if row["split"] == "test"), key=lambda row: row["doc_id"])
+        train = [row for row in documents if row["split"] == "train"]
+        if not queries or not train:
+            raise DataError("documents.jsonl has no test or no train document", mend="Check the split")
+        known = {row["doc_id"] for row in documents} | {row["doc_id"] for row in synthetic}
+        used = sorted({row["doc_id"] for rows in groups.values() for row in rows})
+        for name in [*used, *(row["doc_id"] for row in queries)]:
+            if name not in known:
+                raise DataError(
+                    f"a training set names {name!r}, which no file holds", mend="Pass every synthetic.jsonl"
+                )
+            if name not in vector_row:
+                raise DataError(f"document {name!r} has no embedding", mend="Pass the embeddings of every corpus part")
+        self.number = {name: position for position, name in enumerate(used)}
+        self.vectors = unit_rows(vectors[[vector_row[name] for name in used]], used)
+        names = [row["doc_id"] for row in queries]
+        self.queries = unit_rows(vectors[[vector_row[name] for name in names]], names)
+
+        rows = [row for members in groups.values() for row in members]
+        sets = sorted({tuple(sorted(row["labels"])) for row in [*rows, *queries, *train]})
+        self.set_number = {labels: position for position, labels in enumerate(sets)}
+        matrix = label_matrix(sets, label_ids)
+        query_sets, self.query_set = np.unique([self.set_of(row) for row in queries], return_inverse=True)
+        # gains[a, b]: of the a-th distinct label set among the queries with label set b
+        self.gains = jaccard(matrix[query_sets], matrix)
+        pool, counts = np.unique([self.set_of(row) for row in train], return_counts=True)
+        self.fixed = ndcg.ideal_dcg(self.gains[:, pool], counts, settings.k)[self.query_set]
+        self._rankings: dict[bytes, Ranking] = {}
+
+    def set_of(self, row: Row) -> int:
+        """Number of a row's label set."""
+        return self.set_number[tuple(sorted(row["labels"]))]
+
+    def entries(self, trainset_id: str) -> Entries:
+        """The corpus of a training set."""
+        total: dict[tuple[int, int, bool], int] = {}
+        for row in self.groups[trainset_id]:
+            key = (self.number[row["doc_id"]], self.set_of(row), row["source"] == "synthetic")
+            total[key] = total.get(key, 0) + row["multiplicity"]
+        table = np.array([(*key, count) for key, count in sorted(total.items())], dtype=np.int64)
+        return Entries(table[:, 0], table[:, 1], table[:, 3], table[:, 2].astype(bool))
+
+    def evaluate(self, trainset_id: str, size: int) -> list[RetrievalRow]:
+        """All figures of one training set; `size` = n, the documents of the size-matched subsets."""
+        corpus = self.entries(trainset_id)
+        unique = corpus.once()
+        note = REQUESTED if corpus.synthetic.any() else None
+        figures = [
+            *self._figures(corpus, "", note),
+            *self._figures(unique, "_unique", note),
+            *self._matched(unique, trainset_id, size),
+        ]
+        return [
+            {"trainset_id": trainset_id, "metric": metric, "variant": variant, "value": value, "n": n, "note": why}
+            for metric, variant, value, n, why in figures
+        ]
+
+    # ---- one corpus -----------------------------------------------------------------------
+
+    def _figures(self, corpus: Entries, suffix: str, note: str | None) -> list[tuple[Any, ...]]:
+        k = self.settings.k
+        found = self._search(corpus)
+        own = self._by_kind(ndcg.ideal_dcg, corpus)
+        plain = suffix.removeprefix("_") or "as_is"
+        name = f"ndcg_at_{k}"
+        few = f"the corpus has {corpus.size} documents, fewer than {k}" if corpus.size < k else None
+        note = "; ".join(filter(None, (note, few))) or None
+        lines = [
+            (name, f"own_ideal{suffix}", *_mean(ndcg.ndcg(found["dcg"], own), note)),
+            (name, f"fixed_ideal{suffix}", *_mean(ndcg.ndcg(found["dcg"], self.fixed), note)),
+            (f"dcg_at_{k}", plain, *_mean(found["dcg"], note)),
+            (f"jaccard_at_{k}", plain, *_mean(found["jaccard"], note)),
+            ("queries_without_gain", plain, float((own == 0).sum()), len(own), note),
+        ]
+        if suffix:
+            return lines
+        expected = self._by_kind(ndcg.random_dcg, corpus)
+        return [
+            *lines,
+            (name, "tie_averaged", *_mean(ndcg.ndcg(found["dcg_tie_averaged"], own), note)),
+            (name, "random", *_mean(ndcg.ndcg(expected, own), note)),
+            (name, "random_fixed_ideal", *_mean(ndcg.ndcg(expected, self.fixed), note)),
+            (f"dcg_at_{k}", "random", *_mean(expected, note)),
+            (f"synthetic_share_at_{k}", "as_is", *_mean(found["synthetic"], note)),
+        ]
+
+    def _matched(self, unique: Entries, trainset_id: str, size: int) -> list[tuple[Any, ...]]:
+        """Means over random subsets of `size` unique documents; the whole corpus when it has no more."""
+        k = self.settings.k
+        wanted = min(size, len(unique.documents))
+        parts = []
+        for subset in range(self.settings.subsets if wanted < len(unique.documents) else 1):
+            rng = generator(self.seed, "retrieval_size_matched", trainset=trainset_id, subset=subset)
+            part = unique.take(np.sort(rng.choice(len(unique.documents), size=wanted, replace=False)))
+            found = self._search(part, keep=False)
+            own = self._by_kind(ndcg.ideal_dcg, part)
+            parts.append(
+                (ndcg.ndcg(found["dcg"], self.fixed), ndcg.ndcg(found["dcg"], own), found["dcg"], found["jaccard"])
+            )
+        note = (
+            f"{len(parts)} random subsets of {wanted} unique documents"
+            if len(parts) > 1
+            else f"all {wanted} unique documents"
+        )
+        if wanted < size:
+            note += f", fewer than n = {size}"
+        names = ((f"ndcg_at_{k}", "size_matched"), (f"ndcg_at_{k}", "size_matched_own_ideal"),
+                 (f"dcg_at_{k}", "size_matched"), (f"jaccard_at_{k}", "size_matched"))  # fmt: skip
+        lines = []
+        for name, values in zip(names, zip(*parts, strict=True), strict=True):
+            means = [_mean(one, note) for one in values]
+            defined = [value for value, _, _ in means if value is not None]
+            mean = float(np.mean(defined)) if defined else None
+            lines.append((*name, mean, round(np.mean([n for _, n, _ in means])), note if defined else means[0][2]))
+        return lines
+
+    def _search(self, corpus: Entries, keep: bool = True) -> dict[str, np.ndarray]:
+        """DCG, tie-averaged DCG, mean Jaccard and synthetic share of the best k, each (queries,)."""
+        k = self.settings.k
+        documents = np.unique(corpus.documents)
+        key = documents.tobytes()
+        ranking = self._rankings.get(key) or rank(self.queries, self.vectors, documents, k)
+        if keep:
+            self._rankings[key] = ranking
+        ranking = _expand(ranking, corpus)
+        begin, end = ndcg.slots(ranking, np.append(corpus.counts, 0))
+        gains = self.gains[self.query_set[:, None], corpus.label_sets[ranking.documents]]
+        averaged = ndcg.tie_averaged(gains, ranking.scores, begin, end)
+        return {
+            "dcg": ndcg.dcg(gains, begin, end, k),
+            "dcg_tie_averaged": ndcg.dcg(averaged, begin, end, k),
+            "jaccard": ndcg.mean_gain(gains, begin, end, k),
+            "synthetic": ndcg.mean_gain(corpus.synthetic[ranking.documents].astype(float), begin, end, k),
+        }
+
+    def _by_kind(self, figure: Any, corpus: Entries) -> np.ndarray:
+        """A figure that depends on label sets and their counts only, per query."""
+        kinds, inverse = np.unique(corpus.label_sets, return_inverse=True)
+        counts = np.bincount(inverse, weights=corpus.counts).astype(np.int64)
+        return figure(self.gains[:, kinds], counts, self.settings.k)[self.query_set]
+
+
+def _expand(ranking: Ranking, corpus: Entries) -> Ranking:
+    """The ranking over entries instead of documents: -1 stays, a document with several label sets gets several columns."""
+    first = np.searchsorted(corpus.documents, ranking.documents)
+    held = np.searchsorted(corpus.documents, ranking.documents, side="right") - first
+    most = int(held.max(initial=1))
+    columns = [np.where(shift < held, first + shift, -1) for shift in range(most)]
+    shape = (len(first), -1)
+    scores = np.repeat(ranking.scores, most, axis=1)
+    return Ranking(np.stack(columns, axis=2).reshape(shape), scores)
+
+
+def _mean(values: np.ndarray, note: str | None) -> tuple[float | None, int, str | None]:
+    """Mean over the queries where the figure is defined, their number, and a note that counts the others."""
+    defined = ~np.isnan(values)
+    left_out = int((~defined).sum())
+    if not defined.any():
+        return None, 0, "no query shares a label with any document"
+    counted = f"{left_out} queries without any gain left out" if left_out else None
+    return float(values[defined].mean()), int(defined.sum()), "; ".join(filter(None, (note, counted))) or None

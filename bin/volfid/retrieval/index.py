@@ -1,0 +1,75 @@
+"""Exact nearest documents by inner product, in an order that no BLAS and no tie can change.
+
+Ranking key: (-score rounded to 1e-6, document number ascending); number documents in the order of their ids.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import faiss
+import numpy as np
+
+from volfid.core.exits import DataError
+
+DECIMALS = 6
+
+
+def unit_rows(vectors: np.ndarray, ids: Sequence[str]) -> np.ndarray:
+    """`vectors` (documents, dimensions) scaled to length 1, float32, contiguous.
+
+    Raises DataError naming the document of a zero or non-finite vector: its cosine means nothing.
+    """
+    wide = np.asarray(vectors, dtype=np.float64)
+    length = np.linalg.norm(wide, axis=1)
+    bad = np.flatnonzero(~(np.isfinite(length) & (length > 0)))
+    if len(bad):
+        raise DataError(
+            f"the embedding of document {ids[bad[0]]!r} is zero or not finite ({len(bad)} such documents)",
+            mend="An empty text or a broken encoder gives such a vector; embed the documents again",
+        )
+    return np.ascontiguousarray(wide / length[:, None], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The best documents of each query, both arrays (queries, columns), best first.
+
+    `documents`: numbers of documents, -1 behind the end; `scores`: rounded, -inf there. Every document whose
+    rounded score ties with the one at rank k is included, so that ties can be averaged.
+    """
+
+    documents: np.ndarray
+    scores: np.ndarray
+
+
+def rank(queries: np.ndarray, vectors: np.ndarray, documents: np.ndarray, k: int) -> Ranking:
+    """Rank `documents` (numbers of rows of `vectors`, each once) for every query; at least the best k.
+
+    With fewer than k documents all of them are ranked. FAISS returns exact ties in descending order of its ids
+    and cuts through them, so more than k are fetched, until the last score is strictly below that of rank k,
+    and sorted again by the ranking key.
+    """
+    documents = np.sort(np.asarray(documents, dtype=np.int64))
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(np.ascontiguousarray(vectors[documents]))
+    queries = np.ascontiguousarray(queries, dtype=np.float32)
+    fetch = min(len(documents), k + 6)
+    found = np.full((len(queries), fetch), -1, dtype=np.int64)
+    scores = np.full((len(queries), fetch), -np.inf)
+    open_queries = np.arange(len(queries))
+    while len(open_queries):
+        raw, near = index.search(queries[open_queries], fetch)
+        rounded = np.round(raw.astype(np.float64), DECIMALS)
+        if fetch > found.shape[1]:
+            wider = ((0, 0), (0, fetch - found.shape[1]))
+            found = np.pad(found, wider, constant_values=-1)
+            scores = np.pad(scores, wider, constant_values=-np.inf)
+        order = np.lexsort((near, -rounded), axis=1)
+        found[open_queries, :fetch] = documents[np.take_along_axis(near, order, axis=1)]
+        scores[open_queries, :fetch] = np.take_along_axis(rounded, order, axis=1)
+        if fetch == len(documents):
+            break
+        # raw scores come descending: once the last one is below the cut, no other can reach it
+        open_queries = open_queries[rounded[:, -1] >= rounded[:, k - 1]]
+        fetch = min(len(documents), 4 * fetch)
+    return Ranking(found, scores)

@@ -1,0 +1,78 @@
+"""DCG and nDCG with float gains, exact ideals, tied scores and documents that occur several times.
+
+Gains are the Jaccard similarity of label sets, used as they are (linear gain). DCG = sum of gain / log2(rank + 1)
+over the first k ranks. A document with multiplicity m fills m ranks in a row: its copies have its score and id.
+"""
+
+import numpy as np
+
+from volfid.retrieval.index import Ranking
+
+K = 10
+
+
+def discounts(k: int) -> np.ndarray:
+    """1 / log2(rank + 1) for ranks 1..k."""
+    return 1.0 / np.log2(np.arange(2, k + 2))
+
+
+def slots(ranking: Ranking, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last + 1 rank (from 0) that each ranked document fills, shape (queries, columns).
+
+    `counts`: multiplicity of every document number; -1 (nothing) fills no rank.
+    """
+    filled = np.where(ranking.documents >= 0, counts[ranking.documents], 0)
+    ends = np.cumsum(filled, axis=1)
+    return ends - filled, ends
+
+
+def dcg(gains: np.ndarray, begin: np.ndarray, end: np.ndarray, k: int = K) -> np.ndarray:
+    """DCG at k of every query; `gains`, `begin`, `end` (queries, columns) as from `slots`."""
+    reach = _reach(k)
+    weight = reach[np.minimum(end, k)] - reach[np.minimum(begin, k)]
+    return (gains * weight).sum(axis=1)
+
+
+def mean_gain(gains: np.ndarray, begin: np.ndarray, end: np.ndarray, k: int = K) -> np.ndarray:
+    """Mean gain of the first k ranks of every query; over the ranks there are, when fewer than k."""
+    taken = np.minimum(end, k) - np.minimum(begin, k)
+    return (gains * taken).sum(axis=1) / np.maximum(taken.sum(axis=1), 1)
+
+
+def tie_averaged(gains: np.ndarray, scores: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Gains replaced by their mean over documents of equal score, copies counted: the expectation of DCG over
+    all orders within ties (what scikit-learn's ndcg_score computes)."""
+    filled = (end - begin).astype(np.float64)
+    group = np.cumsum(np.diff(scores, axis=1, prepend=np.nan) != 0, axis=1) - 1
+    group += np.arange(len(scores))[:, None] * scores.shape[1]
+    size = group.size
+    total = np.bincount(group.ravel(), weights=(gains * filled).ravel(), minlength=size)
+    number = np.bincount(group.ravel(), weights=filled.ravel(), minlength=size)
+    return np.divide(total, number, out=np.zeros(size), where=number > 0)[group]
+
+
+def ideal_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
+    """Largest possible DCG at k of each query, shape (queries,).
+
+    `gains` (queries, kinds): gain of every kind of document; `counts` (kinds,): documents of each kind. It is
+    taken over the whole corpus, not over what was retrieved; with fewer than k documents over those there are.
+    """
+    order = np.argsort(-gains, axis=1, kind="stable")
+    ends = np.cumsum(counts[order], axis=1)
+    return dcg(np.take_along_axis(gains, order, axis=1), ends - counts[order], ends, k)
+
+
+def random_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
+    """Expected DCG at k when the corpus is in random order: mean gain times the sum of the discounts, exact."""
+    size = int(counts.sum())
+    return (gains @ counts / size) * discounts(min(k, size)).sum()
+
+
+def ndcg(actual: np.ndarray, ideal: np.ndarray) -> np.ndarray:
+    """actual / ideal for every query; NaN where the ideal is 0 (no document has any gain)."""
+    return np.divide(actual, ideal, out=np.full(len(actual), np.nan), where=ideal > 0)
+
+
+def _reach(k: int) -> np.ndarray:
+    """Sum of the discounts of the first 0..k ranks."""
+    return np.concatenate([[0.0], np.cumsum(discounts(k))])

@@ -1,0 +1,168 @@
+"""Correlations and their differences: Fisher, Zou, Dunn and Clark, Steiger, Meng.
+
+Formulas as in METHODS section 4.2 and Zou (2007), Psychological Methods 12, 399-413.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+FEWEST = 4
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson r with Fisher's interval, Spearman rho and Kendall tau-b over n conditions."""
+
+    r: float | None
+    low: float | None
+    high: float | None
+    spearman: float | None
+    kendall: float | None
+    p: float | None
+    n: int
+    note: str | None
+
+
+def correlate(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> Correlation:
+    """Correlation of two equally long vectors; undefined below four conditions or without spread.
+
+    The note gives the range of r when each condition is left out once.
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    n = len(x)
+    if n < FEWEST:
+        return Correlation(None, None, None, None, None, None, n, f"{n} conditions: at least {FEWEST} are needed")
+    for name, values in (("fidelity", x), ("outcome", y)):
+        if np.ptp(values) <= 1e-12 * max(1.0, np.abs(values).max()):
+            return Correlation(None, None, None, None, None, None, n, f"the {name} is the same in all conditions")
+    r = pearson(x, y)
+    low, high = fisher_interval(r, n)
+    left_out = _leave_one_out(x, y)
+    return Correlation(
+        r, low, high, float(stats.spearmanr(x, y).statistic), float(stats.kendalltau(x, y).statistic),
+        _p_of_r(r, n), n,
+        f"leaving one condition out: r from {min(left_out):.2f} to {max(left_out):.2f}" if left_out else None,
+    )  # fmt: skip
+
+
+def pearson(x: np.ndarray, y: np.ndarray) -> float:
+    """Pearson r, held inside [-1, 1]."""
+    a, b = x - x.mean(), y - y.mean()
+    return float(np.clip((a @ b) / math.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
+
+
+def leave_one_out(x: np.ndarray, y: np.ndarray) -> list[float]:
+    """r without each condition in turn."""
+    keep = ~np.eye(len(x), dtype=bool)
+    return [pearson(x[row], y[row]) for row in keep]
+
+
+def _leave_one_out(x: np.ndarray, y: np.ndarray) -> list[float]:
+    """As `leave_one_out`, empty when one condition alone carries the spread."""
+    keep = ~np.eye(len(x), dtype=bool)
+    spread = all(np.ptp(x[row]) > 1e-12 and np.ptp(y[row]) > 1e-12 for row in keep)
+    return leave_one_out(x, y) if spread else []
+
+
+def _p_of_r(r: float, n: int) -> float:
+    if abs(r) >= 1.0:
+        return 0.0
+    return float(2 * stats.t.sf(abs(r) * math.sqrt((n - 2) / (1 - r * r)), n - 2))
+
+
+def fisher_interval(r: float, n: int, level: float = 0.95) -> tuple[float | None, float | None]:
+    """tanh(atanh r +- q / sqrt(n - 3)); null below four conditions; a point when |r| = 1."""
+    if n < FEWEST:
+        return None, None
+    if abs(r) >= 1.0:
+        return r, r
+    half = stats.norm.ppf(0.5 + level / 2) / math.sqrt(n - 3)
+    return math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """r1 - r2 with Zou's interval, and the test of Fisher's z."""
+
+    delta: float
+    low: float
+    high: float
+    z: float
+    p: float
+
+
+def _zou(r1: float, n1: int, r2: float, n2: int, c: float) -> tuple[float, float]:
+    (l1, u1), (l2, u2) = fisher_interval(r1, n1), fisher_interval(r2, n2)
+    delta = r1 - r2
+    low = delta - math.sqrt((r1 - l1) ** 2 + (u2 - r2) ** 2 - 2 * c * (r1 - l1) * (u2 - r2))
+    high = delta + math.sqrt((u1 - r1) ** 2 + (r2 - l2) ** 2 - 2 * c * (u1 - r1) * (r2 - l2))
+    return low, high
+
+
+def independent_difference(r1: float, n1: int, r2: float, n2: int) -> Difference:
+    """Fisher's z for two independent correlations (|r| < 1, n > 3), with Zou's interval."""
+    z = (math.atanh(r1) - math.atanh(r2)) / math.sqrt(1 / (n1 - 3) + 1 / (n2 - 3))
+    return Difference(r1 - r2, *_zou(r1, n1, r2, n2, 0.0), z, float(2 * stats.norm.sf(abs(z))))
+
+
+def tanh_of_z_interval(r1: float, n1: int, r2: float, n2: int, level: float = 0.95) -> tuple[float, float]:
+    """tanh of the interval of z1 - z2: limits for (r1 - r2) / (1 - r1 r2), not for r1 - r2."""
+    dz = math.atanh(r1) - math.atanh(r2)
+    half = stats.norm.ppf(0.5 + level / 2) * math.sqrt(1 / (n1 - 3) + 1 / (n2 - 3))
+    return math.tanh(dz - half), math.tanh(dz + half)
+
+
+def equal_group_size(r1: float, r2: float, z: float) -> float:
+    """The n of two equal groups that gives Fisher's z (3 + 2 (z / dz)^2)."""
+    return 3 + 2 * (z / (math.atanh(r1) - math.atanh(r2))) ** 2
+
+
+@dataclass(frozen=True)
+class DependentDifference:
+    """r1 - r2 on the same conditions: two z tests and Zou's interval."""
+
+    delta: float
+    low: float
+    high: float
+    dunn_clark_z: float
+    steiger_z: float
+    meng_z: float | None
+    corr_of_r: float
+
+
+def dependent_difference(
+    jk: float, hm: float, jh: float, jm: float, kh: float, km: float, n: int
+) -> DependentDifference:
+    """r_jk - r_hm without a shared variable (the same conditions in two regimes)."""
+
+    def corr_of_r(first: float, second: float) -> float:
+        psi = 0.5 * (
+            (jh - first * kh) * (km - kh * second) + (jm - jh * second) * (kh - jh * first)
+            + (jh - jm * second) * (km - first * jm) + (jm - first * km) * (kh - second * km)
+        )  # fmt: skip
+        return psi / ((1 - first**2) * (1 - second**2))
+
+    c, pooled = corr_of_r(jk, hm), (jk + hm) / 2
+    dz = (math.atanh(jk) - math.atanh(hm)) * math.sqrt(n - 3)
+    steiger = dz / math.sqrt(2 - 2 * corr_of_r(pooled, pooled))
+    return DependentDifference(jk - hm, *_zou(jk, n, hm, n, c), dz / math.sqrt(2 - 2 * c), steiger, None, c)
+
+
+def overlapping_difference(jk: float, jh: float, kh: float, n: int) -> DependentDifference:
+    """r_jk - r_jh with the shared variable j (two fidelity metrics against one outcome)."""
+
+    def corr_of_r(first: float, second: float) -> float:
+        rest = 1 - first**2 - second**2
+        return (kh * rest - 0.5 * first * second * (rest - kh**2)) / ((1 - first**2) * (1 - second**2))
+
+    c, pooled = corr_of_r(jk, jh), (jk + jh) / 2
+    dz = (math.atanh(jk) - math.atanh(jh)) * math.sqrt(n - 3)
+    square = (jk**2 + jh**2) / 2
+    f = min((1 - kh) / (2 * (1 - square)), 1.0)
+    meng = dz / math.sqrt(2 * (1 - kh) * (1 - f * square) / (1 - square))
+    steiger = dz / math.sqrt(2 - 2 * corr_of_r(pooled, pooled))
+    return DependentDifference(jk - jh, *_zou(jk, n, jh, n, c), dz / math.sqrt(2 - 2 * c), steiger, meng, c)

@@ -1,0 +1,69 @@
+"""Numbers and sentences: scores with three decimals, documents whole, shares with two."""
+
+from volfid.statistics.effects import Effect
+from volfid.statistics.table import Context
+
+MEASURE_WORDS = {
+    ("ap_micro", "none"): "micro-average precision",
+    ("f1_micro", "tuned"): "micro-F1 at the tuned threshold",
+    ("f1_micro", "fixed_0.5"): "micro-F1 at 0.5",
+    ("f1_micro", "cardinality"): "micro-F1 at the cardinality threshold",
+}
+
+
+def measure_words(metric: str, threshold: str) -> str:
+    """The score in words."""
+    return MEASURE_WORDS.get((metric, threshold), f"{metric}, {threshold}")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with fixed digits, '?' for null; no negative zero."""
+    if value is None:
+        return "?"
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """As `number`, with its sign."""
+    text = number(value, digits)
+    return text if text == "?" or text.startswith("-") or float(text) == 0 else f"+{text}"
+
+
+def interval_words(effect: Effect, digits: int = 3) -> str:
+    """'+0.012 [0.001, 0.023]'; an open limit is written out."""
+    estimate = effect.estimate
+    if estimate.low is None and estimate.high is None:
+        return f"{signed(estimate.value, digits)} [no interval]"
+    low = "open" if estimate.low is None else number(estimate.low, digits)
+    high = "open" if estimate.high is None else number(estimate.high, digits)
+    return f"{signed(estimate.value, digits)} [{low}, {high}]"
+
+
+def worth_sentence(context: Context, worth: Effect | None, gain: Effect | None) -> str:
+    """What the synthetic rows are worth, as found in this run."""
+    source = context.source
+    start = (
+        f"{context.added} synthetic documents ({source.generator}, {source.method}) beside {context.regime} real ones, "
+        f"classifier {context.classifier}"
+    )
+    if worth is None or (worth.estimate.value is None and worth.side == 0 and worth.estimate.low is None and worth.estimate.high is None):
+        reason = worth.estimate.note if worth is not None else "not planned"
+        return f"{start}: the worth in real documents is undefined ({reason})."
+    estimate = worth.estimate
+    if worth.side:
+        place = "above the largest" if worth.side > 0 else "below the smallest"
+        text = f"the whole interval lies {place} measured size of the real curve, so no number of documents is given"
+    elif estimate.value is None:
+        text = f"no number of real documents is given ({estimate.note}); limits {_documents(estimate.low)} to {_documents(estimate.high)}"
+    else:
+        limits = f" [{_documents(estimate.low)}, {_documents(estimate.high)}]" if estimate.n > 1 else " (one draw, no interval)"
+        text = f"worth {number(estimate.value, 0)} further real documents{limits}"
+    told = ""
+    if gain is not None and gain.estimate.value is not None:
+        told = f"; {measure_words(gain.metric, gain.threshold)} {interval_words(gain)} against real documents alone, both tuned"
+    return f"{start}: {text}{told}."
+
+
+def _documents(value: float | None) -> str:
+    return "outside the curve" if value is None else number(value, 0)

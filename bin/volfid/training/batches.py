@@ -1,0 +1,49 @@
+"""Which rows make each update, and the learning rate of each update."""
+
+import numpy as np
+
+from volfid.core.exits import ParameterError
+
+
+def batch_plan(
+    rows: np.ndarray, updates: int, batch: int, rng: np.random.Generator, added: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of every update: numbers (updates, batch) int64, weights (updates, batch) float32.
+
+    rows   row numbers of one epoch, a row of multiplicity k standing k times
+    added  None (pooled): every epoch is one shuffle of `rows`; its last batch may be short and
+           is not dropped. Else (half real): every batch is half `rows` and half `added`, each
+           from its own endless sequence of shuffles.
+    The weights of a batch sum to 1; the empty places of a short batch have weight 0 (and row 0).
+    """
+    if added is None:
+        steps = -(-len(rows) // batch)
+        epochs = -(-updates // steps)
+        plan = np.zeros((epochs, steps * batch), dtype=np.int64)
+        for epoch in range(epochs):
+            plan[epoch, : len(rows)] = rng.permutation(rows)
+        weight = np.tile(np.arange(steps * batch) < len(rows), (epochs, 1)).astype(np.float32)
+        plan, weight = plan.reshape(-1, batch)[:updates], weight.reshape(-1, batch)[:updates]
+        return plan, weight / weight.sum(1, keepdims=True)
+    if not len(rows) or not len(added):
+        raise ParameterError("batches of half real and half added rows need rows of both kinds")
+    if batch % 2:
+        raise ParameterError(f"batches of {batch} rows cannot be half real and half added")
+    parts = [_endless(kind, updates * batch // 2, rng).reshape(updates, -1) for kind in (rows, added)]
+    return np.hstack(parts), np.full((updates, batch), 1 / batch, dtype=np.float32)
+
+
+def _endless(rows: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
+    return np.concatenate([rng.permutation(rows) for _ in range(-(-length // len(rows)))])[:length]
+
+
+def learning_rates(updates: int, peak: float, warmup_share: float) -> np.ndarray:
+    """Linear warm-up over ceil(warmup_share x updates) updates, then linear decay; shape (updates,).
+
+    The first and the last update have a rate above 0, so that all U updates move the weights.
+    """
+    warm = int(np.ceil(warmup_share * updates))
+    update = np.arange(1, updates + 1)
+    rise = update / max(warm, 1)
+    fall = (updates - update + 1) / (updates - warm + 1)
+    return peak * np.where(update <= warm, rise, fall)

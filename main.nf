@@ -1,0 +1,118 @@
+#!/usr/bin/env nextflow
+// volfid: is synthetic text worth generating, and is it volume or fidelity that helps?
+// Read from top to bottom, this is the method; each stage is one file in modules/.
+
+include { INPUTS     } from './modules/inputs.nf'
+include { PLAN       } from './modules/plan.nf'
+include { REGIMES    } from './modules/regimes.nf'
+include { GENERATION } from './modules/generation.nf'
+include { CURATION   } from './modules/curation.nf'
+include { EMBEDDINGS } from './modules/embeddings.nf'
+include { TRAINING   } from './modules/training.nf'
+include { FIDELITY   } from './modules/fidelity.nf'
+include { RETRIEVAL  } from './modules/retrieval.nf'
+include { STATISTICS } from './modules/statistics.nf'
+include { REPORT     } from './modules/report.nf'
+
+def helpText() {
+    return """\
+    volfid ${workflow.manifest.version}: what is synthetic text worth, and why?
+
+      nextflow run main.nf -profile demo  [--input docs.jsonl --labels labels.json]
+      nextflow run main.nf -profile audit --real my.csv --synthetic mine.jsonl
+
+    --input FILE        real documents: JSONL, CSV, TSV or Parquet, also gzip (default: the built-in fixture)
+    --real FILE         the same, for an audit
+    --synthetic FILE    synthetic documents to audit
+    --labels FILE       names and definitions of the labels: JSON or CSV
+    --design FILE       the experiment: params/design/*.yaml
+    --outdir DIR        results (default: results)
+    --seed N            master seed (default: the design's)
+    --allow_missing     end well although planned cells are missing
+    """.stripIndent()
+}
+
+// one clear line for each mistake that can be seen before anything starts
+def checkParams() {
+    def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
+                 'chunk_store', 'seed', 'outdir', 'allow_missing', 'max_cpus', 'max_memory', 'max_gpus', 'help']
+    def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
+    if( unknown ) {
+        error "unknown parameter --${unknown.sort()[0]}; known: ${known.sort().join(', ')}"
+    }
+    def source = params.real ?: params.input
+    if( !source ) {
+        error "no real documents: give --real FILE (an audit) or --input FILE"
+    }
+    if( params.real && !params.synthetic ) {
+        error "an audit needs the synthetic documents too: give --synthetic FILE"
+    }
+    ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts'].each { name ->
+        def value = params[name]
+        if( value && value != 'fixture' && !file(value.toString(), glob: false).exists() ) {
+            error "--${name}: there is no file ${value}"
+        }
+    }
+    return source.toString()
+}
+
+workflow {
+    main:
+    if( params.help.toString().toBoolean() ) {
+        println helpText()
+        System.exit(0)
+    }
+    def source = checkParams()
+
+    // documents.jsonl, labels.json, corpus.json: one file each, split and checked
+    INPUTS(source)
+
+    // jobs: [stage, [id: 'training__mlp__real__d00__p00', source: 'real', model: null], '{...}']
+    PLAN(INPUTS.out.labels, INPUTS.out.corpus)
+    jobs = PLAN.out.jobs
+
+    // regimes: one list of files, a file per draw
+    REGIMES(jobs, INPUTS.out.documents, INPUTS.out.labels)
+    regimes = REGIMES.out.regimes
+
+    // generations: ['smollm2_135m', generations.jsonl]
+    GENERATION(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes)
+
+    // synthetic, trainsets: ['real' or generator, file]
+    CURATION(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, GENERATION.out.generations, INPUTS.out.brought)
+
+    // stores: ['real' or generator, folder with embeddings.npy and ids.txt]
+    EMBEDDINGS(jobs, INPUTS.out.documents, CURATION.out.synthetic)
+
+    // scores, gaps: one list of files each
+    TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, EMBEDDINGS.out.stores)
+
+    // fidelity.parquet and retrieval.parquet: every training set, copies included
+    FIDELITY(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
+    RETRIEVAL(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
+
+    // effects, correlations, findings, claims, status
+    STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.gaps, CURATION.out.gaps,
+               FIDELITY.out.table, RETRIEVAL.out.table)
+
+    // report.html, figures, tables; then the exit status says whether every planned cell is there
+    manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, CURATION.out.manifests,
+        EMBEDDINGS.out.manifests, TRAINING.out.manifests, FIDELITY.out.manifest, RETRIEVAL.out.manifest, STATISTICS.out.manifests)
+    REPORT(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.report_files, CURATION.out.waterfalls, STATISTICS.out.tables, manifests)
+
+    workflow.onComplete = {
+        def record = [
+            run: workflow.runName, session: workflow.sessionId.toString(), success: workflow.success,
+            exit_status: workflow.exitStatus, error: workflow.errorMessage, started: workflow.start.toString(),
+            completed: workflow.complete.toString(), duration_s: workflow.duration.toSeconds(),
+            version: workflow.manifest.version, commit: workflow.commitId, profile: workflow.profile,
+            nextflow: workflow.nextflow.version.toString(), resumed: workflow.resume, stub: workflow.stubRun,
+            tasks_cached: workflow.stats.cachedCount, tasks_run: workflow.stats.succeedCount,
+            tasks_failed: workflow.stats.failedCount, tasks_ignored: workflow.stats.ignoredCount,
+            params: params.collectEntries { name, value -> [name, value?.toString()] },
+        ]
+        def target = file("${params.outdir}/run_manifest.json")
+        target.parent.mkdirs()
+        target.text = groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(record)) + '\n'
+    }
+}

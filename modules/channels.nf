@@ -1,0 +1,42 @@
+// Small helpers over channels; nothing here knows what the study is about.
+
+// jobs of one stage: [meta, job]
+def ofStage(jobs, stage) {
+    return jobs.filter { name, _meta, _job -> name == stage }.map { _name, meta, job -> [meta, job] }
+}
+
+// one list of files, in the order of the ids: collected order must not reach a task
+def sortedFiles(pairs) {
+    return pairs.toSortedList { a, b -> a[0].toString() <=> b[0].toString() }.map { rows -> rows.collect { row -> row[1] } }
+}
+
+// '--name file' for each staged file; nothing for none
+def options(name, files) {
+    def list = files instanceof List ? files : (files ? [files] : [])
+    return list.collect { f -> "--${name} ${f}" }.join(' ')
+}
+
+// shell lines that write the job, a value, to job.json
+def jobFile(job) {
+    return "cat > job.json <<'VOLFID_JOB'\n${job}\nVOLFID_JOB"
+}
+
+// SHA-256 over names and content of code below bin/, for the one cached task that runs before the planner
+def codeDigest(paths) {
+    def bin = projectDir.resolve('bin')
+    def found = []
+    paths.each { rel ->
+        def p = bin.resolve(rel)
+        if( p.isDirectory() ) {
+            p.eachFileRecurse { f -> if( f.name.endsWith('.py') ) { found << f } }
+        } else {
+            found << p
+        }
+    }
+    def digest = java.security.MessageDigest.getInstance('SHA-256')
+    found.sort { f -> bin.relativize(f).toString() }.each { f ->
+        digest.update(bin.relativize(f).toString().getBytes('UTF-8'))
+        digest.update(f.bytes)
+    }
+    return digest.digest().encodeHex().toString()
+}

@@ -1,0 +1,53 @@
+include { jobFile ; ofStage ; options } from './channels.nf'
+
+process EMBED_CORPUS {
+    tag "${meta.id}"
+    label 'gpu_embed'
+    label 'may_leave_gap'
+
+    input:
+    tuple val(meta), val(job), path(synthetic), path(model, stageAs: 'models/*')
+    path documents
+
+    output:
+    tuple val(meta), path('store'), emit: store
+    tuple val(meta), path('store/manifest.json'), emit: manifest
+
+    script:
+    """
+    ${jobFile(job)}
+    embed_corpus.py --job job.json --documents ${documents} ${options('synthetic', synthetic)} \\
+        ${model ? '--model-dir models' : ''} --out-dir store
+    """
+
+    stub:
+    """
+    ${jobFile(job)}
+    embed_corpus.py --job job.json --documents ${documents} --out-dir store --stub
+    """
+}
+
+workflow EMBEDDINGS {
+    take:
+    jobs
+    documents
+    synthetic
+
+    main:
+    // ['real' or generator, synthetic.jsonl or nothing]: real documents do not wait for generation
+    texts = synthetic.filter { source, _f -> source != 'real' }.mix(channel.of(['real', []]))
+    work = ofStage(jobs, 'embeddings').map { meta, job -> [meta.source, meta, job] }.combine(texts, by: 0)
+    EMBED_CORPUS(
+        work.map { _source, meta, job, text ->
+            def model = file("${params.model_dir}/${meta.model}")
+            [meta, job, text, model.exists() ? model : []]
+        },
+        documents,
+    )
+    stores = EMBED_CORPUS.out.store.map { meta, folder -> [meta.source, folder] }
+    manifests = EMBED_CORPUS.out.manifest.map { meta, f -> [meta.id, f] }
+
+    emit:
+    stores
+    manifests
+}

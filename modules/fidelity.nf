@@ -1,0 +1,56 @@
+include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+
+process MEASURE_FIDELITY {
+    tag "${meta.id}"
+    label 'cpu_large'
+
+    input:
+    tuple val(meta), val(job)
+    path documents
+    path labels
+    path regimes, stageAs: 'regimes/?/*'
+    path trainsets, stageAs: 'trainsets/?/*'
+    path synthetic, stageAs: 'synthetic/?/*'
+    path stores, stageAs: 'stores/?/*'
+
+    output:
+    path 'fidelity.parquet', emit: table
+    path 'manifest.json', emit: manifest
+
+    script:
+    """
+    ${jobFile(job)}
+    measure_fidelity.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        ${options('trainsets', trainsets)} ${options('synthetic', synthetic)} ${options('embeddings', stores)}
+    """
+
+    stub:
+    """
+    ${jobFile(job)}
+    measure_fidelity.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        ${options('trainsets', trainsets)} ${options('synthetic', synthetic)} ${options('embeddings', stores)} --stub
+    """
+}
+
+workflow FIDELITY {
+    take:
+    jobs
+    documents
+    labels
+    regimes
+    trainsets
+    synthetic
+    stores
+
+    main:
+    MEASURE_FIDELITY(
+        ofStage(jobs, 'fidelity'), documents, labels, regimes,
+        sortedFiles(trainsets), sortedFiles(synthetic), sortedFiles(stores),
+    )
+    table = MEASURE_FIDELITY.out.table
+    manifest = MEASURE_FIDELITY.out.manifest.map { f -> ['fidelity', f] }
+
+    emit:
+    table
+    manifest
+}

@@ -1,0 +1,55 @@
+include { jobFile ; ofStage ; options } from './channels.nf'
+
+process GENERATE_TEXT {
+    tag "${meta.id}"
+    label 'gpu_generate'
+    label 'may_leave_gap'
+    publishDir path: { "${params.outdir}/generation/${meta.id}" }, mode: 'copy', pattern: '*.json*'
+
+    input:
+    tuple val(meta), val(job), path(model, stageAs: 'models/*')
+    path documents
+    path labels
+    path regimes, stageAs: 'regimes/?/*'
+    path prompts, stageAs: 'prompts'
+
+    output:
+    tuple val(meta), path('generations.jsonl'), emit: generations
+    tuple val(meta), path('manifest.json'), emit: manifest
+
+    script:
+    """
+    ${jobFile(job)}
+    generate_text.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        --prompts ${prompts} ${model ? '--model-dir models' : ''}
+    """
+
+    stub:
+    """
+    ${jobFile(job)}
+    generate_text.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        --prompts ${prompts} --stub
+    """
+}
+
+workflow GENERATION {
+    take:
+    jobs
+    documents
+    labels
+    regimes
+
+    main:
+    // [meta, job, model folder or nothing]
+    requests = ofStage(jobs, 'generation').map { meta, job ->
+        def model = file("${params.model_dir}/${meta.model}")
+        [meta, job, model.exists() ? model : []]
+    }
+    GENERATE_TEXT(requests, documents, labels, regimes, file(params.prompts))
+    generations = GENERATE_TEXT.out.generations.map { meta, f -> [meta.source, f] }
+    manifests = GENERATE_TEXT.out.manifest.map { meta, f -> [meta.id, f] }
+
+    emit:
+    generations
+    manifests
+}

@@ -1,0 +1,74 @@
+include { codeDigest } from './channels.nf'
+
+process PREPARE_DOCUMENTS {
+    tag "${source}"
+    label 'cpu_small'
+
+    input:
+    val source
+    path real, stageAs: 'real/*'
+    path names, stageAs: 'names/*'
+    path synthetic, stageAs: 'synthetic_in/*'
+    path design, stageAs: 'design/*'
+    val seed
+    val code
+
+    output:
+    path 'documents.jsonl', emit: documents
+    path 'labels.json', emit: labels
+    path 'corpus.json', emit: corpus
+    path 'rejects.jsonl', emit: rejects
+    path 'funnel.json', emit: funnel
+    path 'brought.jsonl', emit: brought
+    path 'manifest.json', emit: manifest
+
+    script:
+    def input = real ? "${real}" : source
+    def labels = names ? "--labels ${names}" : ''
+    def brought = synthetic ? "--synthetic ${synthetic}" : ''
+    """
+    # code ${code}
+    prepare_documents.py --input ${input} ${labels} ${brought} --design ${design} ${seed}
+    """
+
+    stub:
+    def input = real ? "${real}" : source
+    def labels = names ? "--labels ${names}" : ''
+    def brought = synthetic ? "--synthetic ${synthetic}" : ''
+    """
+    # the planner needs real documents, also in a stub run; code ${code}
+    prepare_documents.py --input ${input} ${labels} ${brought} --design ${design} ${seed}
+    """
+}
+
+workflow INPUTS {
+    take:
+    source
+
+    main:
+    def fixture = source == 'fixture'
+    def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
+    PREPARE_DOCUMENTS(
+        fixture ? 'fixture' : file(source).name,
+        fixture ? [] : file(source, checkIfExists: true),
+        params.labels ? file(params.labels, checkIfExists: true) : [],
+        params.synthetic ? file(params.synthetic, checkIfExists: true) : [],
+        file(params.design, checkIfExists: true),
+        seed,
+        codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
+    )
+    documents = PREPARE_DOCUMENTS.out.documents.first()
+    labels = PREPARE_DOCUMENTS.out.labels.first()
+    corpus = PREPARE_DOCUMENTS.out.corpus.first()
+    brought = PREPARE_DOCUMENTS.out.brought
+    report_files = labels.concat(corpus, PREPARE_DOCUMENTS.out.funnel, PREPARE_DOCUMENTS.out.rejects).toList()
+    manifest = PREPARE_DOCUMENTS.out.manifest.map { f -> ['inputs', f] }
+
+    emit:
+    documents
+    labels
+    corpus
+    brought
+    report_files
+    manifest
+}

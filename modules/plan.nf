@@ -1,0 +1,57 @@
+process PLAN_EXPERIMENTS {
+    label 'cpu_small'
+    cache false
+    debug true
+
+    input:
+    path design, stageAs: 'design/*'
+    path labels
+    path corpus
+    path models
+    path recipes
+    path claims
+    path prompts, stageAs: 'prompts'
+    val seed
+
+    output:
+    path 'cells.jsonl', emit: cells
+    path 'plan.json', emit: plan
+    path 'jobs/*/*.json', emit: jobs
+
+    script:
+    """
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --models ${models} \\
+        --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${seed}
+    """
+
+    stub:
+    """
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --models ${models} \\
+        --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${seed}
+    """
+}
+
+workflow PLAN {
+    take:
+    labels
+    corpus
+
+    main:
+    def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
+    PLAN_EXPERIMENTS(
+        file(params.design), labels, corpus, file(params.models), file(params.recipes), file(params.claims),
+        file(params.prompts), seed,
+    )
+    cells = PLAN_EXPERIMENTS.out.cells.first()
+    plan = PLAN_EXPERIMENTS.out.plan.first()
+    // jobs cross as values: a planner that runs again and decides the same disturbs nothing
+    jobs = PLAN_EXPERIMENTS.out.jobs.flatten().map { f ->
+        def job = new groovy.json.JsonSlurper().parseText(f.text)
+        [job.stage, [id: job.job_id, source: job.settings.source ?: 'real', model: job.model ?: ''], f.readLines().collect { line -> line.trim() }.join('')]
+    }
+
+    emit:
+    cells
+    plan
+    jobs
+}

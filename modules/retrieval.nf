@@ -1,0 +1,56 @@
+include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+
+process EVALUATE_RETRIEVAL {
+    tag "${meta.id}"
+    label 'cpu_large'
+
+    input:
+    tuple val(meta), val(job)
+    path documents
+    path labels
+    path regimes, stageAs: 'regimes/?/*'
+    path trainsets, stageAs: 'trainsets/?/*'
+    path synthetic, stageAs: 'synthetic/?/*'
+    path stores, stageAs: 'stores/?/*'
+
+    output:
+    path 'retrieval.parquet', emit: table
+    path 'manifest.json', emit: manifest
+
+    script:
+    """
+    ${jobFile(job)}
+    evaluate_retrieval.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        ${options('trainsets', trainsets)} ${options('synthetic', synthetic)} ${options('embeddings', stores)}
+    """
+
+    stub:
+    """
+    ${jobFile(job)}
+    evaluate_retrieval.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        ${options('trainsets', trainsets)} ${options('synthetic', synthetic)} ${options('embeddings', stores)} --stub
+    """
+}
+
+workflow RETRIEVAL {
+    take:
+    jobs
+    documents
+    labels
+    regimes
+    trainsets
+    synthetic
+    stores
+
+    main:
+    EVALUATE_RETRIEVAL(
+        ofStage(jobs, 'retrieval'), documents, labels, regimes,
+        sortedFiles(trainsets), sortedFiles(synthetic), sortedFiles(stores),
+    )
+    table = EVALUATE_RETRIEVAL.out.table
+    manifest = EVALUATE_RETRIEVAL.out.manifest.map { f -> ['retrieval', f] }
+
+    emit:
+    table
+    manifest
+}

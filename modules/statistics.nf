@@ -1,0 +1,123 @@
+include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+
+process COLLECT_SCORES {
+    label 'cpu_small'
+
+    input:
+    tuple val(meta), val(job)
+    path cells
+    path scores, stageAs: 'scores/?/*'
+    path gaps, stageAs: 'gaps/?/*'
+
+    output:
+    path 'scores.parquet', emit: scores
+    path 'gaps.jsonl', emit: gaps
+    path 'status.json', emit: status
+    path 'manifest.json', emit: manifest
+
+    script:
+    """
+    ${jobFile(job)}
+    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)}
+    """
+
+    stub:
+    """
+    ${jobFile(job)}
+    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)} --stub
+    """
+}
+
+process ESTIMATE_EFFECTS {
+    label 'cpu_small'
+
+    input:
+    tuple val(meta), val(job)
+    path cells
+    path plan
+    path corpus
+    path scores
+    path status
+    path fidelity
+    path retrieval
+
+    output:
+    path 'effects.parquet', emit: effects
+    path 'correlations.parquet', emit: correlations
+    path 'findings.json', emit: findings
+    path 'manifest.json', emit: manifest
+
+    script:
+    """
+    ${jobFile(job)}
+    estimate_effects.py --job job.json --cells ${cells} --plan ${plan} --corpus ${corpus} --scores ${scores} \\
+        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval}
+    """
+
+    stub:
+    """
+    ${jobFile(job)}
+    estimate_effects.py --job job.json --cells ${cells} --plan ${plan} --corpus ${corpus} --scores ${scores} \\
+        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --stub
+    """
+}
+
+process CHECK_CLAIMS {
+    label 'cpu_small'
+
+    input:
+    tuple val(meta), val(job)
+    path claims
+    path effects
+    path correlations
+    path findings
+    path status
+
+    output:
+    path 'claims.json', emit: claims
+    path 'manifest.json', emit: manifest
+
+    script:
+    """
+    ${jobFile(job)}
+    check_claims.py --job job.json --claims ${claims} --effects ${effects} --correlations ${correlations} \\
+        --findings ${findings} --status ${status}
+    """
+
+    stub:
+    """
+    ${jobFile(job)}
+    check_claims.py --job job.json --claims ${claims} --effects ${effects} --correlations ${correlations} \\
+        --findings ${findings} --status ${status} --stub
+    """
+}
+
+workflow STATISTICS {
+    take:
+    jobs
+    cells
+    plan
+    corpus
+    scores
+    training_gaps
+    curation_gaps
+    fidelity
+    retrieval
+
+    main:
+    job = ofStage(jobs, 'statistics').first()
+    COLLECT_SCORES(job, cells, scores, sortedFiles(training_gaps.mix(curation_gaps)))
+    status = COLLECT_SCORES.out.status
+    ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, status, fidelity, retrieval)
+    findings = ESTIMATE_EFFECTS.out.findings
+    CHECK_CLAIMS(job, file(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
+    // every result the report shows, one file of each name
+    tables = COLLECT_SCORES.out.scores.concat(COLLECT_SCORES.out.gaps, status, fidelity, retrieval,
+        ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims).toList()
+    manifests = COLLECT_SCORES.out.manifest.map { f -> ['statistics_collect', f] }
+        .mix(ESTIMATE_EFFECTS.out.manifest.map { f -> ['statistics_estimate', f] }, CHECK_CLAIMS.out.manifest.map { f -> ['statistics_claims', f] })
+
+    emit:
+    tables
+    manifests
+}

@@ -1,0 +1,62 @@
+include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+
+process TRAIN_HEADS {
+    tag "${meta.id}"
+    label 'gpu_train'
+    label 'may_leave_gap'
+    publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
+
+    input:
+    tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*')
+    path documents
+    path labels
+    path regimes, stageAs: 'regimes/?/*'
+
+    output:
+    tuple val(meta), path('scores.parquet'), emit: scores
+    tuple val(meta), path('predictions.parquet'), emit: predictions
+    tuple val(meta), path('gaps.jsonl'), emit: gaps
+    tuple val(meta), path('manifest.json'), emit: manifest
+
+    script:
+    """
+    ${jobFile(job)}
+    train_heads.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        --trainsets ${trainsets} ${options('embeddings', stores)}
+    """
+
+    stub:
+    """
+    ${jobFile(job)}
+    train_heads.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        --trainsets ${trainsets} ${options('embeddings', stores)} --stub
+    """
+}
+
+workflow TRAINING {
+    take:
+    jobs
+    documents
+    labels
+    regimes
+    trainsets
+    stores
+
+    main:
+    // ['real' or generator, [its folders of vectors]]
+    real = stores.filter { source, _folder -> source == 'real' }.map { _source, folder -> folder }
+    vectors = stores.combine(real).map { source, folder, first -> [source, source == 'real' ? [first] : [first, folder]] }
+    work = ofStage(jobs, 'training')
+        .map { meta, job -> [meta.source, meta, job] }
+        .combine(trainsets, by: 0)
+        .combine(vectors, by: 0)
+    TRAIN_HEADS(work.map { _source, meta, job, sets, folders -> [meta, job, sets, folders] }, documents, labels, regimes)
+    scores = sortedFiles(TRAIN_HEADS.out.scores.map { meta, f -> [meta.id, f] })
+    gaps = TRAIN_HEADS.out.gaps.map { meta, f -> [meta.id, f] }
+    manifests = TRAIN_HEADS.out.manifest.map { meta, f -> [meta.id, f] }
+
+    emit:
+    scores
+    gaps
+    manifests
+}

@@ -1,0 +1,211 @@
+"""The planner fixes everything before anything runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from volfid.core.exits import ConfigError, ParameterError, VolfidError
+from volfid.plan.design import Design, read_design
+from volfid.plan.fingerprint import STAGES, code_fingerprint
+from volfid.plan.planner import make_plan, read_methods, summary
+from volfid.plan.resolve import step_budget
+
+ROOT = Path(__file__).parents[2]
+BIN = ROOT / "bin"
+
+
+def corpus(train=474, named=True, brought=0):
+    return {
+        "name": "x", "stamp": None, "source": "x", "source_sha256": "", "documents": train + 300,
+        "split_sizes": {"train": train, "reference": 80, "test": 220}, "cardinality": 1.8,
+        "named_labels": named, "brought": brought, "warnings": [],
+    }  # fmt: skip
+
+
+def raw(name="demo"):
+    return yaml.safe_load((ROOT / f"params/design/{name}.yaml").read_text())
+
+
+def plan(design, facts=None, **changes):
+    inputs = {
+        "corpus": facts or corpus(), "models": yaml.safe_load((ROOT / "params/models.yaml").read_text()),
+        "recipes": yaml.safe_load((ROOT / "params/recipes.yaml").read_text()),
+        "methods": read_methods(ROOT / "params/prompts"),
+        "claims": yaml.safe_load((ROOT / "params/claims.yaml").read_text()),
+        "seed": None, "cores": 2, "bin_dir": BIN, **changes,
+    }  # fmt: skip
+    return make_plan(Design.model_validate(design), **inputs)
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return plan(raw())
+
+
+def cell(made, arm, **factors):
+    found = [c for c in made.cells if c["arm"] == arm and all(c[k] == v for k, v in factors.items())]
+    assert found, (arm, factors)
+    return found[0]
+
+
+def test_updates_are_fixed_by_the_plan_and_meet_the_vectors(demo):
+    for case in json.loads((ROOT / "tests/golden/sampling.json").read_text())["step_budget"]:
+        assert step_budget(case["rows"], case["batch"], case["epochs"]) == case["updates"]
+    big = {"classifier": "mlp", "regime": 165, "added": 1485}
+    assert cell(demo, "R1", **big)["n_updates"] == cell(demo, "Pb", **big)["n_updates"] == step_budget(1650, 16, 10)
+    assert cell(demo, "R0", classifier="mlp", regime=165)["n_updates"] == step_budget(165, 16, 10)
+    assert cell(demo, "S_low", classifier="mlp", regime=64)["n_updates"] == step_budget(64, 16, 10)
+
+
+def test_a_penalised_solver_has_a_penalty_scale_instead_of_updates(demo):
+    big = {"classifier": "linear", "regime": 165, "added": 1485}
+    assert cell(demo, "R1", **big)["penalty_scale"] == pytest.approx(10)
+    assert cell(demo, "Pb", **big)["penalty_scale"] == 1
+    assert cell(demo, "S_low", classifier="linear", regime=64)["penalty_scale"] == pytest.approx(64 / 104)
+    assert all(c["n_updates"] is None for c in demo.cells if c["classifier"] == "linear")
+    assert any("no batches to mix" in gap["reason"] for gap in demo.record["not_planned"])
+
+
+def test_two_blocks_that_need_a_cell_share_it_and_ids_are_unique(demo):
+    assert cell(demo, "Rt", classifier="mlp", regime=64)["blocks"] == ["curve", "headline"]
+    assert len({c["cell_id"] for c in demo.cells}) == len(demo.cells)
+    assert all(c["generator"] is None for c in demo.cells if c["arm"] in ("R0", "R1", "Pb", "Pd", "RM"))
+    assert all(c["added"] == 0 for c in demo.cells if c["arm"] in ("R0", "Rt"))
+
+
+def test_a_cell_does_not_depend_on_what_else_is_planned(demo):
+    design = raw()
+    design["blocks"] = [block for block in design["blocks"] if block["name"] == "headline"]
+    design["regime"]["draws"] = 5
+    fewer = {c["cell_id"]: {**c, "blocks": None} for c in plan(design).cells}
+    shared = [c for c in demo.cells if c["cell_id"] in fewer]
+    assert len(shared) > 50
+    assert all({**c, "blocks": None} == fewer[c["cell_id"]] for c in shared)
+
+
+def test_jobs_hold_every_cell_once_and_name_their_source(demo):
+    held = [c["cell_id"] for job in demo.jobs if job["stage"] == "training" for c in job["items"]]
+    assert sorted(held) == sorted(c["cell_id"] for c in demo.cells)
+    for job in demo.jobs:
+        if job["stage"] == "training":
+            assert {c["generator"] or "real" for c in job["items"]} == {job["settings"]["source"]}
+            assert len(job["items"]) <= 40
+    pools = [p for job in demo.jobs if job["stage"] == "generation" for p in job["items"]]
+    assert len(pools) == 6 and all(p["requests"] == 88 for p in pools)
+
+
+def test_the_mixture_keeps_its_budget(demo):
+    for c in demo.cells:
+        if c["real_share"] is not None:
+            assert c["rows_total"] == c["budget"] == 40
+            assert c["rows_added"] == 40 - round(40 * c["real_share"])
+            assert (c["generator"] is None) == (c["real_share"] == 1)
+
+
+def test_without_label_names_full_synthesis_is_a_named_gap_and_paraphrase_runs():
+    made = plan(raw(), corpus(named=False))
+    assert {c["method"] for c in made.cells} == {None, "paraphrase"}
+    assert any("labels have no names" in gap["reason"] for gap in made.record["not_planned"])
+
+
+def test_an_audit_has_no_generation_and_one_pool_for_all_draws():
+    made = plan(raw("audit"), corpus(brought=100))
+    assert not [job for job in made.jobs if job["stage"] == "generation"]
+    assert {c["pool_id"] for c in made.cells if c["pool_id"]} == {"brought__brought__own__n00000__d00__r0"}
+    assert {c["rows_added"] for c in made.cells if c["arm"] == "S"} == {100}
+
+
+def test_a_regime_that_the_pool_cannot_fill_is_refused_but_a_curve_point_is_only_named():
+    with pytest.raises(ParameterError, match="regime of 165 documents cannot be drawn: the train pool has 150"):
+        plan(raw(), corpus(train=150))
+    made = plan(raw(), corpus(train=300))
+    assert {"what": "learning curve at 330 documents", "reason": "the train pool has 300"} in made.record["not_planned"]
+
+
+def change(design, path, value):
+    target = design
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["factors", "generator"], ["gpt9"], "unknown generator 'gpt9'"),
+        (["factors", "method"], ["telepathy"], "unknown method 'telepathy'"),
+        (["encoder"], "nothing", "unknown encoder 'nothing'"),
+        (["blocks", 0, "claims"], ["C99"], "claim 'C99'"),
+        (["blocks", 0, "added"], [], "needs added"),
+        (["blocks", 0, "added"], ["many"], "'many' means nothing"),
+        (["blocks", 0, "added"], [4000], "exceed the train pool"),
+        (["regime", "sizes"], [0], "means nothing"),
+        (["regime", "sizes"], [5], "cannot have 3 folds"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_runs(path, value, words):
+    design = raw()
+    change(design, path, value)
+    with pytest.raises(VolfidError, match="(?s)" + words):
+        plan(design)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["regime", "draws"], 0, "regime.draws"),
+        (["surprise"], 1, "surprise"),
+        (["arms", "R0", "text"], "poems", "arms.R0.text"),
+        (["arms", "R0", "label_law"], "permuted", "no label law"),
+        (["blocks", 0, "arms"], ["Z"], "names the arm 'Z'"),
+        (["blocks", 1, "name"], "headline", "same name"),
+        (["name"], "a__b", "name"),
+    ],
+)
+def test_the_design_file_is_typed(tmp_path, path, value, words):
+    design = raw()
+    change(design, path, value)
+    file = tmp_path / "design.yaml"
+    file.write_text(yaml.safe_dump(design))
+    with pytest.raises(ConfigError, match=words):
+        read_design(file)
+
+
+def test_a_key_written_twice_is_refused(tmp_path):
+    file = tmp_path / "design.yaml"
+    file.write_text("name: a\nname: b\n")
+    with pytest.raises(ConfigError, match="'name' stands twice"):
+        read_design(file)
+
+
+def test_a_template_with_an_undeclared_placeholder_is_refused(tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    (folder / "template.yaml").write_text("placeholders: [a]\nprompt: 'write {a} and {b}'\n")
+    with pytest.raises(ConfigError, match="placeholders do not match the prompt: b"):
+        read_methods(tmp_path)
+
+
+def test_the_fingerprint_sees_its_own_stage_and_core_only(tmp_path):
+    import shutil
+
+    copy = tmp_path / "bin"
+    shutil.copytree(BIN, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    before = {stage: code_fingerprint(copy, stage) for stage in STAGES}
+    (copy / "volfid/fidelity/__pycache__").mkdir(exist_ok=True)
+    (copy / "volfid/fidelity/__pycache__/x.pyc").write_text("x")
+    assert before == {stage: code_fingerprint(copy, stage) for stage in STAGES}
+    file = copy / "volfid/fidelity/labels.py"
+    file.write_text(file.read_text() + "\nX = 1\n")
+    assert {s for s in STAGES if code_fingerprint(copy, s) != before[s]} == {"fidelity"}
+    file = copy / "volfid/core/seeds.py"
+    file.write_text(file.read_text() + "\nX = 1\n")
+    assert {s for s in STAGES if code_fingerprint(copy, s) != before[s]} == set(STAGES)
+
+
+def test_the_summary_tells_cells_tokens_and_time(demo):
+    text = summary(demo)
+    assert "480 cells" in text and "528 requests" in text and "minutes on 2 cores" in text
+    assert demo.record["estimate"]["minutes_total"] <= 20
