@@ -98,7 +98,7 @@ workflow {
     // report.html, figures, tables; then the exit status says whether every planned cell is there
     manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, CURATION.out.manifests,
         EMBEDDINGS.out.manifests, TRAINING.out.manifests, FIDELITY.out.manifest, RETRIEVAL.out.manifest, STATISTICS.out.manifests)
-    REPORT(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.report_files, CURATION.out.waterfalls, STATISTICS.out.tables, manifests)
+    REPORT(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.report_files, regimes, CURATION.out.waterfalls, STATISTICS.out.tables, manifests)
 
     workflow.onComplete = {
         def record = [

@@ -32,7 +32,11 @@ def main(
     check_planned(planned, rows)
     united = unite_gaps(CONTRACTS["gaps"].read(path) for path in gaps or [])
     status = make_status(planned, rows, united)
-    manifest.counts = {"score_parts": len(scores or []), "gap_parts": len(gaps or []), "missing": len(status["missing"])}
+    manifest.counts = {
+        "score_parts": len(scores or []),
+        "gap_parts": len(gaps or []),
+        "missing": len(status["missing"]),
+    }
     manifest.wrote(CONTRACTS["scores"].write(out_dir, rows), len(rows))
     manifest.wrote(CONTRACTS["gaps"].write(out_dir, united), len(united))
     manifest.wrote(CONTRACTS["status"].write(out_dir, status), 1)

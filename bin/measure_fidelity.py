@@ -43,7 +43,9 @@ def main(
     made = [row for path in synthetic or [] for row in CONTRACTS["synthetic"].read(path)]
     rows = [row for path in trainsets for row in CONTRACTS["trainsets"].read(path)]
     groups = group_rows(rows, {item["trainset_id"] for item in task["items"]})
-    corpus = assemble(real, made, [label["label"] for label in label_list], groups, *read_vectors(embeddings))
+    permuted = {item["trainset_id"] for item in task["items"] if item["label_law"] == "permuted"}
+    label_ids = [label["label"] for label in label_list]
+    corpus = assemble(real, made, label_ids, groups, *read_vectors(embeddings), permuted=permuted)
     measurer = Measurer(corpus, settings, task["master_seed"])
     progress = Progress("fidelity", len(corpus.trainsets), "training sets")
     lines = []

@@ -57,9 +57,9 @@ workflow INPUTS {
         seed,
         codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
     )
-    documents = PREPARE_DOCUMENTS.out.documents.first()
-    labels = PREPARE_DOCUMENTS.out.labels.first()
-    corpus = PREPARE_DOCUMENTS.out.corpus.first()
+    documents = PREPARE_DOCUMENTS.out.documents
+    labels = PREPARE_DOCUMENTS.out.labels
+    corpus = PREPARE_DOCUMENTS.out.corpus
     brought = PREPARE_DOCUMENTS.out.brought
     report_files = labels.concat(corpus, PREPARE_DOCUMENTS.out.funnel, PREPARE_DOCUMENTS.out.rejects).toList()
     manifest = PREPARE_DOCUMENTS.out.manifest.map { f -> ['inputs', f] }

@@ -42,8 +42,8 @@ workflow PLAN {
         file(params.design), labels, corpus, file(params.models), file(params.recipes), file(params.claims),
         file(params.prompts), seed,
     )
-    cells = PLAN_EXPERIMENTS.out.cells.first()
-    plan = PLAN_EXPERIMENTS.out.plan.first()
+    cells = PLAN_EXPERIMENTS.out.cells
+    plan = PLAN_EXPERIMENTS.out.plan
     // jobs cross as values: a planner that runs again and decides the same disturbs nothing
     jobs = PLAN_EXPERIMENTS.out.jobs.flatten().map { f ->
         def job = new groovy.json.JsonSlurper().parseText(f.text)

@@ -12,13 +12,14 @@ process DRAW_FIGURES {
 
     output:
     path 'figures', emit: figures
+    path 'manifest.json'
 
     script:
     """
     ${jobFile(job)}
     draw_figures.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --findings findings.json \\
         --effects effects.parquet --correlations correlations.parquet --fidelity fidelity.parquet \\
-        --retrieval retrieval.parquet --scores scores.parquet --out-dir figures
+        --retrieval retrieval.parquet --scores scores.parquet
     """
 
     stub:
@@ -26,7 +27,7 @@ process DRAW_FIGURES {
     ${jobFile(job)}
     draw_figures.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --findings findings.json \\
         --effects effects.parquet --correlations correlations.parquet --fidelity fidelity.parquet \\
-        --retrieval retrieval.parquet --scores scores.parquet --out-dir figures --stub
+        --retrieval retrieval.parquet --scores scores.parquet --stub
     """
 }
 
@@ -39,6 +40,7 @@ process WRITE_REPORT {
     path plan
     path inputs
     path tables
+    path regimes, stageAs: 'regimes/?/*'
     path waterfalls, stageAs: 'waterfalls/?/*'
     path manifests, stageAs: 'manifests/?/*'
     path figures
@@ -48,19 +50,26 @@ process WRITE_REPORT {
     path 'report.html', emit: report
     path 'summary.txt', emit: summary
     path 'tables', emit: tables
+    path 'manifest.json'
 
     script:
     """
     ${jobFile(job)}
-    write_report.py --job job.json --results . --cells ${cells} --plan ${plan} --figures ${figures} --prompts ${prompts} \\
-        ${options('waterfalls', waterfalls)} ${options('manifests', manifests)}
+    write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
+        --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
+        --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
+        --gaps gaps.jsonl --fidelity fidelity.parquet --retrieval retrieval.parquet --figures ${figures} \\
+        --prompts ${prompts} ${options('regimes', regimes)} ${options('waterfall', waterfalls)} \\
+        ${options('manifests', manifests)}
     """
 
     stub:
     """
     ${jobFile(job)}
-    write_report.py --job job.json --results . --cells ${cells} --plan ${plan} --figures ${figures} --prompts ${prompts} \\
-        ${options('waterfalls', waterfalls)} ${options('manifests', manifests)} --stub
+    write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
+        --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
+        --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
+        --gaps gaps.jsonl --fidelity fidelity.parquet --retrieval retrieval.parquet --figures ${figures} --stub
     """
 }
 
@@ -89,6 +98,7 @@ workflow REPORT {
     cells
     plan
     inputs
+    regimes
     waterfalls
     tables
     manifests
@@ -96,7 +106,10 @@ workflow REPORT {
     main:
     job = ofStage(jobs, 'report').first()
     DRAW_FIGURES(job, cells, plan, inputs, tables)
-    WRITE_REPORT(job, cells, plan, inputs, tables, waterfalls, sortedFiles(manifests), DRAW_FIGURES.out.figures, file(params.prompts))
+    WRITE_REPORT(
+        job, cells, plan, inputs, tables, regimes, waterfalls, sortedFiles(manifests), DRAW_FIGURES.out.figures,
+        file(params.prompts),
+    )
     status = tables.map { files -> files.find { f -> f.name == 'status.json' } }
     CHECK_COMPLETE(status, WRITE_REPORT.out.report)
 }

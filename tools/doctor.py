@@ -111,7 +111,10 @@ def installed(site):
 
 def check_machine(report):
     system = f"{platform.system()} {platform.machine()}"
-    libc, libc_version = platform.libc_ver()
+    try:
+        libc, libc_version = os.confstr("CS_GNU_LIBC_VERSION").split()
+    except (AttributeError, OSError, ValueError):
+        libc, libc_version = "another libc", "0"
     if system != "Linux x86_64" or libc != "glibc" or version_tuple(libc_version) < GLIBC_MIN:
         report.bad(
             "system",

@@ -23,8 +23,7 @@ NXF_ANSI_LOG=${NXF_ANSI_LOG:-false}
 NXF_HOME=${NXF_HOME:-$root/.setup/nxf}
 # A short run never pays back the optimising compiler: a launch takes 4 s instead of 11 s.
 NXF_OPTS=${NXF_OPTS--XX:TieredStopAtLevel=1}
-NXF_CLI="nextflow $*"
-export NXF_OFFLINE NXF_DISABLE_CHECK_LATEST NXF_ANSI_LOG NXF_HOME NXF_OPTS NXF_CLI
+export NXF_OFFLINE NXF_DISABLE_CHECK_LATEST NXF_ANSI_LOG NXF_HOME NXF_OPTS
 
 set -- -cp "$lib/*" nextflow.cli.Launcher "$@"
 for option in $NXF_OPTS; do # in words, on purpose

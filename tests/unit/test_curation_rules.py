@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from volfid.core.exits import ConfigError, DataError, ParameterError
 from volfid.core.schemas import CONTRACTS
 from volfid.curation.rules import RULES, Thresholds, curate_pool, keep_brought, make_context

@@ -1,14 +1,16 @@
 """Encoders and the embedding store: batches are invisible, fits see the train split only."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from embed_corpus import embed_corpus
+
 from volfid.core.exits import ConfigError, DataError, InputMissingError
+from volfid.core.files import sha256_text
 from volfid.core.schemas import CONTRACTS
 from volfid.core.vectors import read_vectors
 from volfid.embeddings.encoders import make_encoder
@@ -27,13 +29,7 @@ def texts(count: int, seed: int = 0, longest: int = 30) -> list[str]:
 
 
 def rows(listed: list[str]) -> list[dict]:
-    return [{"doc_id": f"d{i:03d}", "text": text, "text_sha": f"{hash_of(text)}"} for i, text in enumerate(listed)]
-
-
-def hash_of(text: str) -> str:
-    from volfid.core.files import sha256_text
-
-    return sha256_text(text)
+    return [{"doc_id": f"d{i:03d}", "text": text, "text_sha": sha256_text(text)} for i, text in enumerate(listed)]
 
 
 @pytest.fixture(scope="module")
@@ -166,14 +162,19 @@ def test_tfidf_equals_the_projection_on_exact_singular_vectors():
     expected = vectorizer.transform(new).toarray() @ right[:3].T
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     found = tfidf(corpus, dimensions=3)(new)
-    assert np.abs(np.abs(found) - np.abs(expected)).max() < 1e-3
-    assert np.abs(found @ found.T - expected @ expected.T).max() < 1e-3
+    assert np.abs(np.abs(found) - np.abs(expected)).max() < 1e-6
+    assert np.abs(found @ found.T - expected @ expected.T).max() < 1e-6
 
 
-def test_the_signs_of_tfidf_dimensions_do_not_depend_on_the_seed():
+def test_tfidf_vectors_and_their_signs_do_not_depend_on_the_seed():
     corpus = texts(40, longest=12)
     one, other = (tfidf(corpus, seed=seed, dimensions=3)(corpus) for seed in (1, 2))
-    assert np.abs(one - other).max() < 1e-3
+    assert np.abs(one - other).max() < 1e-6
+
+
+def test_dimensions_without_variance_are_left_out():
+    corpus = texts(6)
+    assert tfidf([*corpus, *corpus[:4]])(corpus).shape == (6, 6)
 
 
 def test_a_text_without_a_known_word_has_the_zero_vector():
@@ -187,38 +188,33 @@ def test_a_corpus_that_cannot_be_fitted_is_bad_data():
             tfidf(corpus)
 
 
-def write_inputs(folder: Path, entry: dict, last: str = "") -> list[str]:
-    """Job, documents and synthetic files; the arguments that name them."""
+def write_inputs(folder: Path, entry: dict, last: str = "") -> dict[str, Path]:
+    """Job, documents and synthetic files; the options that name the first two."""
     listed = texts(14)
     listed[-1] += last
-    documents = [
-        row | {"labels": ["A"], "group": "g", "split": "train" if i < 10 else "test"} for i, row in enumerate(rows(listed))
-    ]
+    same = {"labels": ["A"], "group": "g"}
+    documents = [row | same | {"split": "train" if i < 10 else "test"} for i, row in enumerate(rows(listed))]
     pool = [
         row | {"doc_id": f"syn-{i}", "pool_id": "p", "position": i, "labels": ["A"], "regime": 1, "draw": 0,
                "generator": "g", "method": "m", "label_plan": "p", "request_id": str(i), "source_doc_ids": [],
                "parent_doc_id": None, "kept": i != 1, "drop_reason": None if i != 1 else "duplicate"}
         for i, row in enumerate(rows(texts(3, seed=5)))
     ]  # fmt: skip
-    job = {"job_id": "embeddings__x__real", "stage": "embeddings", "label": "cpu_small", "model": entry["name"],
-           "code": "c", "master_seed": 1, "settings": {"encoder": entry, "threads": 1, "batch": 4}, "items": []}  # fmt: skip
+    job = {
+        "job_id": "embeddings__x__real", "stage": "embeddings", "label": "cpu_small", "model": "m", "code": "c",
+        "master_seed": 1, "settings": {"encoder": entry, "threads": 1, "batch": 4}, "items": [],
+    }  # fmt: skip
     CONTRACTS["documents"].write(folder, documents)
     CONTRACTS["synthetic"].write(folder, pool)
     CONTRACTS["job"].write(folder, job)
-    return ["--job", str(folder / "job.json"), "--documents", str(folder / "documents.jsonl")]
-
-
-def embed(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "bin" / "embed_corpus.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    return {"job": folder / "job.json", "documents": folder / "documents.jsonl"}
 
 
 def test_the_command_embeds_documents_and_kept_synthetic_ones_into_one_space(tmp_path):
-    arguments = write_inputs(tmp_path, TFIDF)
-    synthetic = ["--synthetic", str(tmp_path / "synthetic.jsonl")]
-    for name, extra in (("real", []), ("pool", synthetic), ("again", synthetic)):
-        done = embed(*arguments, *extra, "--out-dir", str(tmp_path / name))
-        assert done.returncode == 0, done.stderr
+    inputs = write_inputs(tmp_path, TFIDF)
+    synthetic = tmp_path / "synthetic.jsonl"
+    for name, path in (("real", None), ("pool", synthetic), ("again", synthetic)):
+        embed_corpus(**inputs, synthetic=path, out_dir=tmp_path / name)
     place, vectors = read_vectors([tmp_path / "real", tmp_path / "pool"])
     assert list(place)[-2:] == ["syn-0", "syn-2"] and vectors.shape == (16, 9)
     assert (tmp_path / "pool" / "embeddings.npy").read_bytes() == (tmp_path / "again" / "embeddings.npy").read_bytes()
@@ -229,15 +225,16 @@ def test_the_command_embeds_documents_and_kept_synthetic_ones_into_one_space(tmp
 def test_the_fit_sees_the_train_split_only(tmp_path):
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
     for name, last in (("a", ""), ("b", " entirely different words here")):
-        arguments = write_inputs(tmp_path / name, TFIDF, last)
-        done = embed(*arguments, "--out-dir", str(tmp_path / name / "out"))
-        assert done.returncode == 0, done.stderr
+        embed_corpus(**write_inputs(tmp_path / name, TFIDF, last), out_dir=tmp_path / name / "out")
     left, right = (np.load(tmp_path / name / "out" / "embeddings.npy") for name in ("a", "b"))
     assert np.array_equal(left[:13], right[:13])
 
 
 def test_the_stub_writes_empty_vectors_of_the_contract(tmp_path):
-    done = embed(*write_inputs(tmp_path, TINY), "--out-dir", str(tmp_path / "out"), "--stub")
+    inputs = write_inputs(tmp_path, TINY)
+    options = [part for name, path in inputs.items() for part in (f"--{name}", str(path))]
+    command = [ROOT / "bin" / "embed_corpus.py", *options, "--out-dir", tmp_path / "out", "--stub"]
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert np.load(tmp_path / "out" / "embeddings.npy").shape == (0, 0)
     assert (tmp_path / "out" / "ids.txt").read_text() == ""
@@ -245,20 +242,15 @@ def test_the_stub_writes_empty_vectors_of_the_contract(tmp_path):
 
 
 @pytest.mark.skipif(not (ROOT / "models" / "all_minilm_l6_v2").is_dir(), reason="models are not fetched")
-def test_the_sentence_model_ranks_a_paraphrase_above_another_topic_and_ignores_batch_mates():
+def test_the_sentence_model_gives_the_published_similarities_and_ignores_batch_mates():
     import yaml
 
     name = "all_minilm_l6_v2"
     entry = yaml.safe_load((ROOT / "params" / "models.yaml").read_text())["encoders"][name] | {"name": name}
     encode = make_encoder(entry, ROOT / "models", threads=1, batch=8, corpus=[], master_seed=1)
-    listed = [
-        "A wheelchair with a motor that helps its user climb stairs.",
-        "A powered wheel chair which can go up a staircase.",
-        "A method of brewing coffee under high pressure.",
-        "word " * 400,
-    ]
+    # sentences and similarities of the quickstart in the documentation of sentence-transformers
+    listed = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium.", "word " * 400]
     vectors = encode(listed)
-    cosine = vectors @ vectors.T
-    assert np.allclose(np.diag(cosine), 1, atol=1e-5)
-    assert cosine[0, 1] > 0.6 > 0.2 > cosine[0, 2]
+    published = [[1.0, 0.6660, 0.1046], [0.6660, 1.0, 0.1411], [0.1046, 0.1411, 1.0]]
+    assert np.abs(vectors[:3] @ vectors[:3].T - published).max() <= 6e-5
     assert np.abs(np.concatenate([encode([text]) for text in listed]) - vectors).max() <= 1e-5

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
@@ -96,6 +97,10 @@ def added(rows: list[dict]) -> list[dict]:
 
 def total(rows: list[dict]) -> int:
     return sum(row["multiplicity"] for row in rows)
+
+
+def coverage_of(made) -> dict:
+    return made.pools[POOL["pool_id"]]["pairs"]["draw 0, 6 rows"]
 
 
 def label_lists(rows: list[dict]) -> Counter:
@@ -258,7 +263,7 @@ def test_paired_sets_take_one_document_for_each_row_in_turn_and_agree_in_label_v
     assert [row["parent_id"] for row in left] == [ORDER[place % 6] for place in range(m)]
     assert label_lists(left) == label_lists(right)
     assert Counter(row["parent_id"] for row in left) == {row["doc_id"]: row["multiplicity"] for row in right}
-    assert made.pools[POOL["pool_id"]]["rows_without_partner"] == 0
+    assert coverage_of(made)["rows_without_partner"] == 0
 
 
 def test_a_row_whose_documents_were_dropped_is_passed_over_and_counted():
@@ -268,7 +273,7 @@ def test_a_row_whose_documents_were_dropped_is_passed_over_and_counted():
     made = build([c, pp, too_many], generations, [POOL])
     assert ORDER[1] not in {row["parent_id"] for row in added(rows_of(made, c))}
     assert label_lists(added(rows_of(made, c))) == label_lists(added(rows_of(made, pp)))
-    assert made.pools[POOL["pool_id"]]["rows_without_partner"] == 1
+    assert coverage_of(made)["rows_without_partner"] == 1
     assert [(gap["wanted"], gap["got"]) for gap in made.gaps] == [(16, 15)]
 
 
@@ -281,8 +286,7 @@ def test_pools_without_parents_are_paired_by_equal_label_sets_before_near_ones()
     assert [(row["parent_id"], row["doc_id"][-1], row["labels"]) for row in rows] == [
         ("r03", "1", ["C"]), ("r01", "2", ["B"]), ("r03", "0", ["C"]),
     ]  # fmt: skip
-    counts = {"requests": 4, "kept": 4, "paired": 3, "paired_same_labels": 2, "rows_to_pair": 6, "rows_without_partner": 4}
-    assert made.pools[POOL["pool_id"]] == counts
+    assert coverage_of(made) == {"pairs": 3, "pairs_with_equal_labels": 2, "rows": 6, "rows_without_partner": 4}
 
 
 def test_a_mixture_spends_its_budget_on_the_share_of_real_documents():
@@ -309,15 +313,15 @@ def test_a_generator_that_never_ran_leaves_gaps_not_an_error():
     assert [gap["got"] for gap in made.gaps] == [0, 0]
 
 
-def test_brought_documents_fill_one_pool_for_each_draw_in_different_orders():
+def test_brought_documents_are_taken_in_another_order_in_each_draw():
     brought = [
         {"doc_id": f"b{i:02d}", "text": "x", "labels": REAL_LABELS[i % 6], "source_doc_ids": ["r01"], "text_sha": "x"}
         for i in range(12)
     ]
-    pools = [{"pool_id": f"brought__brought__own__n00006__d0{d}__r0", "generator": "brought", "draw": d} for d in (0, 1)]
-    planned = [item("synthetic", "synthetic", 8, pool, draw=pool["draw"]) for pool in pools]
-    paired = item("synthetic", "real", 6, pools[0])
-    made = build([*planned, paired], pools=pools, draws=2, brought=brought)
+    pool = {"pool_id": "brought__brought__own__n00000__d00__r0", "generator": "brought", "draw": 0}
+    planned = [item("synthetic", "synthetic", 8, pool, draw=draw, pool_size=0) for draw in (0, 1)]
+    paired = item("synthetic", "real", 6, pool, pool_size=0)
+    made = build([*planned, paired], pools=[pool], draws=2, brought=brought)
     orders = [[row["doc_id"] for row in added(rows_of(made, one))] for one in planned]
     assert orders[0] != orders[1]
     assert all(set(order) <= {row["doc_id"] for row in brought} for order in orders)

@@ -46,8 +46,10 @@ class Manifest:
         self.counts: dict[str, Any] = {}
 
     def read(self, path: Path | str, rows: int | None = None) -> None:
-        """Note an input file."""
-        self.inputs[Path(path).name] = {"sha256": sha256_file(path), "rows": rows}
+        """Note an input file; files of one name are told apart by their folder."""
+        path = Path(path)
+        name = path.name if path.name not in self.inputs else f"{path.parent.name}/{path.name}"
+        self.inputs[name] = {"sha256": sha256_file(path), "rows": rows}
 
     def wrote(self, path: Path | str, rows: int | None = None) -> None:
         """Note an output file."""

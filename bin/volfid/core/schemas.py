@@ -190,7 +190,7 @@ _ALL = (
         F("estimate", "float", "null when undefined", null=True), F("ci_low", "float", "lower limit", null=True), F("ci_high", "float", "upper limit", null=True),
         F("level", "float", "confidence level"), F("p", "float", "two-sided p", null=True), F("p_adjusted", "float", "Holm", null=True),
         F("n", "int", "units"), F("unit", "str", "what n counts"), F("interval", "str", "how the interval was made"),
-        F("verdict", "str", "positive, negative, cannot decide, identity holds, undefined"), F("note", "str", "reason or remark", null=True),
+        F("verdict", "str", "positive, negative, cannot decide, identity holds, undefined; value where nothing is compared"), F("note", "str", "reason or remark", null=True),
         F("corpus", "str", "corpus stamp or name"),
     )),
     Contract("correlations", "correlations.parquet", "parquet", "estimate_effects.py", "Correlation of fidelity with score and with gain.", (
@@ -215,8 +215,8 @@ _ALL = (
         F("why", "str", "numbers behind the verdict"), F("published", "str", "published value", null=True), F("here", "str", "this run's value", null=True),
     ), ("claim",)),
     Contract("status", "status.json", "object", "collect_scores.py", "Whether every planned cell is there.", (
-        F("complete", "bool", "no gap"), F("planned", "int", "cells planned"), F("done", "int", "cells scored"),
-        F("missing", "any", "list of {cell_id, arm, reason}"),
+        F("complete", "bool", "nothing is missing but optional cells"), F("planned", "int", "cells planned"), F("done", "int", "cells scored"),
+        F("missing", "any", "list of {cell_id, arm, reason, optional}"),
     )),
     Contract("manifest", "manifest.json", "object", "every task", "How a task made its files.", (
         F("command", "str", "CLI"), F("job_id", "str", "job", null=True), F("job_sha", "str", "hash of the job", null=True),

@@ -43,6 +43,9 @@ def read_vectors(folders: Iterable[Path | str]) -> tuple[dict[str, int], np.ndar
             )
         for index, name in enumerate(ids):
             row.setdefault(name, total + index)
-        parts.append(part)
-        total += len(part)
+        if len(part):  # an empty part may not know the dimensions
+            parts.append(part)
+            total += len(part)
+    if len({part.shape[1] for part in parts}) > 1:
+        raise DataError("embeddings of different dimensions", mend="Pass the embeddings of one encoder only")
     return row, np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)

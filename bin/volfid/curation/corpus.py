@@ -1,6 +1,6 @@
 """From generations to training sets: curate the pools, then build every planned training set or say why not."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -78,10 +78,8 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
     pools: defaultdict[str, list[Row]] = defaultdict(list)
     for row in made.synthetic:
         pools[row["pool_id"]].append(row)
-    orders = {
-        pool["pool_id"]: seeded_order(pools[pool["pool_id"]], _order_rng(job["master_seed"], pool))
-        for pool in job["settings"]["pools"]
-    }
+    known = {pool["pool_id"] for pool in job["settings"]["pools"]}
+    orders: dict[tuple[str, int], list[Row]] = {}
     paired: dict[tuple[str, int, int], list[Pair]] = {}
     for item in job["items"]:
         sizes, order = nested.get(item["draw"], (frozenset(), []))
@@ -90,17 +88,21 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
                 f"regimes hold no row of size {item['regime']} for draw {item['draw']}", mend="Pass all regimes files"
             )
         pool_id = item["pool_id"]
-        if pool_id not in orders and (pool_id is not None or needs_pool(item)):
+        if pool_id not in known and (pool_id is not None or needs_pool(item)):
             raise ConfigError(f"training set {item['trainset_id']} draws on pool {pool_id}, which is not in the job")
+        source = (pool_id, item["draw"])
+        if source not in orders:
+            orders[source] = seeded_order(pools[pool_id], _order_rng(job["master_seed"], item))
         pairs: list[Pair] = []
         if builder(item) in PAIRED:
-            rows = item["pool_size"] or item["regime"]
-            key = (pool_id, item["draw"], rows)
-            if key not in paired:
-                paired[key] = pair_with_rows(orders[pool_id], order[:rows], labels)
-                made.pools[pool_id] |= coverage(paired[key], order[:rows])
-            pairs = paired[key]
-        made_of = Ingredients(order[: item["regime"]], order, labels, orders.get(pool_id, ()), pairs)
+            rows = order[: item["pool_size"] or item["regime"]]  # a brought pool was made from no regime
+            if (*source, len(rows)) not in paired:
+                paired[*source, len(rows)] = pair_with_rows(orders[source], rows, labels)
+                made.pools[pool_id].setdefault("pairs", {})[f"draw {item['draw']}, {len(rows)} rows"] = coverage(
+                    paired[*source, len(rows)], rows
+                )
+            pairs = paired[*source, len(rows)]
+        made_of = Ingredients(order[: item["regime"]], order, labels, orders[source], pairs)
         try:
             made.trainsets += build_trainset(item, made_of, _item_rng(job["master_seed"], item))
         except Shortfall as short:
@@ -124,18 +126,17 @@ def nested_orders(regimes: Sequence[Row]) -> dict[int, tuple[frozenset[int], lis
 
 def coverage(pairs: Sequence[Pair], rows: Sequence[str]) -> dict[str, int]:
     """How well synthetic documents cover the real rows they stand for."""
-    partners = Counter(pair.doc_id for pair in pairs)
     return {
-        "paired": len(pairs),
-        "paired_same_labels": sum(pair.exact for pair in pairs),
-        "rows_to_pair": len(rows),
-        "rows_without_partner": sum(doc_id not in partners for doc_id in rows),
+        "pairs": len(pairs),
+        "pairs_with_equal_labels": sum(pair.exact for pair in pairs),
+        "rows": len(rows),
+        "rows_without_partner": len(set(rows) - {pair.doc_id for pair in pairs}),
     }
 
 
-def _order_rng(master_seed: int, pool: Mapping[str, Any]) -> np.random.Generator:
-    """The stream behind the S order: a function of the pool alone, so that all its training sets nest."""
-    return generator(master_seed, "trainset", text="synthetic", draw=pool["draw"], pool=pool["pool_id"])
+def _order_rng(master_seed: int, item: Mapping[str, Any]) -> np.random.Generator:
+    """The stream behind the S order: a function of pool and draw alone, so that all their training sets nest."""
+    return generator(master_seed, "trainset", text="synthetic", draw=item["draw"], pool=item["pool_id"])
 
 
 def _item_rng(master_seed: int, item: Mapping[str, Any]) -> np.random.Generator:

@@ -209,7 +209,7 @@ def _first(pool: Sequence[Synthetic], wanted: int) -> Sequence[Synthetic]:
 def _first_pairs(pairs: Sequence[Pair], wanted: int) -> Sequence[Pair]:
     if len(pairs) < wanted:
         raise Shortfall(wanted, len(pairs), (
-            f"Only {len(pairs)} synthetic documents left after curation can be paired with a real row; "
-            f"this training set needs {wanted}."
+            f"Only {len(pairs)} synthetic documents left after curation can be paired with a real row "
+            f"(made for it, or with its labels up to one); this training set needs {wanted}."
         ))  # fmt: skip
     return pairs[:wanted]

@@ -53,8 +53,8 @@ def transformer_encoder(
         tokens = tokenizer(list(texts), truncation=True, max_length=entry["max_tokens"])["input_ids"] if texts else []
         vectors = np.zeros((len(texts), entry["dimensions"]), dtype=np.float32)
         progress = Progress(f"embedding with {entry['name']}", len(texts), "documents")
-        # Texts of one length together: little padding. The sort is stable, the caller's order is kept.
-        by_length = sorted(range(len(texts)), key=lambda index: len(tokens[index]))
+        # Texts of one length together: little padding. Longest first: too little memory shows at once.
+        by_length = sorted(range(len(texts)), key=lambda index: -len(tokens[index]))
         for start in range(0, len(texts), batch):
             chosen = by_length[start : start + batch]
             padded = tokenizer.pad({"input_ids": [tokens[index] for index in chosen]}, return_tensors="pt").to(device)
@@ -73,8 +73,10 @@ def tfidf_svd_encoder(
 ) -> Encoder:
     """TF-IDF of words and word pairs, reduced by a truncated SVD; both fitted on `corpus` alone.
 
-    min(entry dimensions, documents - 1, features) dimensions; the sign of each is fixed so that its
-    largest loading is positive. A text that shares no word with the corpus gets the zero vector.
+    At most min(entry dimensions, documents - 1) dimensions; those without variance are left out.
+    ARPACK, because the randomised solver moved vectors by .05 from seed to seed on a flat spectrum.
+    The sign of a dimension makes its largest loading positive. A text that shares no word with the
+    corpus gets the zero vector.
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -86,18 +88,19 @@ def tfidf_svd_encoder(
         weights = words.fit_transform(sorted(corpus))  # sorted: rows in another order give the same vectors
     except ValueError as error:
         raise DataError(f"{entry['name']} cannot be fitted on the train documents: {error}") from error
-    dimensions = min(entry["dimensions"], weights.shape[0] - 1, weights.shape[1])
+    dimensions = min(entry["dimensions"], weights.shape[0] - 1, weights.shape[1] - 1)
     if dimensions < 1:
-        raise DataError(f"{entry['name']} needs 2 or more train documents to be fitted, there are {weights.shape[0]}")
+        raise DataError(f"{entry['name']} needs 2 or more train documents with words, there are {weights.shape[0]}")
     seed = derive_seed(master_seed, "embeddings", encoder=entry["name"]) % 2**32
     with threadpool_limits(threads):
-        components = TruncatedSVD(dimensions, random_state=seed).fit(weights).components_
-    largest = components[np.arange(dimensions), np.abs(components).argmax(axis=1)]
+        fitted = TruncatedSVD(dimensions, algorithm="arpack", random_state=seed).fit(weights)
+    components = fitted.components_[fitted.singular_values_ > 1e-9 * fitted.singular_values_.max()]
+    largest = components[np.arange(len(components)), np.abs(components).argmax(axis=1)]
     projection = (components * np.sign(largest)[:, None]).T
 
     def encode(texts: Sequence[str]) -> np.ndarray:
         if not texts:
-            return np.zeros((0, dimensions), dtype=np.float32)
+            return np.zeros((0, len(components)), dtype=np.float32)
         vectors = words.transform(texts) @ projection
         return (normalize(vectors) if entry["normalise"] else vectors).astype(np.float32)
 

@@ -1,6 +1,7 @@
 """Training sets and the documents they name, as integer arrays that the measures share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +94,7 @@ class Corpus:
 
 def group_rows(rows: Iterable[Row], wanted: Iterable[str]) -> dict[str, list[Row]]:
     """Training-set rows by trainset id, only the wanted ones, sorted by id."""
-    groups: dict[str, list[Row]] = {name: [] for name in sorted(wanted)}
+    groups: dict[str, list[Row]] = {name: [] for name in sorted(set(wanted))}
     for row in rows:
         if row["trainset_id"] in groups:
             groups[row["trainset_id"]].append(row)
@@ -107,8 +108,13 @@ def assemble(
     groups: Mapping[str, Sequence[Row]],
     vector_row: Mapping[str, int],
     vectors: np.ndarray,
+    permuted: Collection[str] = (),
 ) -> Corpus:
     """Number everything once. `groups`: rows by trainset; `vector_row`, `vectors`: as read by core.vectors.
+
+    `permuted`: training sets whose label lists were permuted among their synthetic rows. There every list goes
+    back to the document it was asked for: figures of the label law stay the same, and the list stands with its
+    own parent again, as the parent rule needs.
 
     Raises DataError when a row names a document that no file holds, a document has no embedding or a zero one,
     or one id has two texts.
@@ -142,7 +148,13 @@ def assemble(
     for row in documents:
         splits[row["split"]].append(number[row["doc_id"]])
         split_labels[row["split"]].append(labels_of(row))
-    trainsets = [_trainset(name, rows, number, labels_of) for name, rows in groups.items()]
+    trainsets = []
+    for name, rows in groups.items():
+        if name in permuted:
+            rows = [_with_own_labels(row, content[row["doc_id"]]) for row in rows]
+            if _label_law(rows) != _label_law(groups[name]):
+                raise DataError(f"training set {name}: its label lists are no permutation of the requested ones")
+        trainsets.append(_trainset(name, rows, number, labels_of))
     matrix = label_matrix(label_set, label_ids)
     return Corpus(
         doc_ids=doc_ids,
@@ -161,6 +173,14 @@ def assemble(
         words=pack(matrix),
         number=number,
     )
+
+
+def _with_own_labels(row: Row, document: Row) -> Row:
+    return {**row, "labels": document["labels"]} if row["source"] == "synthetic" else row
+
+
+def _label_law(rows: Iterable[Row]) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(sorted(row["labels"])) for row in rows for _ in range(row["multiplicity"]))
 
 
 def _trainset(name: str, rows: Sequence[Row], number: Mapping[str, int], labels_of: Any) -> TrainSet:

@@ -1,5 +1,6 @@
 """Every fidelity, diversity and memorisation figure of every training set, copies and real-only included."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,12 +21,12 @@ OWN = "none"
 class Settings:
     """Fixed choices of the stage; all are echoed in the manifest.
 
-    `token_budget`: tokens of the size-controlled diversity figures; `permutations`: of the label-MMD test
-    (0 leaves it out); `median_limit`: train documents from which the text bandwidth is taken.
+    `token_budget`: tokens of the size-controlled diversity figures (64 abstracts hold as many); `permutations`:
+    of the label-MMD test (0 leaves it out); `median_limit`: train documents the text bandwidth is taken from.
     """
 
     two_sigma_squared: tuple[float, ...] = labels.TWO_SIGMA_SQUARED
-    token_budget: int = 10_000
+    token_budget: int = 5_000
     permutations: int = 999
     median_limit: int = 4096
     containment_width: int = memorisation.WIDTH
@@ -56,10 +57,10 @@ class _Out:
         self, metric: str, reference: str, value: float | None, n: int, note: str | None = None, why: str = ""
     ) -> None:
         """One figure; `why` becomes the note when the value is undefined."""
-        self.lines.append({
-            "trainset_id": self.trainset_id, "metric": metric, "rows": self.rows, "reference": reference,
-            "value": None if value is None else float(value), "n": int(n), "note": (why or "undefined") if value is None else note,
-        })  # fmt: skip
+        line = {"trainset_id": self.trainset_id, "metric": metric, "rows": self.rows, "reference": reference}
+        if value is None:
+            note = why or "undefined"
+        self.lines.append({**line, "value": None if value is None else float(value), "n": int(n), "note": note})
 
 
 class Measurer:
@@ -86,8 +87,8 @@ class Measurer:
         self.vocabulary = {
             n: diversity.distinct_of_all(self.ngrams, corpus.splits["train"], np.ones(len(train)), n)[0] for n in (1, 2)
         }
-        self.memory = memorisation_table(corpus, settings)
-        self._kept: dict[tuple[bytes, ...], Any] = {}
+        self.memory = memorisation.table(corpus, settings.containment_width)
+        self._kept: dict[bytes, Any] = {}
 
     def measure(self, trainset: TrainSet) -> list[FidelityRow]:
         """All figures of one training set, over all rows and, where there are some, over the added ones."""
@@ -100,7 +101,7 @@ class Measurer:
             self._labels(out, rows, note)
             self._text(out, rows)
             self._diversity(out, rows)
-            if name == "added" and trainset.real.size:
+            if name == "added":
                 self._nearest(out, rows, trainset.real)
             if name == "added" or not trainset.added.size:
                 self._memorisation(out, rows, trainset)
@@ -196,6 +197,8 @@ class Measurer:
         ]  # fmt: skip
 
     def _nearest(self, out: _Out, rows: Rows, real: Rows) -> None:
+        if not real.size:
+            return out.add("nearest_cosine", "real_rows", None, rows.size, why="the set has no real rows beside them")
         documents, counts = rows.by("documents")
         known, _ = real.by("documents")
         vectors = self.corpus.vectors
@@ -250,42 +253,11 @@ class Measurer:
                 out.add(f"longest_run_{name}", against, value, n, None, why)
 
     def _once(self, key: Iterable[Any], compute: Callable[[], Any]) -> Any:
-        parts = tuple(part if isinstance(part, str) else part.tobytes() for part in key)
-        if parts not in self._kept:
-            self._kept[parts] = compute()
-        return self._kept[parts]
-
-
-def memorisation_table(corpus: Corpus, settings: Settings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Containment and longest common run of every document used, against its sources, train and test.
-
-    Each entry: two arrays (documents,), NaN where it has no meaning. A real document is its own source and
-    part of train: it scores 1 and its length there (the anchor for copies).
-    """
-    used = np.unique(np.concatenate([part.documents for one in corpus.trainsets for part in (one.real, one.added)]))
-    made = np.array([d for d in used if d in corpus.sources], dtype=np.int64)
-    width = settings.containment_width
-    table = {
-        name: (np.full(len(corpus.texts), np.nan), np.full(len(corpus.texts), np.nan))
-        for name in ("sources", "train", "test")
-    }
-
-    def texts(numbers: Iterable[int]) -> list[str]:
-        return [corpus.texts[d] for d in numbers]
-
-    for name, who in (("train", made), ("test", used)):
-        against = texts(corpus.splits[name])
-        index = memorisation.ContainmentIndex(against, width)
-        table[name][0][who] = [index.largest(one) for one in texts(who)]
-        table[name][1][who] = memorisation.longest_runs(texts(who), against)
-    with_sources = [d for d in made if corpus.sources[d]]
-    table["sources"][0][with_sources] = [
-        memorisation.ContainmentIndex(texts(corpus.sources[d]), width).largest(corpus.texts[d]) for d in with_sources
-    ]
-    runs = memorisation.longest_runs(texts(with_sources), corpus.texts, [corpus.sources[d] for d in with_sources])
-    table["sources"][1][with_sources] = runs
-    for d in np.setdiff1d(used, made):
-        length = memorisation.token_count(corpus.texts[d])
-        for name in ("sources", "train"):
-            table[name][0][d], table[name][1][d] = float(length > 0), length
-    return table
+        digest = hashlib.sha256()
+        for part in key:
+            content = part.encode() if isinstance(part, str) else part.tobytes()
+            digest.update(len(content).to_bytes(8, "big") + content)
+        name = digest.digest()
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return self._kept[name]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from volfid.core.shingles import shingles, tokens
+from volfid.fidelity.corpus import Corpus
 
 WIDTH = 8
 
@@ -23,16 +24,11 @@ class ContainmentIndex:
             for shingle in shingles(text, width):
                 self.holders[shingle].append(number)
 
-    def largest(self, text: str, skip: int | None = None) -> float:
-        """Largest containment |A and B| / |A| of `text` in one indexed document; `skip` leaves one out.
-
-        0 for a text without a token, as in `core.shingles.containment`.
-        """
+    def containments(self, text: str) -> dict[int, float]:
+        """|A and B| / |A| of `text` in each indexed document that shares a shingle with it, by its number."""
         mine = shingles(text, self.width)
         shared = Counter(number for shingle in mine for number in self.holders.get(shingle, ()))
-        if skip is not None:
-            shared.pop(skip, None)
-        return max(shared.values(), default=0) / len(mine) if mine else 0.0
+        return {number: count / len(mine) for number, count in shared.items()}
 
 
 def longest_runs(left: Sequence[str], right: Sequence[str], pairs: Sequence[Sequence[int]] | None = None) -> np.ndarray:
@@ -92,6 +88,37 @@ def quantile(values: np.ndarray, counts: np.ndarray, q: float) -> float:
     return float(np.asarray(values)[order][np.searchsorted(cumulative, q * cumulative[-1] - 1e-9)])
 
 
-def token_count(text: str) -> int:
-    """Tokens of a text."""
-    return len(tokens(text))
+def table(corpus: Corpus, width: int = WIDTH) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Largest containment and longest common run of every document used, against its sources, train and test.
+
+    Each entry: two arrays (documents,), NaN where it has no meaning. A real document is its own source and
+    part of train: it scores 1 and its length there (the anchor for copies).
+    """
+    parts = [part.documents for one in corpus.trainsets for part in (one.real, one.added)]
+    used = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *parts]))
+    made = [int(d) for d in used if d in corpus.sources]
+    with_sources = [d for d in made if corpus.sources[d]]
+    who = {"sources": with_sources, "train": made, "test": used.tolist()}
+    found = {name: (np.full(len(corpus.texts), np.nan), np.full(len(corpus.texts), np.nan)) for name in who}
+
+    def texts(numbers: Iterable[int]) -> list[str]:
+        return [corpus.texts[d] for d in numbers]
+
+    real = [d for d in range(len(corpus.texts)) if d not in corpus.sources]
+    split = {real_number: name for name, members in corpus.splits.items() for real_number in members.tolist()}
+    index = ContainmentIndex(texts(real), width)
+    for d in used.tolist():
+        shared = {real[number]: share for number, share in index.containments(corpus.texts[d]).items()}
+        for name in ("train", "test"):
+            found[name][0][d] = max((share for other, share in shared.items() if split[other] == name), default=0.0)
+        if corpus.sources.get(d):
+            found["sources"][0][d] = max(shared.get(other, 0.0) for other in corpus.sources[d])
+    for name in ("train", "test"):
+        found[name][1][who[name]] = longest_runs(texts(who[name]), texts(corpus.splits[name]))
+    runs = longest_runs(texts(with_sources), corpus.texts, [corpus.sources[d] for d in with_sources])
+    found["sources"][1][with_sources] = runs
+    for d in set(used.tolist()) - set(made):
+        length = len(tokens(corpus.texts[d]))
+        for name in ("sources", "train"):
+            found[name][0][d], found[name][1][d] = float(length > 0), length
+    return found

@@ -7,8 +7,10 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from volfid.core.shingles import containment, tokens
 
 REASONS = (
     "truncated", "bad_encoding", "empty", "broken_json", "refusal", "lead_in", "meta_text", "label_id",
@@ -23,17 +25,23 @@ _REFUSALS = (
 _LEAD_INS = ("sure, here", "sure! here", "sure. here", "certainly", "here is", "here's", "below is")
 # "language model" alone would refuse honest text about speech recognition; a model speaking of itself is meant.
 _META = re.compile(
-    r"\b(as an?|i am an?|i'm an?) (ai|large|artificial)?\s*(intelligence )?(language model|assistant)|\[insert|lorem ipsum|as requested|label:"
-    r"|word count:|</?(text|doc)\b|<\|",
+    r"\b(as an?|i am an?|i'm an?) (ai|large|artificial)?\s*(intelligence )?(language model|assistant)"
+    r"|\[insert|lorem ipsum|as requested|label:|word count:|</?(text|doc)\b|<\|",
     re.IGNORECASE,
 )
-_HEADING = re.compile(r"^(?:#+\s*|\*\*)?(?:patent\s+)?(?:abstract|title|summary|text|document)\s*(?:\*\*)?\s*[:\-]\s*(?:\*\*)?\s*", re.IGNORECASE)
+_HEADING = re.compile(
+    r"^(?:#+\s*|\*\*)?(?:patent\s+)?(?:abstract|title|summary|text|document)\s*(?:\*\*)?\s*[:\-]\s*(?:\*\*)?\s*",
+    re.IGNORECASE,
+)
 _FRAGMENT = re.compile(r"\s*<(?:/(?:d|do|doc)?|d|do|doc)?$")
 _FENCE = re.compile(r"^```[a-z]*\s*(.*?)\s*(?:```)?$", re.IGNORECASE | re.DOTALL)
+_UNPRINTABLE = ("Cc", "Cf", "Co", "Cn")
 _WORD = re.compile(r"\w+")
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"))
 SENTENCE_TOKENS = 6
-COPY_NGRAM = 5
+# The cuts of curation, applied here too because a retry can still mend what curation can only drop.
+COPY_OF_PARENT = (5, 0.6)
+COPY_OF_EXEMPLAR = (8, 0.2)
 LOOP_NGRAM, LOOP_TIMES = 4, 4
 
 
@@ -41,8 +49,9 @@ LOOP_NGRAM, LOOP_TIMES = 4, 4
 class Rules:
     """What a document must satisfy: words in [shortest, longest], and what it may not repeat.
 
-    label_ids: ids of the label list. instructions: the prompt without its documents. shown: the documents
-    in it. copy_limit: largest share of 5-grams that may stand in one shown document.
+    label_ids: ids of the label list. instructions: the prompt without its documents. shown: the documents in
+    it, whole. copy: width of word runs and the largest share of them that may stand in one shown document.
+    opening: words that were put into the model's mouth and belong to the text.
     """
 
     shortest: int
@@ -50,7 +59,8 @@ class Rules:
     label_ids: frozenset[str] = frozenset()
     instructions: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
-    copy_limit: float = 0.6
+    copy: tuple[int, float] = COPY_OF_EXEMPLAR
+    opening: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,10 @@ def parse(raw: str, finish_reason: str, rules: Rules) -> Parsed:
     rungs: list[str] = []
     text, reason = _extract(raw, rungs)
     if reason is None:
-        text = _normalise(text, rungs)
+        reason = None if _WORD.search(text) else "empty"
+    if reason is None:
+        joint = " " if raw[:1].isspace() else ""
+        text = _normalise(rules.opening + joint + text if rules.opening else text, rungs)
         reason = _refused(text, rules)
     return Parsed(None if reason else text, reason, tuple(rungs))
 
@@ -128,7 +141,7 @@ def _strip_openings(text: str, rungs: list[str]) -> tuple[str, str | None]:
 def _normalise(text: str, rungs: list[str]) -> str:
     """NFC, no control or format characters, single spaces, no quotes around the whole."""
     text = unicodedata.normalize("NFC", text)
-    clean = "".join(char for char in text if char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Co", "Cn"))
+    clean = "".join(char for char in text if char.isspace() or unicodedata.category(char) not in _UNPRINTABLE)
     if clean != text:
         rungs.append("control_characters")
     clean = " ".join(clean.split())
@@ -142,8 +155,6 @@ def _normalise(text: str, rungs: list[str]) -> str:
 
 def _refused(text: str, rules: Rules) -> str | None:
     """The first rule that the text breaks, in the order of REASONS."""
-    if not _WORD.search(text):
-        return "empty"
     if _META.search(text.replace("’", "'")):
         return "meta_text"
     # Only ids that look like codes: an id that is an ordinary word may stand in honest text.
@@ -153,9 +164,11 @@ def _refused(text: str, rules: Rules) -> str | None:
     words = tokens(text)
     if _repeats_sentence(words, rules.instructions):
         return "leaked_prompt"
-    if any(containment(words, tokens(shown)) > rules.copy_limit for shown in rules.shown):
+    width, limit = rules.copy
+    if any(containment(text, shown, width) > limit for shown in rules.shown):
         return "copied_source"
-    if max(Counter(ngrams(words, LOOP_NGRAM)).values(), default=0) >= LOOP_TIMES:
+    runs = Counter(zip(*(words[start:] for start in range(LOOP_NGRAM)), strict=False))
+    if max(runs.values(), default=0) >= LOOP_TIMES:
         return "repetition"
     length = len(text.split())
     if length < rules.shortest:
@@ -163,23 +176,7 @@ def _refused(text: str, rules: Rules) -> str | None:
     return "too_long" if length > rules.longest else None
 
 
-def tokens(text: str) -> list[str]:
-    """Lower-case word tokens."""
-    return _WORD.findall(text.lower())
-
-
-def ngrams(words: Sequence[str], size: int) -> list[tuple[str, ...]]:
-    """All runs of `size` tokens, in order."""
-    return list(zip(*(words[start:] for start in range(size)), strict=False))
-
-
-def containment(words: Sequence[str], source: Sequence[str], size: int = COPY_NGRAM) -> float:
-    """Share of the distinct `size`-grams of `words` that stand in `source`; 0 when there are none."""
-    own = set(ngrams(words, size))
-    return len(own & set(ngrams(source, size))) / len(own) if own else 0.0
-
-
-def _repeats_sentence(words: Sequence[str], instructions: Iterable[str]) -> bool:
+def _repeats_sentence(words: list[str], instructions: Iterable[str]) -> bool:
     """Whether a sentence of the prompt, of at least SENTENCE_TOKENS tokens, stands in the text."""
     haystack = f" {' '.join(words)} "
     for block in instructions:

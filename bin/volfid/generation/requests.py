@@ -13,9 +13,8 @@ from volfid.core.exits import ConfigError, DataError
 from volfid.core.files import canonical_json, sha256_text
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.seeds import generator
-from volfid.generation.prompts import (
-    FILE, Template, exemplar_block, label_lines, load_template, render, shown_text,
-)  # fmt: skip
+from volfid.generation import prompts
+from volfid.generation.prompts import Template
 from volfid.generation.settings import Sampling, Settings
 
 Row = Mapping[str, Any]
@@ -43,8 +42,10 @@ class Request:
     prompt_sha: str
     instructions: tuple[str, ...]
     shown: tuple[str, ...]
+    shows_parent: bool
     sampling: Sampling
     answer_prefix: str
+    opening: str
     stop: tuple[str, ...]
 
 
@@ -65,9 +66,10 @@ class Corpus:
         found = []
         for doc_id in row["doc_ids"]:
             document = self.documents.get(doc_id)
-            if document is None or document["split"] != "train":
-                split = document["split"] if document else "absent"
-                raise DataError(f"regime {row['regime_id']} names document {doc_id!r} ({split}); prompts may show train documents only")
+            split = document["split"] if document else "absent"
+            if document is None or split != "train":
+                message = f"regime {row['regime_id']} names document {doc_id!r}, which is {split}"
+                raise DataError(message, mend="Prompts may show train documents only")
             found.append(document)
         return found
 
@@ -76,12 +78,13 @@ class Corpus:
         rows = [self.labels[label] for label in labels]
         bare = next((row["label"] for row in rows if not row["name"]), None)
         if bare:
-            raise DataError(f"label {bare!r} has no name", mend="Prompts need names: give a label file with `name` and `definition`")
+            mend = "This method's prompt needs names: give a label file with `name` and `definition`"
+            raise DataError(f"label {bare!r} has no name", mend=mend)
         return rows
 
 
 def plan_requests(
-    pools: Sequence[Row], corpus: Corpus, prompts: Path, settings: Settings, master_seed: int
+    pools: Sequence[Row], corpus: Corpus, folder: Path, settings: Settings, master_seed: int
 ) -> list[Request]:
     """All requests of a job, by pool and position. The plan is complete before the first token.
 
@@ -92,7 +95,8 @@ def plan_requests(
         method = pool["method"]
         if method not in settings.sampling:
             raise ConfigError(f"settings.sampling has no entry for method {method!r}")
-        planned += _plan_pool(pool, corpus, load_template(prompts / method / FILE), settings, master_seed)
+        template = prompts.load_template(folder / method / prompts.FILE)
+        planned += _plan_pool(pool, corpus, template, settings, master_seed)
     if len({request.request_id for request in planned}) != len(planned):
         raise ConfigError("two requests are the same", mend="Is a pool listed twice in the job?")
     return planned
@@ -113,7 +117,8 @@ def label_plan_rows(
     weights = np.ones(size)
     if plan == "balanced":
         counts = Counter(label for labels in label_sets for label in labels)
-        weights = np.array([np.mean([counts[label] ** -exponent for label in labels]) if labels else 0.0 for labels in label_sets])
+        rarity = {label: count**-exponent for label, count in counts.items()}
+        weights = np.array([sum(map(rarity.get, labels)) / max(len(labels), 1) for labels in label_sets])
     if weights.sum() == 0:
         raise DataError("a balanced label plan needs a document with a label")
     cumulative = np.cumsum(weights / weights.sum())
@@ -129,17 +134,17 @@ def _plan_pool(pool: Row, corpus: Corpus, template: Template, settings: Settings
     rng = generator(master_seed, "label_plan", pool=pool["pool_id"])
     rows = label_plan_rows(plan, [row["labels"] for row in real], pool["requests"], rng, sampling.balance_exponent)
     similarity = jaccard(*[label_matrix([row["labels"] for row in real], corpus.order)] * 2)
+    wanted = template.exemplars if sampling.exemplars is None else sampling.exemplars
     made = []
     for position, index in enumerate(rows):
         # Without a parent the position alone tells two requests for one label set apart.
         replicate = position // len(real) if plan == "paired" else position
-        hidden = None if plan != "paired" or template.shows_parent else index
-        shown = [real[index]] if template.shows_parent else _exemplars(
-            real, similarity[index], hidden, template.exemplars if sampling.exemplars is None else sampling.exemplars,
-            f"{master_seed}|{pool['pool_id']}|{position}",
-        )  # fmt: skip
+        salt = f"{master_seed}|{pool['pool_id']}|{position}"
+        hidden = index if plan == "paired" else None
+        shown = [real[index]] if template.shows_parent else _exemplars(real, similarity[index], hidden, wanted, salt)
         parent = real[index]["doc_id"] if plan == "paired" else None
-        made.append(_request(pool, position, replicate, real[index]["labels"], parent, shown, corpus, template, settings))
+        labels = real[index]["labels"]
+        made.append(_request(pool, position, replicate, labels, parent, shown, corpus, template, settings))
     return made
 
 
@@ -155,28 +160,36 @@ def _request(
     corpus: Corpus, template: Template, settings: Settings,
 ) -> Request:  # fmt: skip
     sampling = settings.sampling[pool["method"]]
-    named = corpus.named(labels)
-    texts = [shown_text(row["text"], sampling.shown_words) for row in shown]
+    texts = [prompts.shown_text(row["text"], sampling.shown_words) for row in shown]
     values = {"words_low": str(settings.words[0]), "words_high": str(settings.words[1])}
     if sampling.genre:
         values["genre"] = sampling.genre
     if template.shows_parent:
         values["parent"] = texts[0]
-    else:
+    definitions = ""
+    if template.needs_label_names:
+        named = corpus.named(labels)
         names = ["; ".join(row["name"] for row in corpus.named(document["labels"])) for document in shown]
-        values["labels"] = label_lines(template, named)
-        values["exemplars"] = exemplar_block(template, list(zip(names, texts, strict=True)))
+        values["labels"] = prompts.label_lines(template, named)
+        values["exemplars"] = prompts.exemplar_block(template, list(zip(names, texts, strict=True)))
         values["avoid"] = " or ".join(confusable_names(named, list(corpus.labels.values()), sampling.confusable))
-    prompt = render(template, values)
-    prompt_sha = sha256_text(canonical_json([prompt.text, template.answer_prefix, list(template.stop)]))
+        definitions = "\n".join(row["definition"] or "" for row in named)
+    prompt = prompts.render(template, values, definitions)
+    choices = template.openings if sampling.openings is None else tuple(sampling.openings)
+    # By hash of what is asked, so that every label set meets every opening.
+    choice = int(sha256_text(f"{pool['pool_id']}|{position}")[:8], 16)
+    opening = choices[choice % len(choices)] if choices else ""
+    prompt_sha = sha256_text(canonical_json([prompt.text, template.answer_prefix + opening, list(template.stop)]))
     source = tuple(row["doc_id"] for row in shown)
     return Request(
         request_id=request_id(pool, labels, source, parent, replicate, sampling, prompt_sha),
         pool_id=pool["pool_id"], position=position, regime=pool["pool_size"], draw=pool["draw"],
         generator=pool["generator"], method=pool["method"], label_plan=pool["label_plan"], labels=tuple(labels),
-        topics=tuple(row["name"] for row in named), source_doc_ids=source, parent_doc_id=parent, prompt=prompt.text,
-        prompt_sha=prompt_sha, instructions=prompt.instructions, shown=tuple(texts), sampling=sampling,
-        answer_prefix=template.answer_prefix, stop=template.stop,
+        topics=tuple(corpus.labels[label]["name"] or label for label in labels),
+        source_doc_ids=source, parent_doc_id=parent, prompt=prompt.text, prompt_sha=prompt_sha,
+        instructions=prompt.instructions, shown=tuple(row["text"] for row in shown),
+        shows_parent=template.shows_parent, sampling=sampling, answer_prefix=template.answer_prefix,
+        opening=opening, stop=template.stop,
     )  # fmt: skip
 
 

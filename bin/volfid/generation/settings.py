@@ -1,12 +1,14 @@
 """The settings of a generation job, typed and checked before anything runs."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from volfid.core.exits import ConfigError
 
-_JOB_KEYS = {"engine", "sampling", "chunk", "attempts", "words"}
+_LEAST = {"max_tokens": 1, "min_words": 1, "max_words": 1, "exemplars": 0, "confusable": 0, "shown_words": 10}
+_KEYS = {"engine", "sampling", "chunk", "attempts", "words"}
 
 
 @dataclass(frozen=True)
@@ -14,22 +16,23 @@ class Sampling:
     """How one method samples and what its prompt shows.
 
     max_tokens: completion tokens of one attempt; a longer answer is truncated and refused.
-    min_words: shortest accepted text. exemplars: real documents shown (null: as the template says).
-    confusable: labels named as what the text must not be about. shown_words: words shown of a document.
-    balance_exponent: alpha of the balanced plan. copy_limit: largest share of a text's 5-grams that may
-    stand in one shown document.
+    min_words, max_words: shortest and longest accepted text (null: 0.8 and 1.5 times the band asked for).
+    exemplars: real documents shown (null: as the template says). confusable: labels named as what the text
+    must not be about. shown_words: words shown of a document. balance_exponent: alpha of the balanced plan.
+    genre: what kind of text, in words; openings: first words of the answer, one by hash (null: as the template says).
     """
 
     temperature: float
     top_p: float
     max_tokens: int
-    min_words: int
+    min_words: int | None = None
+    max_words: int | None = None
     exemplars: int | None = None
     confusable: int = 2
     shown_words: int = 120
     balance_exponent: float = 1.0
-    copy_limit: float = 0.6
     genre: str | None = None
+    openings: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,16 @@ class Settings:
     attempts: int
     words: tuple[int, int]
 
+    def band(self, method: str) -> tuple[int, int]:
+        """Shortest and longest accepted text of a method, in words."""
+        own = self.sampling[method]
+        low = math.floor(0.8 * self.words[0]) if own.min_words is None else own.min_words
+        return low, math.ceil(1.5 * self.words[1]) if own.max_words is None else own.max_words
+
 
 def read_settings(settings: Mapping[str, Any]) -> Settings:
     """Check the settings of a job. Raises ConfigError naming the key."""
-    missing = sorted(_JOB_KEYS - settings.keys())
+    missing = sorted(_KEYS - settings.keys())
     if missing:
         raise ConfigError(f"generation settings lack {missing[0]!r}")
     low, high = settings["words"]
@@ -66,14 +75,14 @@ def _sampling(method: str, values: Mapping[str, Any]) -> Sampling:
     except TypeError as error:
         raise ConfigError(f"sampling.{method} is incomplete: {error}") from error
     where = f"sampling.{method}"
+    hot = made.temperature
     # vLLM raises a temperature between 0 and 0.01 to 0.01 and refuses more than 2.
-    _demand(made.temperature == 0 or 0.01 <= made.temperature <= 2, f"{where}.temperature", made.temperature, "0, or 0.01 to 2")
+    _demand(hot == 0 or 0.01 <= hot <= 2, f"{where}.temperature", hot, "0, or 0.01 to 2")
     _demand(0 < made.top_p <= 1, f"{where}.top_p", made.top_p, "above 0, at most 1")
-    _demand(made.max_tokens >= 1, f"{where}.max_tokens", made.max_tokens, "1 or more")
-    _demand(made.min_words >= 1, f"{where}.min_words", made.min_words, "1 or more")
-    _demand(0 < made.copy_limit <= 1, f"{where}.copy_limit", made.copy_limit, "above 0, at most 1")
-    _demand(made.shown_words >= 10, f"{where}.shown_words", made.shown_words, "10 or more")
-    _demand(made.confusable >= 0 and (made.exemplars or 0) >= 0, f"{where}.exemplars, confusable", None, "0 or more")
+    _demand(made.balance_exponent >= 0, f"{where}.balance_exponent", made.balance_exponent, "0 or more")
+    for name, least in _LEAST.items():
+        value = getattr(made, name)
+        _demand(value is None or value >= least, f"{where}.{name}", value, f"{least} or more")
     return made
 
 

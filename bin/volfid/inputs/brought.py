@@ -102,7 +102,7 @@ def _resolve_sources(rows: Sequence[Record], real: RealSide) -> tuple[list[Recor
         resolved.append(replace(row, sources=tuple(sorted(names & known))))
     warnings = []
     if unknown:
-        warnings.append(f"{unknown} sources named by brought documents are no accepted real document; they were left out")
+        warnings.append(f"{unknown} sources of brought documents are no accepted real document; they were left out")
     if without:
         warnings.append(
             f"{without} of {len(rows)} brought documents name no source: what they were made from is unknown, "

@@ -18,15 +18,20 @@ STAMP = "fixture: not evidence"
 DOCUMENTS = 840
 SEED = 20_260_522
 WORDS = (30, 90)
+AGAINST = (0.0, 0.35, 0.45, 0.2)  # share of documents that mention 0, 1, 2 or 3 labels they do not have
 
 _BY_LABEL = {concept.label: concept for concept in CONCEPTS}
 _CHOICE = re.compile(r"\{([^{}]*)\}")
+_INDEFINITE = re.compile(r"\b([Aa])n? (?=(\w+))")
+_VOWEL = re.compile(r"[aeio]|un(?!i)|ul", re.IGNORECASE)
 _OPENINGS = (
     "{Thing} {clause}.", "{Disclosed|Described|Provided} is {thing} that {clause}.",
     "The {invention|disclosure} {relates to|concerns} {thing} which {clause}.",
     "{Thing} is {disclosed|proposed|described}, which {clause}.",
     "{Methods|Techniques} for {operating|making|controlling} {thing} are {described|provided}; it {clause}.",
-    "{An apparatus|A system|An assembly|A device} {clause}.", "{A method|A process} is disclosed by which a unit {clause}.",
+    "{An apparatus|A system|An assembly|A device} {clause}.",
+    "{Provided|Shown} is {an arrangement|equipment} that {clause}.",
+    "{A method|A process} is disclosed by which a unit {clause}.",
 )  # fmt: skip
 _FOLLOWING = (
     "It {also |further |}{clause}.", "{The device|The system|The apparatus|The unit} {clause}.",
@@ -35,13 +40,17 @@ _FOLLOWING = (
 )  # fmt: skip
 _SECONDARY = (
     "{A further|An additional|A second} {part|unit|module} {clause}.", "It is {combined|coupled} with {thing}.",
-    "{Together with|Connected to} {thing}, it forms one {system|product}.", "An {optional|attached} {part|unit} {clause}.",
+    "{Together with|Connected to} {thing}, it forms one {system|product}.",
+    "An {optional|attached} {part|unit} {clause}.",
 )  # fmt: skip
 _AGAINST = (
     "{Unlike|In contrast to} {thing}, {it|the arrangement} needs no {surgery|training|calibration|supervision}.",
     "{Known solutions|Prior proposals} such as {thing} are {costly|bulky|unreliable} {for this purpose|here}.",
     "{It|The device} may be {used|sold} {beside|instead of} {thing}.",
-    "{No|Neither power nor space for} {bare} is {required|needed}.",
+    "{The use of|Recourse to} {thing} is {avoided|not required}.",
+    "A {product|solution} that {clause} is {known|available}, but it is {costly|bulky|unsuitable}.",
+    "{Whereas|While} {thing} {clause}, {this is not so here|the present unit does not}.",
+    "{Prior art|An earlier document} {shows|describes} {thing} that {clause}.",
 )  # fmt: skip
 
 
@@ -72,11 +81,9 @@ def generate(documents: int, rng: np.random.Generator) -> list[tuple[str, tuple[
         text = _compose([_BY_LABEL[label] for label in labels], rng)
         if WORDS[0] <= len(text.split()) <= WORDS[1]:
             made.append((text, tuple(sorted(labels))))
-    texts = [text for text, _ in made]
-    repeated = {right for _, right, _ in near_duplicate_pairs(texts)}
-    if repeated:
-        kept = [item for index, item in enumerate(made) if index not in repeated]
-        return kept + [item for item in generate(documents, rng) if item not in kept][: len(repeated)]
+        if len(made) == documents:
+            repeated = {right for _, right, _ in near_duplicate_pairs([text for text, _ in made])}
+            made = [item for index, item in enumerate(made) if index not in repeated]
     return made
 
 
@@ -103,28 +110,33 @@ def _expand(pattern: str, rng: np.random.Generator) -> str:
     return _CHOICE.sub(lambda match: _pick(rng, match[1].split("|")), pattern)
 
 
+def _article(text: str) -> str:
+    """`a` or `an` as the next word wants it."""
+    return _INDEFINITE.sub(lambda match: f"{match[1]}{'n' if _VOWEL.match(match[2]) else ''} ", text)
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
 def _fill(template: str, rng: np.random.Generator, thing: str = "", clause: str = "") -> str:
     named = template.replace("{Thing}", _capital(thing)).replace("{thing}", thing).replace("{clause}", clause)
-    named = named.replace("{bare}", re.sub(r"^(an?|the) ", "", thing))
-    return _capital(_expand(named, rng))
+    return _capital(_article(_expand(named, rng)))
 
 
 def _compose(concepts: Sequence[Concept], rng: np.random.Generator) -> str:
-    """Opening, two or three clauses of the primary label, one clause of each other, and distraction."""
+    """Opening, one or two clauses of the primary label, one clause of each other, and distraction."""
     primary, *others = concepts
     clauses = [primary.clauses[index] for index in rng.permutation(len(primary.clauses))]
     sentences = [_fill(_pick(rng, _OPENINGS), rng, _pick(rng, primary.things), clauses[0])]
-    body = [_fill(_pick(rng, _FOLLOWING), rng, clause=clause) for clause in clauses[1 : 1 + int(rng.integers(0, 2))]]
+    body = [_fill(_pick(rng, _FOLLOWING), rng, clause=clause) for clause in clauses[1 : 1 + int(rng.random() < 0.35)]]
     for concept in others:
         body.append(_fill(_pick(rng, _SECONDARY), rng, _pick(rng, concept.things), _pick(rng, concept.clauses)))
     if rng.random() < 0.5:
         body.append(_fill(_pick(rng, _FOLLOWING), rng, clause=_pick(rng, SHARED[primary.cluster])))
-    if rng.random() < 0.5:
-        strangers = [c for c in CONCEPTS if c not in concepts]
-        body.append(_fill(_pick(rng, _AGAINST), rng, _pick(rng, strangers[int(rng.integers(len(strangers)))].things)))
-    body += [_expand(COMMON[index], rng) for index in rng.permutation(len(COMMON))[: int(rng.integers(1, 4))]]
+    strangers = [concept for concept in CONCEPTS if concept not in concepts]
+    for index in rng.permutation(len(strangers))[: int(rng.choice(len(AGAINST), p=AGAINST))]:
+        stranger = strangers[index]
+        body.append(_fill(_pick(rng, _AGAINST), rng, _pick(rng, stranger.things), _pick(rng, stranger.clauses)))
+    body += [_expand(COMMON[index], rng) for index in rng.permutation(len(COMMON))[: int(rng.integers(1, 3))]]
     return normalise(" ".join([*sentences, *(body[index] for index in rng.permutation(len(body)))]))

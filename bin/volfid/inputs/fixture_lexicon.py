@@ -28,7 +28,7 @@ CONCEPTS = (
         1.0, "sound",
         ("a cochlear {implant|prosthesis|stimulator}", "an implantable {hearing|auditory} prosthesis",
          "an intracochlear electrode {lead|array|carrier}", "an implanted {receiver|stimulator} for the inner ear"),
-        ("{stimulates|excites} the {auditory nerve|spiral ganglion} through {contacts|electrodes} in the {cochlea|scala tympani}",
+        ("{stimulates|excites} the {auditory nerve|spiral ganglion} through {contacts|electrodes} in the cochlea",
          "is {threaded|advanced|inserted} into the {scala tympani|inner ear} with {little|reduced} insertion force",
          "receives {power and data|coded frames} through the {skin|scalp} from an external {coil|headpiece}",
          "maps {acoustic|sound} bands to {stimulation channels|current pulses}",
@@ -187,7 +187,8 @@ CONCEPTS = (
          "{inflates|releases} a {hip|protective} cushion before the {ground|floor} is hit"),
         {"S04": 3, "G01": 1, "M02": 0.6, "M07": 0.5}),
     Concept("G01", "Companion robot",
-        "Social or pet-like robot giving company, reminders or therapy to older people or people with dementia or autism.",
+        "Social or pet-like robot giving company, reminders or therapy to older people or people with dementia "
+        "or autism.",
         0.7, "care",
         ("a {companion|social|pet-like} robot", "an animal-shaped {therapy|comfort} robot",
          "a {talking|conversational} figure for care homes", "a robot for children with autism"),
@@ -213,7 +214,8 @@ CONCEPTS = (
     Concept("S04", "Health monitoring wearable",
         "Body-worn sensor set tracking vital signs or condition for independent living.",
         1.1, "body",
-        ("a {wrist|chest|upper-arm} {band|patch}", "a body-worn {sensor|monitor}", "a {skin|adhesive} patch for vital signs",
+        ("a {wrist|chest|upper-arm} {band|patch}", "a body-worn {sensor|monitor}",
+         "a {skin|adhesive} patch for vital signs",
          "a physiological monitoring garment clip"),
         ("{tracks|measures} {heart rate|blood oxygen|skin temperature} {around the clock|during sleep}",
          "derives {blood pressure|respiration} from a {pulse|photoplethysmographic} wave",
@@ -226,11 +228,13 @@ CONCEPTS = (
 
 # Predicates that fit every label of a cluster: they tell the field, not the label.
 SHARED = {
-    "sound": ("divides the {microphone|audio} signal into frequency bands", "improves the understanding of speech in noise",
+    "sound": ("divides the {microphone|audio} signal into frequency bands",
+              "improves the understanding of speech in noise",
               "compresses {loud|soft} sounds into the {dynamic|usable} range of the listener"),
     "sight": ("processes the images of a camera for a {blind|visually impaired} person",
               "adapts brightness to {daylight|the pupil}", "is powered by a {module|battery} behind the ear"),
-    "way": ("warns a blind {walker|pedestrian} of dangers on the {pavement|way}", "determines a position by {satellite|radio} signals",
+    "way": ("warns a blind {walker|pedestrian} of dangers on the {pavement|way}",
+            "determines a position by {satellite|radio} signals",
             "gives {spoken|acoustic} hints while walking"),
     "body": ("is worn on the {body|leg|trunk} all day", "senses {movement|acceleration} of a limb",
              "shows the {activity|steps} of the day to a therapist"),
@@ -245,9 +249,9 @@ SHARED = {
 
 # Sentences that any document may hold.
 COMMON = (
-    "A {housing|casing|enclosure} {protects|encloses} {the electronics|a circuit board|a battery} against {moisture|shock|dust}.",
+    "A {housing|casing} {protects|encloses} {the electronics|a circuit board|a battery} against {moisture|shock|dust}.",
     "{Data|Measured values|Settings} are {exchanged|transferred} over a {wireless|short-range radio|Bluetooth} link.",
-    "A {processor|microcontroller|control unit} {executes|runs} instructions {stored|held} in {a memory|non-volatile storage}.",
+    "A {processor|microcontroller} {executes|runs} instructions {stored|held} in {a memory|non-volatile storage}.",
     "{Power|Energy} is {drawn|taken} from a {rechargeable cell|lithium battery|supercapacitor}.",
     "The {parts|modules|elements} are {made|moulded} of {a biocompatible polymer|aluminium|silicone}.",
     "An application on a {smartphone|tablet|server} {shows|displays} the {status|history|results}.",

@@ -65,7 +65,8 @@ def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     try:
         value = json.loads(decode(path.name, read_bytes(path)))
     except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path.name} is not JSON: {error}", mend="Write a list of {label, name, definition}") from error
+        mend = "Write a list of {label, name, definition}"
+        raise DataError(f"{path.name} is not JSON: {error}", mend=mend) from error
     items = value.get("labels") if isinstance(value, dict) else value
     if not isinstance(items, list):
         raise DataError(f"{path.name}, row 1: expected a list", mend="Write a list of {label, name, definition}")

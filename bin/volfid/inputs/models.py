@@ -5,35 +5,35 @@ It is filled under another name and renamed, so it is whole or absent. Nothing t
 when it is loaded is let in: no pickles, no Python files, no `auto_map`.
 """
 
+import contextlib
 import fcntl
+import io
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from volfid import __version__
-from volfid.core.exits import (
-    EXIT_PERMISSION,
-    ConfigError,
-    DataError,
-    InputMissingError,
-    UnavailableError,
-    VolfidError,
-)
+from volfid.core.exits import EXIT_PERMISSION, ConfigError, DataError, InputMissingError, UnavailableError, VolfidError
 from volfid.core.files import sha256_file, sha256_text, write_json, write_text
 from volfid.core.log import log
+from volfid.inputs.model_files import (
+    ALLOWED_NAMES,
+    ALLOWED_SUFFIXES,
+    CARD,
+    SUMS,
+    check_files,
+    drop_auto_map,
+    model_files,
+)
 
-ALLOWED_SUFFIXES = (".safetensors", ".json", ".txt", ".model", ".jinja", ".md")
-ALLOWED_NAMES = ("LICENSE", "LICENCE", "NOTICE", "README")
-SUMS = "SHA256SUMS"
-CARD = "model.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
-MAX_SAFETENSORS_HEADER = 100_000_000
+NEEDED = {"package": ("name", "version", "sha256"), "folder": ("path",), "hub": ("repo",)}
+# the same weights once more, in other programs' forms
+HUB_IGNORED = ("consolidated*", "original/*", "onnx/*", "openvino/*", "coreml/*")
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,24 @@ def read_models(path: Path) -> dict[str, ModelEntry]:
         for name, fields in ((document or {}).get(section) or {}).items():
             if name in entries:
                 raise ConfigError(f"{path}: the name {name} stands twice")
-            if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", str(name)):
-                raise ConfigError(f"{path}: {name!r} is no model name", mend="Use a-z, 0-9 and _")
-            source = fields.get("source")
-            if source is not None and source.get("kind") not in FILLERS:
-                raise ConfigError(f"{path}: {name}: source.kind is one of {', '.join(FILLERS)}")
-            revision = fields.get("revision")
-            entries[name] = ModelEntry(
-                name, source, None if revision is None else str(revision), str(fields.get("licence"))
-            )
+            entries[name] = _read_entry(f"{path}: {name}", name, fields)
     return entries
+
+
+def _read_entry(where: str, name: Any, fields: Any) -> ModelEntry:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", str(name)):
+        raise ConfigError(f"{where} is no name for a model", mend="Use a-z, 0-9 and _")
+    if not isinstance(fields, dict):
+        raise ConfigError(f"{where}: expected fields, found {fields!r}")
+    source, revision = fields.get("source"), fields.get("revision")
+    if source is not None:
+        kind = source.get("kind") if isinstance(source, dict) else source
+        if kind not in NEEDED:
+            raise ConfigError(f"{where}: source.kind is {kind!r}, not one of {', '.join(NEEDED)}")
+        missing = [key for key in NEEDED[kind] if not source.get(key)]
+        if missing:
+            raise ConfigError(f"{where}: source.{missing[0]} is missing")
+    return ModelEntry(name, source, None if revision is None else str(revision), str(fields.get("licence")))
 
 
 def fetch_model(entry: ModelEntry, model_dir: Path, base: Path, verify: bool = False) -> Path | None:
@@ -79,8 +87,7 @@ def fetch_model(entry: ModelEntry, model_dir: Path, base: Path, verify: bool = F
     """
     if entry.source is None:
         return None
-    kind = entry.source["kind"]
-    if kind == "hub" and not COMMIT.fullmatch(entry.revision or ""):
+    if entry.source["kind"] == "hub" and not COMMIT.fullmatch(entry.revision or ""):
         raise ConfigError(
             f"{entry.name}: revision {entry.revision!r} does not pin a hub repository",
             mend="Give the commit of the repository, 40 hex digits",
@@ -92,30 +99,36 @@ def fetch_model(entry: ModelEntry, model_dir: Path, base: Path, verify: bool = F
             log(f"{entry.name}: there")
             return target
         partial = model_dir / f".{entry.name}.partial"
-        if kind != "hub":  # an interrupted hub download is continued
-            shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(exist_ok=True)
-        made_by = FILLERS[kind](entry, partial, base)
-        check_files(partial, entry.name)
-        revision = write_sums(partial)
-        if kind != "hub":
-            _check_revision(entry, revision)
-        write_json(
-            partial / CARD,
-            {
-                "name": entry.name,
-                "source": dict(entry.source),
-                "revision": entry.revision,
-                "licence": entry.licence,
-                "sums_sha256": revision,
-                "created_by": {"volfid": __version__, **made_by},
-                "bytes": {path: (partial / path).stat().st_size for path in read_sums(partial)},
-            },
-        )
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
+        try:
+            _fill(entry, partial, base)
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
+        finally:
+            if entry.source["kind"] != "hub":  # an interrupted hub download is continued
+                shutil.rmtree(partial, ignore_errors=True)
     log(f"{entry.name}: fetched, {sum(f.stat().st_size for f in target.rglob('*') if f.is_file()) / 1e6:.0f} MB")
     return target
+
+
+def _fill(entry: ModelEntry, partial: Path, base: Path) -> None:
+    """Fill the folder `partial` from the entry's source, check it, and write its sums and its card."""
+    source = dict(entry.source or {})
+    partial.mkdir(exist_ok=True)
+    made_by = FILLERS[source["kind"]](entry, partial, base)
+    check_files(partial, entry.name)
+    sums = write_sums(partial)
+    if source["kind"] != "hub":
+        _check_revision(entry, sums)
+    card = {
+        "name": entry.name,
+        "source": source,
+        "revision": entry.revision,
+        "licence": entry.licence,
+        "sums_sha256": sums,
+        "created_by": {"volfid": __version__, **made_by},
+        "bytes": {path: (partial / path).stat().st_size for path in read_sums(partial)},
+    }
+    write_json(partial / CARD, card)
 
 
 def is_whole(folder: Path, entry: ModelEntry, verify: bool) -> bool:
@@ -129,39 +142,6 @@ def is_whole(folder: Path, entry: ModelEntry, verify: bool) -> bool:
     except (OSError, ValueError, KeyError):
         return False
     return same and (not verify or all(sha256_file(folder / path) == digest for path, digest in sums.items()))
-
-
-def check_files(folder: Path, name: str) -> None:
-    """Refuse (65) what is not a model in safetensors, or would run code of its own when loaded."""
-    paths = model_files(folder)
-    for path in paths:
-        relative = path.relative_to(folder)
-        if path.suffix not in ALLOWED_SUFFIXES and path.name not in ALLOWED_NAMES:
-            raise DataError(
-                f"{name}: file {relative} is refused: only {' '.join(ALLOWED_SUFFIXES)} may enter",
-                mend="Pickled weights and Python files run code when loaded: convert the model to safetensors "
-                "(save_pretrained of transformers does) and leave other files out of the folder",
-            )
-        if path.suffix == ".json":
-            _check_json(path, f"{name}: {relative}")
-        elif path.suffix == ".safetensors":
-            _check_safetensors(path, f"{name}: {relative}")
-    names = {path.relative_to(folder).as_posix() for path in paths}
-    for needed, present in (
-        ("config.json", "config.json" in names),
-        ("*.safetensors", any(n.endswith(".safetensors") for n in names)),
-    ):
-        if not present:
-            raise DataError(f"{name}: no {needed} in the model's folder", mend="Is it a folder of transformers?")
-
-
-def model_files(folder: Path) -> list[Path]:
-    """All files below `folder` in the order of their names; hidden ones are left out."""
-    found = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        found += [Path(root, f) for f in files if not f.startswith(".") and f not in (SUMS, CARD)]
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def write_sums(folder: Path) -> str:
@@ -221,31 +201,39 @@ def _fill_from_hub(entry: ModelEntry, partial: Path, base: Path) -> dict[str, st
     import huggingface_hub as hub
     from huggingface_hub import errors
 
-    repo = str((entry.source or {}).get("repo"))
-    patterns = [f"*{suffix}" for suffix in ALLOWED_SUFFIXES] + [f"{name}*" for name in ALLOWED_NAMES]
+    repo = str((entry.source or {})["repo"])
+    patterns = [f"*{suffix}" for suffix in ALLOWED_SUFFIXES] + list(ALLOWED_NAMES)
     try:
-        hub.snapshot_download(repo, revision=entry.revision, local_dir=partial, allow_patterns=patterns)
-    except errors.GatedRepoError:
-        raise VolfidError(
-            f"{entry.name}: {repo} is gated",
-            mend="Accept its terms on the hub and put a token into HF_TOKEN",
-            code=EXIT_PERMISSION,
-        ) from None
-    except errors.RevisionNotFoundError:
-        raise ConfigError(f"{entry.name}: {repo} has no commit {entry.revision}") from None
-    except errors.RepositoryNotFoundError:
-        raise InputMissingError(
-            f"{entry.name}: {repo} is not on the hub, or is private", mend="A private one wants HF_TOKEN"
-        ) from None
-    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError) as error:
-        if isinstance(error, OSError) and error.errno and not isinstance(error, (ConnectionError, TimeoutError)):
-            raise  # the disk, not the hub
-        raise UnavailableError(
-            f"{entry.name}: the hub cannot be reached: {str(error).splitlines()[0]}",
-            mend="On a machine without network fetch it elsewhere and name the folder: source: {kind: folder, path: ...}",
-        ) from None
+        hub.snapshot_download(
+            repo,
+            revision=entry.revision,
+            local_dir=partial,
+            allow_patterns=patterns,
+            ignore_patterns=list(HUB_IGNORED),
+        )
+    except Exception as error:
+        raise _hub_failure(error, f"{entry.name}: {repo}", errors) from error
     shutil.rmtree(partial / ".cache", ignore_errors=True)
-    return {"huggingface_hub": hub.__version__}
+    # The code it names was not fetched, and transformers then takes its own for that model type.
+    without = [path.name for path in model_files(partial) if path.suffix == ".json" and drop_auto_map(path)]
+    return {"huggingface_hub": hub.__version__} | ({"auto_map_dropped_from": " ".join(without)} if without else {})
+
+
+def _hub_failure(error: Exception, what: str, errors: Any) -> Exception:
+    """The failure of a hub download, in words; `error` itself when it has nothing to do with the hub."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, errors.RevisionNotFoundError):
+        return ConfigError(f"{what} has no commit of that revision")
+    if isinstance(error, errors.GatedRepoError) or status == 403:
+        mend = "Accept its terms on the hub and put a token into HF_TOKEN"
+        return VolfidError(f"{what} is gated", mend=mend, code=EXIT_PERMISSION)
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return InputMissingError(f"{what} is not on the hub, or private", mend="A private one wants HF_TOKEN")
+    unreachable = (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, ConnectionError, TimeoutError)
+    if isinstance(error, unreachable) or type(error).__module__.split(".")[0] in ("httpx", "httpcore", "requests"):
+        mend = "Without network, fetch it elsewhere and name that folder: source: {kind: folder, path: ...}"
+        return UnavailableError(f"{what}: the hub cannot be reached ({type(error).__name__})", mend=mend)
+    return error
 
 
 FILLERS = {"package": _fill_from_package, "folder": _fill_from_folder, "hub": _fill_from_hub}
@@ -254,16 +242,16 @@ FILLERS = {"package": _fill_from_package, "folder": _fill_from_folder, "hub": _f
 def convert_gguf(gguf: Path, out_dir: Path) -> dict[str, str]:
     """Save a quantised GGUF as bfloat16 safetensors with tokenizer and chat template; about 30 s.
 
-    The same file and the same transformers give the same bytes, on any x86-64 CPU.
+    The same file and the same transformers give the same bytes.
     """
-    os.environ.update(HF_HUB_OFFLINE="1", TQDM_DISABLE="1")
     import torch
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    model = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16)
+    where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name, "local_files_only": True}
+    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that cannot be turned off
+        model = transformers.AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16)
     # transformers still counts the model as quantised and would refuse to save it.
     model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config
@@ -302,38 +290,7 @@ def _check_revision(entry: ModelEntry, revision: str) -> None:
     )
 
 
-def _check_json(path: Path, where: str) -> None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise DataError(f"{where} is not valid JSON") from None
-    modules = content if isinstance(content, list) else []
-    foreign = [
-        m["type"]
-        for m in modules
-        if isinstance(m, dict) and not str(m.get("type", "sentence_transformers.")).startswith("sentence_transformers.")
-    ]
-    if isinstance(content, dict) and "auto_map" in content:
-        foreign = ["auto_map"]
-    if foreign:
-        raise DataError(
-            f"{where} names code of its own ({foreign[0]}), which would run when the model is loaded",
-            mend="Use a model that transformers supports by itself, or remove the key if it does",
-        )
-
-
-def _check_safetensors(path: Path, where: str) -> None:
-    with open(path, "rb") as file:
-        head = file.read(8)
-        length = int.from_bytes(head, "little")
-        if head.startswith(b"version "):
-            raise DataError(f"{where} is a Git LFS pointer, not the weights", mend="Run `git lfs pull` in that folder")
-        start = file.read(1)
-    if len(head) < 8 or start != b"{" or not 2 <= length <= min(MAX_SAFETENSORS_HEADER, path.stat().st_size - 8):
-        raise DataError(f"{where} is not a safetensors file, or is cut short", mend="Fetch it again")
-
-
-@contextmanager
+@contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold `path` as a lock, so that two fetches of one model do not meet."""
     with open(path, "w") as file:

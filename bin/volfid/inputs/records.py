@@ -20,7 +20,9 @@ NAMES = {
     "labels": ("labels", "label", "categories", "classes", "tags"),
     "split": ("split", "partition"),
     "group": ("group", "group_id", "family", "family_id", "family_number"),
-    "sources": ("source_doc_ids", "source_doc_id", "source_ids", "sources", "source", "parent_doc_id", "parent_id", "parent"),
+    "sources": (
+        "source_doc_ids", "source_doc_id", "source_ids", "sources", "source", "parent_doc_id", "parent_id", "parent",
+    ),
 }  # fmt: skip
 TITLE, ABSTRACT, CLAIM = ("title",), ("abstract",), ("claim", "first_claim", "fclaim", "claims")
 SPLITS = {
@@ -76,7 +78,8 @@ def read_records(
         record = Record(
             table.file, number, doc_id,
             text=parsed.text(roles.text, doc_id),
-            labels=parsed.flags(roles.flags) if roles.flags else parsed.names(roles.columns["labels"], "labels", doc_id),
+            labels=parsed.flags(roles.flags)
+            if roles.flags else parsed.names(roles.columns["labels"], "labels", doc_id),
             split=parsed.split(roles.columns["split"], doc_id),
             group=parsed.group(roles.columns["group"], doc_id),
             sources=parsed.names(roles.columns["sources"], "sources", doc_id) if roles.columns["sources"] else (),
@@ -245,7 +248,8 @@ class _Parsed:
         value = cell_text(self.row.get(column)) if column else ""
         if value is not None and not value.strip():
             if column:
-                self._fault("bad_split", "the split is empty", column, "Fill it in every row, or remove the column", doc_id)
+                mend = "Fill it in every row, or remove the column"
+                self._fault("bad_split", "the split is empty", column, mend, doc_id)
             return None
         split = SPLITS.get(value.strip().lower()) if value is not None else None
         if split is None:

@@ -28,6 +28,19 @@ class InputSettings:
 
 def read_settings(design: Path) -> InputSettings:
     """Read `inputs:` of a design file. ConfigError (78) for its form, ParameterError (64) for a value."""
+    return check_settings(_read(design).get("inputs") or {}, design.name)
+
+
+def design_seed(design: Path) -> int:
+    """The master seed that a design file names; ConfigError (78) when it names none."""
+    seed = _read(design).get("seed")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        mend = "Give seed: N there, or --seed N"
+        raise ConfigError(f"{design.name}: seed is {seed!r}, not a whole number", mend=mend)
+    return seed
+
+
+def _read(design: Path) -> dict[str, Any]:
     if not design.is_file():
         raise InputMissingError(f"design file {design.name} does not exist", mend="Check --design")
     try:
@@ -36,7 +49,7 @@ def read_settings(design: Path) -> InputSettings:
         raise ConfigError(f"{design.name} is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{design.name} is not a mapping", mend="See params/design for examples")
-    return check_settings(content.get("inputs") or {}, design.name)
+    return content
 
 
 def check_settings(given: Any, where: str) -> InputSettings:

@@ -23,7 +23,10 @@ FORMATS = {
 }  # fmt: skip
 MAX_COLUMNS = 20_000
 MAX_CHARACTERS = 1_000_000
-_BOMS = ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_BOMS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
+)  # fmt: skip
 
 
 @dataclass
@@ -191,7 +194,8 @@ def _parquet(name: str, content: bytes) -> Table:
         _check_columns(name, table.column_names)
         rows = table.to_pylist()
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name} is not a readable Parquet file: {error}", mend="Copy or make the file again") from error
+        mend = "Copy or make the file again"
+        raise DataError(f"{name} is not a readable Parquet file: {error}", mend=mend) from error
     return Table(name, table.column_names, list(enumerate(rows, start=1)))
 
 

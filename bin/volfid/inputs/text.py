@@ -5,7 +5,9 @@ import unicodedata
 
 # C0 and C1 controls, soft hyphen, zero-width space, direction marks and overrides, word joiner, BOM.
 # ZWNJ and ZWJ stay: Persian, Indic scripts and emoji need them.
-_CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
 _ID_FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
 
 

@@ -33,7 +33,8 @@ class Inputs(Strict):
 
     test_share: float = Field(0.3, gt=0, lt=0.9)
     reference_share: float = Field(0.1, gt=0, lt=0.9)
-    min_label_documents: int = Field(8, ge=1)
+    min_label_documents: int = Field(8, ge=3)
+    columns: dict[str, Any] = {}
 
 
 class Regime(Strict):

@@ -141,7 +141,7 @@ def _pool(
     size = resolve_size(design.pool.size, facts)
     if size > point["size"]:
         _cannot(block, f"the pool was made from {size} documents, more than the regime of {point['size']} may know")
-    if methods[point["method"]].get("needs_label_names") and not facts.named_labels:
+    if methods[point["method"]]["needs_label_names"] and not facts.named_labels:
         raise NotPlanned("labels have no names, so text cannot be asked for by label (give --labels)")
     return {
         "generator": point["generator"], "method": point["method"], "label_plan": design.factors.label_plan,

@@ -15,7 +15,7 @@ from volfid.plan.design import Design, read_yaml
 from volfid.plan.expand import expand
 from volfid.plan.resolve import Facts, check_methods, regime_sizes
 
-_PLACEHOLDER = re.compile(r"(?<!\{)\{([a-z_]+)\}(?!\})")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PROTOCOL = {
     "unit": "the draw: one nested stratified sample of real documents; arms are compared within it",
     "interval": "t on per-draw paired differences, level 0.95",
@@ -39,21 +39,20 @@ class Plan:
 
 
 def read_methods(folder: Path) -> dict[str, dict[str, Any]]:
-    """The generation methods: one folder with `template.yaml` each.
+    """The generation methods: one folder of `folder` with a template.yaml each.
 
-    Raises ConfigError when a template uses a placeholder it does not declare, or the reverse.
+    Raises ConfigError when the prompt uses a placeholder that is not declared, or the reverse.
     """
     methods = {}
     for path in sorted(folder.glob("*/template.yaml")):
         template = read_yaml(path)
-        for key in ("placeholders", "prompt"):
-            if key not in template:
-                raise ConfigError(f"{path.parent.name}/template.yaml has no {key!r}")
-        used = set(_PLACEHOLDER.findall(template["prompt"]))
-        declared = set(template["placeholders"])
-        if used != declared:
-            odd = ", ".join(sorted(used ^ declared))
-            raise ConfigError(f"{path.parent.name}/template.yaml: placeholders do not match the prompt: {odd}")
+        name = f"{path.parent.name}/template.yaml"
+        for key in ("placeholders", "prompt", "needs_label_names"):
+            if not isinstance(template, dict) or key not in template:
+                raise ConfigError(f"{name} has no {key!r}")
+        odd = set(_PLACEHOLDER.findall(template["prompt"])) ^ set(template["placeholders"])
+        if odd:
+            raise ConfigError(f"{name}: placeholders do not match the prompt: {', '.join(sorted(odd))}")
         methods[path.parent.name] = template
     return methods
 

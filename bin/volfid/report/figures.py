@@ -3,14 +3,18 @@
 from pathlib import Path
 
 from volfid.core.files import write_json
-from volfid.report import figures_fidelity, figures_worth
+from volfid.report import figures_fidelity, figures_retrieval, figures_worth
 from volfid.report.inputs import ReportInputs
 from volfid.report.style import Drawing, save, styled
 
 DRAWERS = (
-    figures_worth.worth, figures_worth.attribution, figures_fidelity.distance,
-    figures_worth.mixture, figures_fidelity.cooccurrence, figures_fidelity.retrieval,
-)  # fmt: skip
+    figures_worth.worth,
+    figures_worth.attribution,
+    figures_fidelity.distance,
+    figures_worth.mixture,
+    figures_fidelity.cooccurrence,
+    figures_retrieval.retrieval,
+)
 
 
 def drawings(inputs: ReportInputs) -> list[Drawing]:
@@ -25,6 +29,8 @@ def write_figures(inputs: ReportInputs, folder: Path) -> list[Path]:
     with styled():
         for drawing in drawings(inputs):
             written += save(drawing, inputs.stamp, folder)
-            index.append({"file": f"{drawing.name}.svg", "title": drawing.title, "alt": drawing.alt, "caption": drawing.caption})
+            index.append(
+                {"file": f"{drawing.name}.svg", "title": drawing.title, "alt": drawing.alt, "caption": drawing.caption}
+            )
     write_json(folder / "figures.json", index)
     return [*written, folder / "figures.json"]

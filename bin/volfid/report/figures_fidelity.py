@@ -1,6 +1,5 @@
-"""Figures of fidelity: label distance against gain, co-occurrence, retrieval."""
+"""Figures of fidelity: label distance against gain, co-occurrence."""
 
-import math
 from collections import defaultdict
 from typing import Any
 
@@ -13,7 +12,7 @@ from volfid.report import roles
 from volfid.report.inputs import ReportInputs
 from volfid.report.means import Mean, mean_over_draws, order, primary_score, score_index, trainset_means
 from volfid.report.style import CYCLE, MARKERS, Drawing, gap, label, look_of_arm
-from volfid.report.text import number, words
+from volfid.report.text import metric_words, number, spread_words, words
 
 PANELS = 4
 CO_METRICS = 4
@@ -36,28 +35,32 @@ def distance(inputs: ReportInputs) -> Drawing:
         for axes, name in zip(panels, names, strict=True):
             for i, method in enumerate(methods):
                 for j, regime in enumerate(regimes):
-                    _scatter(axes, [p for p in points if (p["classifier"], p["method"], p["regime"]) == (name, method, regime)],
-                             CYCLE[i % len(CYCLE)], MARKERS[j % len(MARKERS)], f"{words(method)}, n = {regime}")  # fmt: skip
+                    _scatter(
+                        axes,
+                        [p for p in points if (p["classifier"], p["method"], p["regime"]) == (name, method, regime)],
+                        CYCLE[i % len(CYCLE)],
+                        MARKERS[j % len(MARKERS)],
+                        f"{words(method)}, n = {regime}",
+                    )
             axes.axhline(0, color="#000000", linewidth=0.8)
             axes.set_title(label(name))
             axes.set_xlabel(f"{words(fidelity)} to the real reference fold")
-        panels[0].set_ylabel(f"gain in {words(metric)} over real only")
+        panels[0].set_ylabel(f"gain in {metric_words(metric)} over real only")
         panels[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
     return Drawing(
-        "distance", "Distance of labels against gain",
-        f"Scatter of {len(points)} conditions: label distance on the horizontal axis, gain over real-only training on the vertical.",
-        f"Each point is one arm in one regime: means over draws (n = {_range(p['n'] for p in points)}). The gain is the "
+        "distance",
+        "Distance of labels against gain",
+        f"Scatter of {len(points)} conditions: label distance on the horizontal axis, gain over real-only "
+        "training on the vertical.",
+        "Each point is one arm in one regime: means over draws (n = "
+        f"{spread_words(p['n'] for p in points)}). The gain is the "
         "paired difference to real-only training with the same updates. Copies are "
         "included with their own colour; two clusters by method can make a correlation by themselves, "
         "so the table gives r within and between methods.",
-        (9.6, 3.7), draw,
-    )  # fmt: skip
-
-
-def _range(values: Any) -> str:
-    found = sorted(set(values))
-    return "none" if not found else str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+        (9.6, 3.7),
+        draw,
+    )
 
 
 def gains(inputs: ReportInputs, metric: str, threshold: str) -> list[Row]:
@@ -69,7 +72,13 @@ def gains(inputs: ReportInputs, metric: str, threshold: str) -> list[Row]:
     base: dict[tuple[Any, ...], float] = {}
     for cell in inputs.cells:
         row = index.get(cell["cell_id"])
-        if cell["text"] == "none" and cell["head_start"] == "zero" and cell["real_share"] is None and row and row["value"] is not None:
+        if (
+            cell["text"] == "none"
+            and cell["head_start"] == "zero"
+            and cell["real_share"] is None
+            and row
+            and row["value"] is not None
+        ):
             base[_base_key(cell)] = row["value"]
     found = []
     for cell in inputs.cells:
@@ -90,8 +99,11 @@ def _base_key(cell: Row) -> tuple[Any, ...]:
 def _points(inputs: ReportInputs, fidelity: str, metric: str, threshold: str) -> list[Row]:
     distances = {
         row["trainset_id"]: row["value"]
-        for row in sorted(inputs.fidelity, key=lambda row: row["rows"], reverse=True)
-        if row["metric"] == fidelity and row["rows"] == "all" and row["value"] is not None
+        for row in inputs.fidelity
+        if row["metric"] == fidelity
+        and row["rows"] == "all"
+        and row["reference"] == roles.REFERENCE
+        and row["value"] is not None
     }
     grouped: dict[tuple[Any, ...], dict[str, dict[int, list[float]]]] = defaultdict(lambda: {"x": {}, "y": {}})
     found = [cell for cell in gains(inputs, metric, threshold) if cell["trainset_id"] in distances]
@@ -103,32 +115,60 @@ def _points(inputs: ReportInputs, fidelity: str, metric: str, threshold: str) ->
     points = []
     for key in sorted(grouped, key=order):
         x, y = (mean_over_draws(grouped[key][axis]) for axis in ("x", "y"))
-        points.append({"classifier": key[0], "method": key[1] or "copies or real", "regime": key[2], "arm": key[3],
-                       "x": x.value, "y": y.value, "n": y.n})  # fmt: skip
+        points.append(
+            {
+                "classifier": key[0],
+                "method": key[1] or "copies or real",
+                "regime": key[2],
+                "arm": key[3],
+                "x": x.value,
+                "y": y.value,
+                "n": y.n,
+            }
+        )
     return points
 
 
 def _scatter(axes: Axes, points: list[Row], colour: str, marker: str, name: str) -> None:
     if points:
-        axes.scatter([p["x"] for p in points], [p["y"] for p in points], color=colour, marker=marker, s=30,
-                     edgecolor="white", linewidth=0.5, label=label(name))  # fmt: skip
+        axes.scatter(
+            [p["x"] for p in points],
+            [p["y"] for p in points],
+            color=colour,
+            marker=marker,
+            s=30,
+            edgecolor="white",
+            linewidth=0.5,
+            label=label(name),
+        )
         for point in points:
-            axes.annotate(label(point["arm"], 12), (point["x"], point["y"]), fontsize=6, xytext=(3, 3), textcoords="offset points", color="#555555")
+            axes.annotate(
+                label(point["arm"], 12),
+                (point["x"], point["y"]),
+                fontsize=6,
+                xytext=(3, 3),
+                textcoords="offset points",
+                color="#555555",
+            )
 
 
 def co_metrics(inputs: ReportInputs) -> list[tuple[str, str]]:
-    """(metric, rows) of the co-occurrence comparison that exist, at most four, added rows preferred."""
-    names = sorted({row["metric"] for row in inputs.fidelity if roles.COOCCURRENCE.search(row["metric"])}, key=roles.co_order)
-    available = {(row["metric"], row["rows"]) for row in inputs.fidelity if row["value"] is not None}
-    return [(name, "all") for name in names if (name, "all") in available or (name, "added") not in available][:CO_METRICS]
+    """(metric, rows) of the co-occurrence comparison, over all rows, at most four."""
+    names = {row["metric"] for row in inputs.fidelity if roles.COOCCURRENCE.search(row["metric"])}
+    return [(name, "all") for name in sorted(names, key=roles.co_order)[:CO_METRICS]]
 
 
 def cooccurrence(inputs: ReportInputs) -> Drawing:
     """(e) Co-occurrence distance and lift by arm, against the real reference."""
     chosen = co_metrics(inputs)
     regime = min((cell["regime"] for cell in inputs.cells if cell["added"]), default=None)
-    cells = [cell for cell in inputs.cells if cell["regime"] == regime and cell["real_share"] is None and cell["classifier"] not in FLOORS]
-    means = trainset_means(cells, inputs.fidelity, ("arm", "method", "added"), ("metric", "rows"))
+    cells = [
+        cell
+        for cell in inputs.cells
+        if cell["regime"] == regime and cell["real_share"] is None and cell["classifier"] not in FLOORS
+    ]
+    rows = [row for row in inputs.fidelity if row["reference"] == roles.REFERENCE]
+    means = trainset_means(cells, rows, ("arm", "method", "added"), ("metric", "rows"))
     panels_of = {pair: _by_arm(means, pair) for pair in chosen}
 
     def draw(figure: Figure) -> None:
@@ -140,21 +180,29 @@ def cooccurrence(inputs: ReportInputs) -> Drawing:
             _dots(axes, panels_of[pair], first=axes is panels[0])
             axes.set_title(label(words(pair[0]), 34))
 
-    rows = max((len(points) for points in panels_of.values()), default=1)
-    told = [f"{words(metric)}: {', '.join(f'{name} {number(mean.value)}' for name, mean in panels_of[metric, part][:6])}" for metric, part in chosen[:1]]
+    lines = max((len(points) for points in panels_of.values()), default=1)
+    told = [
+        f"{metric_words(metric)}: "
+        f"{', '.join(f'{name} {number(mean.value)}' for name, mean in panels_of[metric, part][:6])}"
+        for metric, part in chosen[:1]
+    ]
     return Drawing(
-        "cooccurrence", "Which labels occur together: copies and synthetic text against the real reference",
+        "cooccurrence",
+        "Which labels occur together: copies and synthetic text against the real reference",
         f"Dot plots by arm of {len(chosen)} co-occurrence metrics. {'; '.join(told) or 'Nothing measured'}.",
         f"Training sets of the regime of {regime} documents, whole training set, mean and 95 % t interval over draws "
-        f"(n = {_range(m.n for points in panels_of.values() for _, m in points)}). "
+        f"(n = {spread_words(m.n for points in panels_of.values() for _, m in points)}). "
         "Copies keep the co-occurrence of their originals; what they are compared with is in the fidelity table.",
-        (9.6, 1.3 + 0.22 * rows), draw,
-    )  # fmt: skip
+        (9.6, 1.3 + 0.22 * lines),
+        draw,
+    )
 
 
 def _by_arm(means: dict[tuple[Any, ...], Mean], pair: tuple[str, str]) -> list[tuple[str, Mean]]:
     """One row an arm; arms that share a name in several methods are told apart by the method."""
-    keys = sorted((key for key in means if key[3:] == pair), key=lambda key: (*roles.arm_order(key[0]), order(key[1:3])))
+    keys = sorted(
+        (key for key in means if key[3:] == pair), key=lambda key: (*roles.arm_order(key[0]), order(key[1:3]))
+    )
     kept = set(roles.distinct_corpora([(key[0], key[1]) for key in keys]))
     keys = [key for key in keys if (key[0], key[1]) in kept]
     several = {key[0] for key in keys if sum(other[0] == key[0] for other in keys) > 1}
@@ -170,65 +218,19 @@ def _dots(axes: Axes, points: list[tuple[str, Mean]], first: bool) -> None:
     for place, (name, mean) in enumerate(points):
         colour, marker = look_of_arm(name)
         if mean.value is None:
-            axes.text(0.02, place, label(f"undefined: {mean.note}", 40), transform=axes.get_yaxis_transform(), va="center",
-                      fontsize=6.5, style="italic", color="#444444")  # fmt: skip
+            axes.text(
+                0.02,
+                place,
+                label(f"undefined: {mean.note}", 40),
+                transform=axes.get_yaxis_transform(),
+                va="center",
+                fontsize=6.5,
+                style="italic",
+                color="#444444",
+            )
             continue
         if mean.low is not None:
             axes.plot([mean.low, mean.high], [place, place], color=colour, linewidth=1.2)
         axes.plot(mean.value, place, color=colour, marker=marker, markersize=5)
     axes.set_yticks(range(len(points)), [label(name, 32) if first else "" for name, _ in points], fontsize=7.5)
     axes.set_ylim(len(points) - 0.5, -0.5)
-
-
-def retrieval(inputs: ReportInputs) -> Drawing:
-    """(f) nDCG@10 across regimes by arm: own ideal, fixed ideal and a random ranking."""
-    metric = roles.pick_metric(inputs.retrieval, roles.NDCG)
-    rows = [row for row in inputs.retrieval if row["metric"] == metric]
-    variants = [variant for variant in roles.VARIANTS if any(row["variant"] == variant for row in rows)]
-    cells = [cell for cell in inputs.cells if cell["real_share"] is None]
-    means = trainset_means(cells, rows, ("arm", "regime", "method"), ("variant",))
-    arms = sorted({(key[0], key[2]) for key in means}, key=lambda pair: (*roles.arm_order(pair[0]), order(pair[1:])))
-    arms = roles.distinct_corpora(arms)
-
-    def draw(figure: Figure) -> None:
-        panels = figure.subplots(1, max(len(variants), 1), squeeze=False, sharey=True)[0]
-        if not variants:
-            gap(panels[0], "retrieval was not measured in this run")
-            return
-        for axes, variant in zip(panels, variants, strict=True):
-            for arm in arms:
-                _retrieval_line(axes, arm, [(key[1], means[key]) for key in sorted(means, key=order) if (key[0], key[2], key[3]) == (*arm, variant)])
-            _say_undefined(axes, [mean for key, mean in means.items() if key[3] == variant])
-            axes.set_title(words(variant))
-            axes.set_xlabel("real documents")
-        panels[0].set_ylabel("nDCG@10")
-        handles = {handle.get_label(): handle for axes in panels for handle in axes.get_lines() if not handle.get_label().startswith("_")}
-        if handles:
-            figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4)
-
-    queries = sorted({row["n"] for row in rows})
-    return Drawing(
-        "retrieval", "Retrieval over each training set as a corpus",
-        f"Lines of nDCG at 10 across regimes by arm, one panel each for: {', '.join(map(words, variants)) or 'nothing measured'}.",
-        f"Mean over draws (n = {_range(mean.n for mean in means.values())}), {_range(queries)} queries. Own ideal moves with the size of the "
-        "corpus alone: a fall counts only when it survives the fixed ideal or the size-matched corpus.",
-        (9.6, 4.2), draw,
-    )  # fmt: skip
-
-
-def _retrieval_line(axes: Axes, arm: tuple[str, str | None], points: list[tuple[int, Mean]]) -> None:
-    colour, marker = look_of_arm(arm[0])
-    defined = [(regime, mean.value) for regime, mean in points if mean.value is not None]
-    if defined:
-        name = f"{arm[0]} {words(arm[1])}" if arm[1] else arm[0]
-        style = "--" if arm[1] and "para" in arm[1] else "-"
-        axes.plot([x for x, _ in defined], [y for _, y in defined], color=colour, marker=marker, linestyle=style, label=label(name, 30))
-
-
-def _say_undefined(axes: Axes, means: list[Mean]) -> None:
-    missing = [mean for mean in means if mean.value is None or not math.isfinite(mean.value)]
-    if means and len(missing) == len(means):
-        gap(axes, missing[0].note or "undefined")
-    elif missing:
-        axes.text(0.5, 0.01, label(f"{len(missing)} undefined: {missing[0].note}", 60), transform=axes.transAxes, ha="center",
-                  fontsize=6.5, style="italic", color="#444444")  # fmt: skip

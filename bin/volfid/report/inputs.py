@@ -1,11 +1,12 @@
 """Everything the report reads, in one object."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from volfid.core.contracts import Row
+from volfid.core.exits import DataError, InputMissingError
 from volfid.core.schemas import CONTRACTS
 
 OBJECTS = ("job", "plan", "corpus", "findings", "status")
@@ -87,8 +88,13 @@ def read_prompts(folder: Path, limit_bytes: int = 1_000_000) -> list[tuple[str, 
     return found
 
 
-def context_of(row: Any) -> tuple[Any, ...]:
-    """What an effect belongs to, apart from its name: regime, M, generator, method, classifier, metric, threshold."""
-    return tuple(
-        row.get(key) for key in ("regime", "added", "generator", "method", "classifier", "metric", "threshold")
-    )
+def read_figure_index(folder: Path) -> list[Row]:
+    """The rows of figures.json: file, title, alt, caption. A folder without it holds no figure."""
+    path = folder / "figures.json"
+    if not path.is_file():
+        raise InputMissingError(f"{path} is missing", mend="It is written by draw_figures.py")
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return [{name: str(row[name]) for name in ("file", "title", "alt", "caption")} for row in rows]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"figures.json is broken: {error}") from error

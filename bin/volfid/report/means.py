@@ -18,7 +18,8 @@ from volfid.core.schemas import FLOORS
 PRIMARY = ("ap_micro", "none")
 LEVEL = 0.95
 ARM_GROUP = (
-    "regime", "added", "generator", "method", "label_plan", "classifier", "loss", "real_share", "budget", "tuning", "arm",
+    "regime", "added", "generator", "method", "label_plan", "classifier", "loss", "real_share", "budget",
+    "tuning", "arm",
 )  # fmt: skip
 
 

@@ -7,12 +7,15 @@ from volfid.core.contracts import Row
 from volfid.report.means import order
 
 WORTH = re.compile(r"worth")
-SHAPLEY = re.compile(r"shapley")
-PAPER_SPLIT = re.compile(r"paper|replication")
-LABEL_MMD = (re.compile(r"^label_mmd2?(_unbiased|_u)?$"), re.compile(r"label.*mmd|mmd.*label"), re.compile(r"^mmd"))
-COOCCURRENCE = re.compile(r"co_?occ|pair|joint|lift|pmi|frobenius|triple")
+SHAPLEY = re.compile(r"^shapley_")
+PAPER_SPLIT = re.compile(r"^paper_(volume|content|fidelity)$")
+UPDATES_SHARE = "volume_updates_share"
+# Pairs with one parent left out first: the unbiased estimator is not unbiased for replicated sets (ESTIMANDS 3).
+LABEL_MMD = (re.compile(r"^mmd2_label_parent$"), re.compile(r"^mmd2_label"))
+COOCCURRENCE = re.compile(r"^cooccurrence|^lift|^pairs_|^label_set_|^unseen_label|^marginal_max")
 NDCG = (re.compile(r"^ndcg_at_10$"), re.compile(r"^ndcg"))
 VARIANTS = ("own_ideal", "fixed_ideal", "size_matched", "random")
+REFERENCE = "reference"
 
 ESTIMANDS = {
     "1": "What synthetic text is worth",
@@ -69,7 +72,16 @@ def effects_named(effects: Iterable[Row], pattern: re.Pattern[str]) -> list[Row]
 def effect_order(row: Row) -> tuple[object, ...]:
     """Sort key: estimand, context, then the order in which the statistics wrote the effect."""
     return order(
-        (row["estimand"], row["classifier"], row["regime"], row["added"], row["generator"], row["method"], row["metric"], row["threshold"])
+        (
+            row["estimand"],
+            row["classifier"],
+            row["regime"],
+            row["added"],
+            row["generator"],
+            row["method"],
+            row["metric"],
+            row["threshold"],
+        )
     )
 
 
@@ -85,14 +97,12 @@ def pick_metric(rows: Iterable[Row], patterns: Iterable[re.Pattern[str]]) -> str
 
 def worth_effects(effects: Iterable[Row]) -> list[Row]:
     """Estimates of the worth in real documents, one for each context; the total number, not the surplus."""
-    rows = effects_named(effects, WORTH)
-    exact = [row for row in rows if row["effect"] in ("worth", "worth_documents", "worth_real_documents")]
-    return exact or rows
+    return [row for row in effects_named(effects, WORTH) if row["effect"] == "worth_documents"]
 
 
 def short_effect(name: str) -> str:
     """`shapley_updates` as `updates`: what the bar is about."""
-    for prefix in ("shapley__", "shapley_", "paper_split_", "paper_", "replication_"):
+    for prefix in ("shapley_", "paper_"):
         if name.startswith(prefix):
             return name.removeprefix(prefix)
     return name
@@ -100,8 +110,15 @@ def short_effect(name: str) -> str:
 
 def co_order(metric: str) -> tuple[int, str]:
     """Order of co-occurrence metrics: distances first, then lifts, then the rest."""
-    ranks = ("frobenius", "cooc", "co_occ", "lift", "joint", "pair", "pmi")
-    return next((rank for rank, word in enumerate(ranks) if word in metric), len(ranks)), metric
+    ranks = (
+        "cooccurrence_frobenius",
+        "lift_spearman",
+        "label_set_tv",
+        "marginal_max_difference",
+        "pairs_only_in_reference",
+        "pairs_only_in_set",
+    )
+    return (ranks.index(metric) if metric in ranks else len(ranks)), metric
 
 
 def distinct_corpora(arms: list[tuple[str, str | None]]) -> list[tuple[str, str | None]]:

@@ -9,11 +9,11 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from volfid.core.files import atomic_path  # noqa: E402
-from volfid.report.text import clean  # noqa: E402
+from volfid.core.files import atomic_path
+from volfid.report.text import clean
 
 # Okabe and Ito (2008), their yellow darkened so that lines can be read on white; in grey the markers tell arms apart.
 BLACK, ORANGE, SKY, GREEN, BROWN, BLUE, VERMILION, PURPLE = (
@@ -22,7 +22,8 @@ BLACK, ORANGE, SKY, GREEN, BROWN, BLUE, VERMILION, PURPLE = (
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 FAMILIES = (("R0", BLACK, "o"), ("R1", BLACK, "s"), ("RM", BLUE, "D"), ("R", BLACK, "v"), ("PL", SKY, "v"),
-            ("Pd", BROWN, "<"), ("P", ORANGE, "^"), ("C", PURPLE, "P"), ("S_perm", GREEN, "h"), ("S", VERMILION, "X"), ("MIX", GREEN, "d"))  # fmt: skip
+            ("Pd", BROWN, "<"), ("P", ORANGE, "^"), ("C", PURPLE, "P"), ("S_perm", GREEN, "h"),
+            ("S", VERMILION, "X"), ("MIX", GREEN, "d"))  # fmt: skip
 
 RC = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9.5, "axes.labelsize": 9,

@@ -27,7 +27,9 @@ class Table:
         return Table(self.title, self.caption, self.columns, self.kinds, self.rows[:limit], more, self.empty)
 
 
-def value_and_interval(value: float | None, low: float | None, high: float | None, digits: int = 3, note: str | None = None) -> str:
+def value_and_interval(
+    value: float | None, low: float | None, high: float | None, digits: int = 3, note: str | None = None
+) -> str:
     """`0.512 [0.480, 0.544]`, or `undefined (reason)`."""
     if value is None and low is None and high is None:
         return f"{UNDEFINED} ({note})" if note else UNDEFINED
@@ -42,17 +44,22 @@ def mean_words(mean: Mean | None, digits: int = 3) -> str:
 
 
 def column_digits(values: Iterable[float | None]) -> int:
-    """Decimals that show three digits of the largest value of a column, at least 3 and at most 5 below 1."""
+    """Decimals that show three digits of the largest value of a column, at most 5; 3 when all are zero."""
     largest = max((abs(value) for value in values if value is not None), default=0.0)
+    if largest == 0:
+        return 3
     for bound, digits in ((1000, 0), (100, 1), (10, 2), (0.1, 3), (0.01, 4)):
         if largest >= bound:
             return digits
     return 5
 
 
-def pivot_rows(cells: dict[tuple[str, ...], dict[str, Mean]], columns: Sequence[str]) -> list[list[str]]:
+def pivot_rows(
+    cells: dict[tuple[str, ...], dict[str, Mean]], columns: Sequence[str], digits: int | None = None
+) -> list[list[str]]:
     """Rows of a pivot: the key's words, then one mean for each column, rounded alike down a column."""
-    digits = {
-        column: column_digits(row[column].value for row in cells.values() if column in row) for column in columns
+    places = {
+        column: digits or column_digits(row[column].value for row in cells.values() if column in row)
+        for column in columns
     }
-    return [[*key, *(mean_words(row.get(column), digits[column]) for column in columns)] for key, row in cells.items()]
+    return [[*key, *(mean_words(row.get(column), places[column]) for column in columns)] for key, row in cells.items()]

@@ -12,12 +12,30 @@ from volfid.report.table import Table, pivot_rows
 from volfid.report.text import count, number, words
 
 LIMIT = 80
-COLUMNS_A_TABLE = 6
+COLUMNS_A_TABLE = 5
 THRESHOLD_COLUMNS = (
-    ("AP micro", "ap_micro", "none"), ("LRAP", "lrap", "none"), ("F1 micro, 0.5", "f1_micro", "fixed_0.5"),
-    ("F1 micro, tuned", "f1_micro", "tuned"), ("F1 micro, cardinality", "f1_micro", "cardinality"),
-    ("F1 macro, tuned", "f1_macro", "tuned"),
-)  # fmt: skip
+    ("micro AP", "ap_micro", "none"),
+    ("micro F1 at 0.5", "f1_micro", "fixed_0.5"),
+    ("micro F1, tuned", "f1_micro", "tuned"),
+    ("micro F1, cardinality", "f1_micro", "cardinality"),
+    ("macro F1, tuned", "f1_macro", "tuned"),
+)
+FIDELITY_SHOWN = (
+    "mmd2_label_parent",
+    "mmd2_label_unbiased",
+    "mmd2_text_parent",
+    "frechet_text",
+    "cardinality",
+    "mean_ir",
+    "distinct_label_sets",
+    "distinct_1_adjusted",
+    "distinct_2",
+    "self_bleu_4",
+    "vendi",
+    "compression_ratio",
+    "nearest_cosine",
+)
+ADDED_ONLY = ("nearest_cosine",)
 Key = tuple[Any, ...]
 
 
@@ -34,7 +52,12 @@ def floor_table(inputs: ReportInputs) -> Table:
     return _scores(inputs, "Floors", lambda cell: cell["classifier"] in FLOORS, ("regime", "classifier", "added"))
 
 
-def _scores(inputs: ReportInputs, title: str, keep: Callable[[Row], bool], group: Sequence[str] = ("regime", "arm", "method", "added")) -> Table:
+def _scores(
+    inputs: ReportInputs,
+    title: str,
+    keep: Callable[[Row], bool],
+    group: Sequence[str] = ("regime", "arm", "method", "added"),
+) -> Table:
     """Means over draws; the learning curve's other sizes have their own table."""
     sizes = {cell["regime"] for cell in inputs.cells if cell["added"]} or {cell["regime"] for cell in inputs.cells}
     cells = [cell for cell in inputs.cells if keep(cell) and cell["real_share"] is None and cell["regime"] in sizes]
@@ -47,11 +70,18 @@ def _scores(inputs: ReportInputs, title: str, keep: Callable[[Row], bool], group
         draws = max(mean.n for mean in pivot[key].values())
         named[_words(key), draws] = pivot[key]
     names = [name for name, _, _ in THRESHOLD_COLUMNS]
-    body = pivot_rows({key: row for (key, _), row in named.items()}, names)
+    body = pivot_rows({key: row for (key, _), row in named.items()}, names, digits=3)
     rows = [[*row, str(draws)] for row, (_, draws) in zip(body, named, strict=True)]
     head = ("real", "arm", "method", "M") if len(group) == 4 else ("real", "floor", "M")
-    return Table(title, "Means with 95 % t intervals over draws; n is the number of draws. One threshold policy a column, the same cells.",
-                 (*head, *names, "n"), "t" * len(head) + "n" * len(names) + "n", rows, empty="No such cell was scored.").limited(LIMIT, "tables/scores.csv")  # fmt: skip
+    return Table(
+        title,
+        "Means with 95 % t intervals over draws; n is the number of draws. One threshold policy a column, "
+        "the same cells; other metrics are in tables/scores.csv.",
+        (*head, *names, "n"),
+        "s" * len(head) + "n" * len(names) + "n",
+        rows,
+        empty="No such cell was scored.",
+    ).limited(LIMIT, "tables/scores.csv")
 
 
 def _by_arm(key: Key) -> tuple[Any, ...]:
@@ -59,34 +89,61 @@ def _by_arm(key: Key) -> tuple[Any, ...]:
 
 
 def _words(key: Key) -> tuple[str, ...]:
-    return (count(key[0]), *(words(part) if isinstance(part, str) and i else count(part) if isinstance(part, int) else "–"
-                             for i, part in enumerate(key[1:], start=1)))  # fmt: skip
+    return (
+        count(key[0]),
+        str(key[1]),
+        *(words(part) if isinstance(part, str) else count(part) if isinstance(part, int) else "–" for part in key[2:]),
+    )
 
 
 def fidelity_tables(inputs: ReportInputs) -> list[Table]:
     """Every fidelity metric by arm, copies included; co-occurrence has tables of its own."""
-    found = {(row["metric"], row["rows"]) for row in inputs.fidelity}
-    metrics = sorted((pair for pair in found if not roles.COOCCURRENCE.search(pair[0])), key=lambda pair: (pair[1] != "all", _metric_order(pair[0])))
-    return _fidelity(inputs, "Fidelity and diversity by arm", metrics)
+    found = {(row["metric"], row["rows"]) for row in inputs.fidelity if not roles.COOCCURRENCE.search(row["metric"])}
+    chosen = [
+        pair
+        for pair in found
+        if pair[1] == ("added" if pair[0] in ADDED_ONLY or pair[0].startswith("containment") else "all")
+    ]
+    metrics = [pair for pair in chosen if pair[0] in FIDELITY_SHOWN or pair[0].startswith("containment")]
+    return _fidelity(
+        inputs,
+        "Fidelity and diversity by arm",
+        sorted(metrics or found, key=lambda pair: (pair[1] != "all", _metric_order(pair[0]))),
+    )
 
 
 def cooccurrence_tables(inputs: ReportInputs) -> list[Table]:
     """Which labels occur together, replication and synthetic side by side."""
-    found = {(row["metric"], row["rows"]) for row in inputs.fidelity if roles.COOCCURRENCE.search(row["metric"])}
-    return _fidelity(inputs, "Label co-occurrence by arm", sorted(found, key=lambda pair: (pair[1] != "all", roles.co_order(pair[0]))))
+    found = {
+        (row["metric"], row["rows"])
+        for row in inputs.fidelity
+        if roles.COOCCURRENCE.search(row["metric"]) and row["rows"] == "all"
+    }
+    return _fidelity(
+        inputs,
+        "Label co-occurrence by arm",
+        sorted(found, key=lambda pair: (pair[1] != "all", roles.co_order(pair[0]))),
+    )
 
 
 def _metric_order(metric: str) -> tuple[int, str]:
-    ranks = ("label_mmd", "mmd", "label", "text", "card", "dist", "bleu", "near", "copy")
-    return next((rank for rank, word in enumerate(ranks) if word in metric), len(ranks)), metric
+    return (FIDELITY_SHOWN.index(metric) if metric in FIDELITY_SHOWN else len(FIDELITY_SHOWN)), metric
 
 
 def _fidelity(inputs: ReportInputs, title: str, metrics: Sequence[tuple[str, str]]) -> list[Table]:
     sizes = {cell["regime"] for cell in inputs.cells if cell["added"]}
     cells = [cell for cell in inputs.cells if cell["real_share"] is None and (cell["regime"] in sizes or not sizes)]
-    means = trainset_means(cells, inputs.fidelity, ("regime", "arm", "method", "added"), ("metric", "rows", "reference"))
-    references = sorted({key[6] for key in means})
-    caption = f"Means with 95 % t intervals over draws; compared with: {', '.join(map(words, references)) or 'nothing'}. Arms that train on the same rows share one line."
+    means = trainset_means(
+        cells, inputs.fidelity, ("regime", "arm", "method", "added"), ("metric", "rows", "reference")
+    )
+    references = sorted({key[6] for key in means} - {"test"}) or sorted({key[6] for key in means})
+    against = ", ".join(words(name) for name in references if name != "none")
+    caption = (
+        f"Means with 95 % t intervals over draws; distances to: {against or 'nothing'} (the real reference "
+        "fold, unless the column says otherwise). "
+        "Arms that train on the same rows share one line. Test as the reference, and all other metrics: "
+        "tables/fidelity.csv."
+    )
     tables = []
     for start in range(0, len(metrics), COLUMNS_A_TABLE):
         part = metrics[start : start + COLUMNS_A_TABLE]
@@ -94,7 +151,9 @@ def _fidelity(inputs: ReportInputs, title: str, metrics: Sequence[tuple[str, str
     return tables or [Table(title, caption, ("arm",), "t", empty="Not measured in this run.")]
 
 
-def _pivot(title: str, caption: str, metrics: Sequence[tuple[str, str]], means: dict[Key, Mean], references: Sequence[str]) -> Table:
+def _pivot(
+    title: str, caption: str, metrics: Sequence[tuple[str, str]], means: dict[Key, Mean], references: Sequence[str]
+) -> Table:
     pivot: dict[Key, dict[str, Mean]] = {}
     columns: list[str] = []
     for metric, rows in metrics:
@@ -102,15 +161,24 @@ def _pivot(title: str, caption: str, metrics: Sequence[tuple[str, str]], means: 
             chosen = {key[:4]: mean for key, mean in means.items() if key[4:] == (metric, rows, reference)}
             if not chosen:
                 continue
-            name = words(metric) + (" (added rows)" if rows == "added" else "") + (f", vs {words(reference)}" if len(references) > 1 else "")
+            name = (
+                words(metric)
+                + (" (added rows)" if rows == "added" else "")
+                + (f", vs {words(reference)}" if reference not in (roles.REFERENCE, "none") else "")
+            )
             columns.append(name)
             for key, mean in chosen.items():
                 pivot.setdefault(key, {})[name] = mean
     kept = distinct_keys(pivot)
     body = pivot_rows({_words(key): pivot[key] for key in kept}, columns)
     draws = [str(max(mean.n for mean in pivot[key].values())) for key in kept]
-    return Table(title, caption, ("real", "arm", "method", "M", *columns, "n"), "tttt" + "n" * len(columns) + "n",
-                 [[*row, n] for row, n in zip(body, draws, strict=True)]).limited(LIMIT, "tables/fidelity.csv")  # fmt: skip
+    return Table(
+        title,
+        caption,
+        ("real", "arm", "method", "M", *columns, "n"),
+        "ssss" + "n" * len(columns) + "n",
+        [[*row, n] for row, n in zip(body, draws, strict=True)],
+    ).limited(LIMIT, "tables/fidelity.csv")
 
 
 def distinct_keys(keys: Iterable[Key]) -> list[Key]:
@@ -135,7 +203,10 @@ def retrieval_table(inputs: ReportInputs) -> Table:
     cells = [cell for cell in inputs.cells if cell["real_share"] is None]
     means = trainset_means(cells, inputs.retrieval, ("regime", "arm", "method", "added"), ("metric", "variant"))
     rank = {variant: place for place, variant in enumerate(roles.VARIANTS)}
-    pairs = sorted({key[4:] for key in means}, key=lambda pair: (not pair[0].startswith("ndcg"), pair[0], rank.get(pair[1], 9), pair[1]))
+    pairs = sorted(
+        {key[4:] for key in means},
+        key=lambda pair: (not pair[0].startswith("ndcg"), pair[0], rank.get(pair[1], 9), pair[1]),
+    )
     pairs = [pair for pair in pairs if pair[0] == "ndcg_at_10"] or pairs[:4]
     pivot: dict[Key, dict[str, Mean]] = {}
     for key, mean in means.items():
@@ -145,12 +216,17 @@ def retrieval_table(inputs: ReportInputs) -> Table:
     kept = distinct_keys(pivot)
     body = pivot_rows({_words(key): pivot[key] for key in kept}, columns)
     queries = sorted({row["n"] for row in inputs.retrieval})
-    return Table(f"Retrieval by arm: {words(pairs[0][0]) if pairs else 'nDCG@10'}",
-                 f"Each training set as the corpus, {', '.join(map(count, queries)) or 'no'} queries. Own ideal: the best ten of that corpus; fixed ideal: "
-                 "of one fixed real pool; size matched: corpora cut to one size; random: a random ranking. Other measures: tables/retrieval.csv.",
-                 ("real", "arm", "method", "M", *columns, "n"), "tttt" + "n" * len(columns) + "n",
-                 [[*row, str(max(mean.n for mean in pivot[key].values()))] for row, key in zip(body, kept, strict=True)],
-                 empty="Retrieval was not measured in this run.").limited(LIMIT, "tables/retrieval.csv")  # fmt: skip
+    return Table(
+        f"Retrieval by arm: {words(pairs[0][0]) if pairs else 'nDCG@10'}",
+        f"Each training set as the corpus, {', '.join(map(count, queries)) or 'no'} queries. Own ideal: the "
+        "best ten of that corpus; fixed ideal: "
+        "of one fixed real pool; size matched: corpora cut to one size; random: a random ranking. Other "
+        "measures: tables/retrieval.csv.",
+        ("real", "arm", "method", "M", *columns, "n"),
+        "ssss" + "n" * len(columns) + "n",
+        [[*row, str(max(mean.n for mean in pivot[key].values()))] for row, key in zip(body, kept, strict=True)],
+        empty="Retrieval was not measured in this run.",
+    ).limited(LIMIT, "tables/retrieval.csv")
 
 
 def mixture_table(inputs: ReportInputs) -> Table:
@@ -164,11 +240,15 @@ def mixture_table(inputs: ReportInputs) -> Table:
     keys = sorted(pivot, key=order)
     columns = [name for name, _, _ in THRESHOLD_COLUMNS]
     named = {(count(k[0]), k[1], words(k[2]) if k[2] else "real only", number(k[3], 2)): pivot[k] for k in keys}
-    body = pivot_rows(named, columns)
-    return Table("Mixtures of a fixed budget", "Share of real rows in the budget; the rest is synthetic. Means with 95 % t intervals over draws.",
-                 ("rows", "classifier", "method", "real share", *columns, "n"), "tttn" + "n" * len(columns) + "n",
-                 [[*row, str(max(m.n for m in pivot[key].values()))] for row, key in zip(body, keys, strict=True)],
-                 empty="No mixture was planned.").limited(LIMIT, "tables/scores.csv")  # fmt: skip
+    body = pivot_rows(named, columns, digits=3)
+    return Table(
+        "Mixtures of a fixed budget",
+        "Share of real rows in the budget; the rest is synthetic. Means with 95 % t intervals over draws.",
+        ("rows", "classifier", "method", "real share", *columns, "n"),
+        "sssn" + "n" * len(columns) + "n",
+        [[*row, str(max(m.n for m in pivot[key].values()))] for row, key in zip(body, keys, strict=True)],
+        empty="No mixture was planned.",
+    ).limited(LIMIT, "tables/scores.csv")
 
 
 def sizes_table(inputs: ReportInputs) -> Table:
@@ -182,12 +262,28 @@ def sizes_table(inputs: ReportInputs) -> Table:
     rows = []
     for key in sorted(groups, key=lambda key: (key[0], *roles.arm_order(key[1]), key[2])):
         found = groups[key]
-        rows.append([count(key[0]), key[1], roles.arm_words(key[1]), count(key[2]), _values(found["rows_total"], count),
-                     _values(found["n_updates"], count) if found["updates"] != {"grid"} else "tuned",
-                     _values(found["penalty_scale"], lambda value: number(value, 2)) if found["updates"] != {"grid"} else "tuned", str(len(found["draw"]))])  # fmt: skip
-    return Table("Arms, rows (M) and updates (U)", "Fixed by the plan before anything runs. U: optimiser updates of the SGD classifier; "
-                 "factor on C: what stands for updates of a penalised solver.",
-                 ("real", "arm", "trains on real documents …", "M", "rows", "U", "factor on C", "draws"), "nttnnnnn", rows).limited(LIMIT, "cells.jsonl")  # fmt: skip
+        rows.append(
+            [
+                count(key[0]),
+                key[1],
+                roles.arm_words(key[1]),
+                count(key[2]),
+                _values(found["rows_total"], count),
+                _values(found["n_updates"], count) if found["updates"] != {"grid"} else "tuned",
+                _values(found["penalty_scale"], lambda value: number(value, 2))
+                if found["updates"] != {"grid"}
+                else "tuned",
+                str(len(found["draw"])),
+            ]
+        )
+    return Table(
+        "Arms, rows (M) and updates (U)",
+        "Fixed by the plan before anything runs. U: optimiser updates of the SGD classifier; "
+        "factor on C: what stands for updates of a penalised solver.",
+        ("real", "arm", "trains on real documents …", "M", "rows", "U", "factor on C", "draws"),
+        "nstnnnnn",
+        rows,
+    ).limited(LIMIT, "cells.jsonl")
 
 
 def _values(values: set[Any], form: Callable[[Any], str]) -> str:

@@ -17,36 +17,80 @@ def missing_table(inputs: ReportInputs) -> Table:
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in inputs.status.get("missing", []):
         found[str(row.get("arm")), str(row.get("reason"))].append(str(row.get("cell_id")))
-    rows = [[arm, count(len(cells)), reason, ", ".join(sorted(cells)[:3]) + (" …" if len(cells) > 3 else "")] for (arm, reason), cells in sorted(found.items())]
-    return Table("Missing cells", "Planned, and not made. Estimates that need them are undefined or rest on fewer draws.",
-                 ("arm", "cells", "reason", "cell ids"), "tntc", rows).limited(LIMIT, "status.json")  # fmt: skip
+    rows = [
+        [
+            arm,
+            count(len(cells)),
+            reason,
+            "\n".join(sorted(cells)[:12]) + (f"\n… {len(cells) - 12} more" if len(cells) > 12 else ""),
+        ]
+        for (arm, reason), cells in sorted(found.items())
+    ]
+    return Table(
+        "Missing cells",
+        "Planned, and not made. Estimates that need them are undefined or rest on fewer draws.",
+        ("arm", "cells", "reason", "cell ids"),
+        "sntl",
+        rows,
+    ).limited(LIMIT, "status.json")
 
 
 def gaps_table(inputs: ReportInputs) -> Table:
     """What a stage could not make."""
-    rows = [[row["subject"], row["stage"], row["reason"], count(row["wanted"]), count(row["got"])] for row in inputs.gaps]
-    return Table("Gaps", "What a stage could not make, with what was wanted and what was there.",
-                 ("subject", "stage", "reason", "wanted", "got"), "cttnn", rows, empty="No gap.").limited(LIMIT, "gaps.jsonl")  # fmt: skip
+    rows = [
+        [row["subject"], row["stage"], row["reason"], count(row["wanted"]), count(row["got"])] for row in inputs.gaps
+    ]
+    return Table(
+        "Gaps",
+        "What a stage could not make, with what was wanted and what was there.",
+        ("subject", "stage", "reason", "wanted", "got"),
+        "cttnn",
+        rows,
+        empty="No gap.",
+    ).limited(LIMIT, "gaps.jsonl")
 
 
 def not_planned_table(inputs: ReportInputs) -> Table:
     """Combinations that the planner left out, with the reason."""
-    rows = [[plain(item.get("what")), plain(item.get("reason")), count(item.get("cells"))] for item in inputs.plan.get("not_planned") or []]
-    return Table("Not planned", "Combinations that mean nothing for a classifier, or that this corpus cannot support.",
-                 ("what", "reason", "cells"), "ttn", rows, empty="Everything the design names was planned.").limited(LIMIT, "plan.json")  # fmt: skip
+    rows = [
+        [plain(item.get("what")), plain(item.get("reason")), count(item.get("cells"))]
+        for item in inputs.plan.get("not_planned") or []
+    ]
+    return Table(
+        "Not planned",
+        "Combinations that mean nothing for a classifier, or that this corpus cannot support.",
+        ("what", "reason", "cells"),
+        "ttn",
+        rows,
+        empty="Everything the design names was planned.",
+    ).limited(LIMIT, "plan.json")
 
 
 def funnel_table(inputs: ReportInputs) -> Table:
     """Rows in and out of each input step."""
-    rows = [[row["step"], count(row["rows_in"]), count(row["removed"]), count(row["rows_out"])] for row in inputs.funnel]
-    return Table("Input funnel", "Rows in and out of each step; the counts sum up.", ("step", "rows in", "removed", "rows out"), "tnnn", rows)
+    rows = [
+        [row["step"], count(row["rows_in"]), count(row["removed"]), count(row["rows_out"])] for row in inputs.funnel
+    ]
+    return Table(
+        "Input funnel",
+        "Rows in and out of each step; the counts sum up.",
+        ("step", "rows in", "removed", "rows out"),
+        "tnnn",
+        rows,
+    )
 
 
 def split_table(inputs: ReportInputs) -> Table:
     """Splits of the accepted documents."""
     rows = [[name, count(size)] for name, size in inputs.corpus.get("split_sizes", {}).items()]
     rows.append(["brought synthetic", count(inputs.corpus.get("brought"))])
-    return Table("Splits", "Regimes are drawn from train; reference serves the distances only; test is scored once.", ("split", "documents"), "tn", rows)
+    return Table(
+        "Splits",
+        "Regimes are drawn from train; reference serves the distances only; test is scored once.",
+        ("split", "documents"),
+        "tn",
+        rows,
+    )
 
 
 def regimes_table(inputs: ReportInputs) -> Table:
@@ -54,9 +98,18 @@ def regimes_table(inputs: ReportInputs) -> Table:
     found: dict[int, list[Row]] = defaultdict(list)
     for row in inputs.regimes:
         found[row["size"]].append(row)
-    rows = [[count(size), str(len(draws)), plain(sorted({row["labels_missing"] for row in draws}))] for size, draws in sorted(found.items())]
-    return Table("Regimes", "Nested stratified draws. Last column: labels without a positive, over draws.", ("documents", "draws", "labels missing"), "nnt",
-                 rows, empty="No regimes file was given.")  # fmt: skip
+    rows = [
+        [count(size), str(len(draws)), plain(sorted({row["labels_missing"] for row in draws}))]
+        for size, draws in sorted(found.items())
+    ]
+    return Table(
+        "Regimes",
+        "Nested stratified draws. Last column: labels without a positive, over draws.",
+        ("documents", "draws", "labels missing"),
+        "nnt",
+        rows,
+        empty="No regimes file was given.",
+    )
 
 
 def waterfall_table(inputs: ReportInputs) -> Table:
@@ -66,9 +119,18 @@ def waterfall_table(inputs: ReportInputs) -> Table:
         pool = " · ".join(row["pool_id"].split("__")[:3])
         for name in ("rows_in", "removed", "rows_out"):
             found[pool, row["position"], row["rule"]][name] += row[name]
-    rows = [[pool, rule, *(count(n[name]) for name in ("rows_in", "removed", "rows_out"))] for (pool, _, rule), n in sorted(found.items())]
-    return Table("Curation waterfall", "Requests in, synthetic documents out, summed over draws. Nothing is refilled.",
-                 ("generator · method · label plan", "rule", "in", "removed", "out"), "ttnnn", rows, empty="No pool was curated.").limited(LIMIT, "tables/waterfall.csv")  # fmt: skip
+    rows = [
+        [pool, rule, *(count(n[name]) for name in ("rows_in", "removed", "rows_out"))]
+        for (pool, _, rule), n in sorted(found.items())
+    ]
+    return Table(
+        "Curation waterfall",
+        "Requests in, synthetic documents out, summed over draws. Nothing is refilled.",
+        ("generator · method · label plan", "rule", "in", "removed", "out"),
+        "ttnnn",
+        rows,
+        empty="No pool was curated.",
+    ).limited(LIMIT, "tables/waterfall.csv")
 
 
 def labels_table(inputs: ReportInputs) -> Table:
@@ -77,7 +139,14 @@ def labels_table(inputs: ReportInputs) -> Table:
     shown = ordered if len(ordered) <= 16 else ordered[:8] + ordered[-8:]
     rows = [[row["label"], row["name"] or "–", count(row["count"]), count(row["count_train"])] for row in shown]
     more = None if len(shown) == len(ordered) else f"{len(ordered) - 16} labels between them are in tables/labels.csv."
-    return Table(f"Labels ({len(ordered)})", "The most and the least frequent.", ("label", "name", "documents", "in train"), "ttnn", rows, more)
+    return Table(
+        f"Labels ({len(ordered)})",
+        "The most and the least frequent.",
+        ("label", "name", "documents", "in train"),
+        "ttnn",
+        rows,
+        more,
+    )
 
 
 def rejects_table(inputs: ReportInputs) -> Table:
@@ -85,8 +154,18 @@ def rejects_table(inputs: ReportInputs) -> Table:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in inputs.rejects:
         found[row["reason"]].append(row)
-    rows = [[words(reason), count(len(part)), f"{part[0]['file']}, row {part[0]['row']}: {part[0]['detail']}"] for reason, part in sorted(found.items())]
-    return Table("Refused input rows", "By reason, with the first row of each.", ("reason", "rows", "example"), "tnt", rows, empty="No row was refused.")
+    rows = [
+        [words(reason), count(len(part)), f"{part[0]['file']}, row {part[0]['row']}: {part[0]['detail']}"]
+        for reason, part in sorted(found.items())
+    ]
+    return Table(
+        "Refused input rows",
+        "By reason, with the first row of each.",
+        ("reason", "rows", "example"),
+        "tnt",
+        rows,
+        empty="No row was refused.",
+    )
 
 
 def protocol_table(inputs: ReportInputs) -> Table:
@@ -97,10 +176,19 @@ def protocol_table(inputs: ReportInputs) -> Table:
 
 def design_table(inputs: ReportInputs) -> Table:
     """The resolved design, as planned."""
-    rows = [[words(key), plain(value)] for key, value in inputs.plan.get("design", {}).items() if key not in ("arms", "blocks")]
+    rows = [
+        [words(key), plain(value)]
+        for key, value in inputs.plan.get("design", {}).items()
+        if key not in ("arms", "blocks")
+    ]
     rows += [[f"arm {name}", plain(value)] for name, value in (inputs.plan.get("design", {}).get("arms") or {}).items()]
     for block in inputs.plan.get("design", {}).get("blocks") or []:
-        rows.append([f"block {block.get('name')}", plain({key: value for key, value in block.items() if key != "name" and value not in (None, [], False)})])
+        rows.append(
+            [
+                f"block {block.get('name')}",
+                plain({key: value for key, value in block.items() if key != "name" and value not in (None, [], False)}),
+            ]
+        )
     rows.append(["master seed", str(inputs.plan.get("master_seed", "–"))])
     rows += [[f"counts: {words(key)}", plain(value)] for key, value in inputs.plan.get("counts", {}).items()]
     return Table("Design", "The design file, resolved to absolute numbers.", ("entry", "value"), "tt", rows)
@@ -113,12 +201,28 @@ def tasks_table(inputs: ReportInputs) -> Table:
         found[row["command"]].append(row)
     rows = []
     for command, part in sorted(found.items()):
-        tokens = sum(value for row in part for key, value in row["counts"].items() if "tokens" in key and isinstance(value, int))
-        rows.append([command, str(len(part)), duration(sum(row["seconds"] for row in part)), f"{max(row['peak_memory_mb'] for row in part):,.0f} MB",
-                     count(tokens) if tokens else "–", _short(row["code"] for row in part)])  # fmt: skip
+        tokens = sum(
+            value for row in part for key, value in row["counts"].items() if "tokens" in key and isinstance(value, int)
+        )
+        rows.append(
+            [
+                command,
+                str(len(part)),
+                duration(sum(row["seconds"] for row in part)),
+                f"{max(row['peak_memory_mb'] for row in part):,.0f} MB",
+                count(tokens) if tokens else "–",
+                _short(row["code"] for row in part),
+            ]
+        )
     total = sum(row["seconds"] for row in inputs.manifests)
-    return Table("Tasks", f"From the manifest of every task, cached ones included: {duration(total)} of work in total.",
-                 ("command", "tasks", "seconds in total", "peak memory", "tokens", "code"), "cnnnnc", rows, empty="No manifests were given.")  # fmt: skip
+    return Table(
+        "Tasks",
+        f"From the manifest of every task, cached ones included: {duration(total)} of work in total.",
+        ("command", "tasks", "seconds in total", "peak memory", "tokens", "code"),
+        "cnnnnc",
+        rows,
+        empty="No manifests were given.",
+    )
 
 
 def _short(values: Iterable[str | None]) -> str:
@@ -132,8 +236,18 @@ def machine_table(inputs: ReportInputs) -> Table:
         for part in ("versions", "device", "seeds", "settings"):
             for key, value in row[part].items():
                 merged[part, str(key)].add(plain(value))
-    rows = [[part, key, _some(values)] for (part, key), values in sorted(merged.items(), key=lambda item: (_PARTS.index(item[0][0]), item[0][1]))]
-    return Table("Versions, devices, seeds and settings", "Merged from all tasks.", ("what", "name", "value"), "ttc", rows, empty="No manifests were given.").limited(120, "the manifests")
+    rows = [
+        [part, key, _some(values)]
+        for (part, key), values in sorted(merged.items(), key=lambda item: (_PARTS.index(item[0][0]), item[0][1]))
+    ]
+    return Table(
+        "Versions, devices, seeds and settings",
+        "Merged from all tasks.",
+        ("what", "name", "value"),
+        "ttc",
+        rows,
+        empty="No manifests were given.",
+    ).limited(120, "the manifests")
 
 
 _PARTS = ("versions", "device", "seeds", "settings")
@@ -149,6 +263,18 @@ def files_table(inputs: ReportInputs) -> Table:
     rows: dict[tuple[Any, ...], list[str]] = {}
     for row in inputs.manifests:
         for name, what in row["outputs"].items():
-            rows[row["command"], row["job_id"] or "", name] = [row["command"], row["job_id"] or "–", name, count(what.get("rows")), str(what.get("sha256"))[:16]]
-    return Table("Files", "Outputs with the first 16 digits of their SHA-256.", ("command", "job", "file", "rows", "sha256"), "cccnc",
-                 [rows[key] for key in sorted(rows)], empty="No manifests were given.").limited(LIMIT, "the manifests")  # fmt: skip
+            rows[row["command"], row["job_id"] or "", name] = [
+                row["command"],
+                row["job_id"] or "–",
+                name,
+                count(what.get("rows")),
+                str(what.get("sha256"))[:16],
+            ]
+    return Table(
+        "Files",
+        "Outputs with the first 16 digits of their SHA-256.",
+        ("command", "job", "file", "rows", "sha256"),
+        "cccnc",
+        [rows[key] for key in sorted(rows)],
+        empty="No manifests were given.",
+    ).limited(LIMIT, "the manifests")

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 LIMIT = 600
@@ -15,7 +15,9 @@ UNDEFINED = "undefined"
 # CSI and OSC sequences, then single ESC sequences: colours and titles that a terminal would obey.
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]?")
 # Bidirectional controls, zero-width and other format characters that change how neighbours look.
-_FORMAT = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+_FORMAT = re.compile(
+    "[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -89,6 +91,23 @@ def duration(seconds: float | None) -> str:
 def words(name: str | None) -> str:
     """`volume_updates` as `volume updates`; a dash for None."""
     return "–" if name is None else name.replace("__", " · ").replace("_", " ")
+
+
+def spread_words(counts: Iterable[int]) -> str:
+    """`3`, or `2 to 3`: what n was; zeros are left out."""
+    found = sorted({value for value in counts if value})
+    return "none" if not found else str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+_METRICS = {
+    "ap_micro": "micro AP", "ap_macro": "macro AP", "lrap": "LRAP", "f1_micro": "micro F1", "f1_macro": "macro F1",
+    "f1_samples": "sample F1", "ndcg_at_10": "nDCG@10",
+}  # fmt: skip
+
+
+def metric_words(metric: str) -> str:
+    """`ap_micro` as `micro AP`; other names in plain words."""
+    return _METRICS.get(metric, words(metric))
 
 
 def plain(value: Any) -> str:

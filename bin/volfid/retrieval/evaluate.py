@@ -21,6 +21,8 @@ from volfid.retrieval.index import Ranking, rank, unit_rows
 
 Row = Mapping[str, Any]
 RetrievalRow = dict[str, Any]
+KEPT = 64
+"""Rankings kept for sets with the same documents (real-only and its copies), the oldest dropped first."""
 REQUESTED = "gains of synthetic documents use their requested labels"
 
 
@@ -29,7 +31,7 @@ class Settings:
     """Fixed choices: cut-off, and how many random subsets the size-matched figures average."""
 
     k: int = ndcg.K
-    subsets: int = 3
+    subsets: int = 5
     encoder: str | None = None
 
     @classmethod
@@ -204,9 +206,11 @@ class Evaluator:
         k = self.settings.k
         documents = np.unique(corpus.documents)
         key = documents.tobytes()
-        ranking = self._rankings.get(key) or rank(self.queries, self.vectors, documents, k)
+        ranking = self._rankings.pop(key, None) or rank(self.queries, self.vectors, documents, k)
         if keep:
-            self._rankings[key] = ranking
+            self._rankings[key] = ranking  # the latest one last
+            if len(self._rankings) > KEPT:
+                del self._rankings[next(iter(self._rankings))]
         ranking = _expand(ranking, corpus)
         begin, end = ndcg.slots(ranking, np.append(corpus.counts, 0))
         gains = self.gains[self.query_set[:, None], corpus.label_sets[ranking.documents]]
@@ -226,7 +230,7 @@ class Evaluator:
 
 
 def _expand(ranking: Ranking, corpus: Entries) -> Ranking:
-    """The ranking over entries instead of documents: -1 stays, a document with several label sets gets several columns."""
+    """The ranking over entries instead of documents: a document with several label sets gets several columns."""
     first = np.searchsorted(corpus.documents, ranking.documents)
     held = np.searchsorted(corpus.documents, ranking.documents, side="right") - first
     most = int(held.max(initial=1))

@@ -43,8 +43,9 @@ def tie_averaged(gains: np.ndarray, scores: np.ndarray, begin: np.ndarray, end: 
     """Gains replaced by their mean over documents of equal score, copies counted: the expectation of DCG over
     all orders within ties (what scikit-learn's ndcg_score computes)."""
     filled = (end - begin).astype(np.float64)
-    group = np.cumsum(np.diff(scores, axis=1, prepend=np.nan) != 0, axis=1) - 1
-    group += np.arange(len(scores))[:, None] * scores.shape[1]
+    starts = np.ones(scores.shape, dtype=bool)
+    starts[:, 1:] = scores[:, 1:] != scores[:, :-1]
+    group = np.cumsum(starts.ravel()).reshape(scores.shape) - 1
     size = group.size
     total = np.bincount(group.ravel(), weights=(gains * filled).ravel(), minlength=size)
     number = np.bincount(group.ravel(), weights=filled.ravel(), minlength=size)

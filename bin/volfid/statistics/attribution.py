@@ -1,10 +1,9 @@
-"""Attribution of a gain to factors: Shapley averages and all interactions, and the paper's split.
+"""Attribution of a gain to factors: Shapley averages and all interactions.
 
 A coalition is a bit mask: bit i set means player i is at its high level.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -56,22 +55,3 @@ def shapley(values: np.ndarray) -> np.ndarray:
 def coalition_name(mask: int, players: Sequence[str]) -> str:
     """Members joined by ' x '."""
     return " x ".join(player for bit, player in enumerate(players) if mask >> bit & 1)
-
-
-@dataclass(frozen=True)
-class Split:
-    """The paper's two terms; shares are null when there is no gain to share."""
-
-    total: float
-    volume: float
-    fidelity: float
-    volume_share: float | None
-    fidelity_share: float | None
-
-
-def two_term_split(real: float, copies: float, synthetic: float) -> Split:
-    """R0 -> Pd -> S at fixed epochs: volume is Pd - R0, fidelity is S - Pd."""
-    total, volume, fidelity = synthetic - real, copies - real, synthetic - copies
-    if total <= 0:
-        return Split(total, volume, fidelity, None, None)
-    return Split(total, volume, fidelity, volume / total, fidelity / total)

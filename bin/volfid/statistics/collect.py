@@ -42,6 +42,7 @@ def make_status(cells: Iterable[Row], scores: Iterable[Row], gaps: Iterable[Row]
     """The status object: every planned cell is scored, or listed as missing with a reason.
 
     A reason comes from the gap of the cell itself, else of its training set, else of its pool.
+    The run is complete when no cell is missing but those that only optional blocks use.
     """
     scored = {row["cell_id"] for row in scores}
     reason: dict[str, str] = {}
@@ -50,11 +51,12 @@ def make_status(cells: Iterable[Row], scores: Iterable[Row], gaps: Iterable[Row]
         reason[row["subject"]] = f"{reason[row['subject']]}; {text}" if row["subject"] in reason else text
     listed = sorted(cells, key=lambda cell: cell["cell_id"])
     missing = [
-        {"cell_id": cell["cell_id"], "arm": cell["arm"], "reason": _why(cell, reason)}
+        {"cell_id": cell["cell_id"], "arm": cell["arm"], "reason": _why(cell, reason), "optional": cell["optional"]}
         for cell in listed
         if cell["cell_id"] not in scored
     ]
-    return {"complete": not missing, "planned": len(listed), "done": len(listed) - len(missing), "missing": missing}
+    complete = all(gap["optional"] for gap in missing)
+    return {"complete": complete, "planned": len(listed), "done": len(listed) - len(missing), "missing": missing}
 
 
 def _reason(row: Mapping[str, Any]) -> str:

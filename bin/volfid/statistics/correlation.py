@@ -98,9 +98,15 @@ class Difference:
 def _zou(r1: float, n1: int, r2: float, n2: int, c: float) -> tuple[float, float]:
     (l1, u1), (l2, u2) = fisher_interval(r1, n1), fisher_interval(r2, n2)
     delta = r1 - r2
-    low = delta - math.sqrt((r1 - l1) ** 2 + (u2 - r2) ** 2 - 2 * c * (r1 - l1) * (u2 - r2))
-    high = delta + math.sqrt((u1 - r1) ** 2 + (r2 - l2) ** 2 - 2 * c * (u1 - r1) * (r2 - l2))
+    c = min(max(c, -1.0), 1.0)  # an estimate of it may leave the range of a correlation
+    low = delta - math.sqrt(max((r1 - l1) ** 2 + (u2 - r2) ** 2 - 2 * c * (r1 - l1) * (u2 - r2), 0.0))
+    high = delta + math.sqrt(max((u1 - r1) ** 2 + (r2 - l2) ** 2 - 2 * c * (u1 - r1) * (r2 - l2), 0.0))
     return low, high
+
+
+def _z(dz: float, c: float) -> float | None:
+    """Difference of two z's with correlation c, standardised; None where the estimate of c reaches 1."""
+    return dz / math.sqrt(2 - 2 * c) if c < 1 - 1e-9 else None
 
 
 def independent_difference(r1: float, n1: int, r2: float, n2: int) -> Difference:
@@ -123,13 +129,13 @@ def equal_group_size(r1: float, r2: float, z: float) -> float:
 
 @dataclass(frozen=True)
 class DependentDifference:
-    """r1 - r2 on the same conditions: two z tests and Zou's interval."""
+    """r1 - r2 on the same conditions: z tests (None where they break down) and Zou's interval."""
 
     delta: float
     low: float
     high: float
-    dunn_clark_z: float
-    steiger_z: float
+    dunn_clark_z: float | None
+    steiger_z: float | None
     meng_z: float | None
     corr_of_r: float
 
@@ -148,8 +154,8 @@ def dependent_difference(
 
     c, pooled = corr_of_r(jk, hm), (jk + hm) / 2
     dz = (math.atanh(jk) - math.atanh(hm)) * math.sqrt(n - 3)
-    steiger = dz / math.sqrt(2 - 2 * corr_of_r(pooled, pooled))
-    return DependentDifference(jk - hm, *_zou(jk, n, hm, n, c), dz / math.sqrt(2 - 2 * c), steiger, None, c)
+    steiger = _z(dz, corr_of_r(pooled, pooled))
+    return DependentDifference(jk - hm, *_zou(jk, n, hm, n, c), _z(dz, c), steiger, None, c)
 
 
 def overlapping_difference(jk: float, jh: float, kh: float, n: int) -> DependentDifference:
@@ -164,5 +170,5 @@ def overlapping_difference(jk: float, jh: float, kh: float, n: int) -> Dependent
     square = (jk**2 + jh**2) / 2
     f = min((1 - kh) / (2 * (1 - square)), 1.0)
     meng = dz / math.sqrt(2 * (1 - kh) * (1 - f * square) / (1 - square))
-    steiger = dz / math.sqrt(2 - 2 * corr_of_r(pooled, pooled))
-    return DependentDifference(jk - jh, *_zou(jk, n, jh, n, c), dz / math.sqrt(2 - 2 * c), steiger, meng, c)
+    steiger = _z(dz, corr_of_r(pooled, pooled))
+    return DependentDifference(jk - jh, *_zou(jk, n, jh, n, c), _z(dz, c), steiger, meng, c)

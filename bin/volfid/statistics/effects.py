@@ -53,7 +53,7 @@ def parse_contrast(text: str) -> dict[str, int]:
     return weights
 
 
-def combine(weights: Mapping[str, int], values: Mapping[str, object]):  # noqa: ANN201
+def combine(weights: Mapping[str, int], values: Mapping[str, object]):
     """Per-draw values of a contrast."""
     return sum(weight * values[arm] for arm, weight in weights.items())
 
@@ -171,4 +171,14 @@ def to_row(effect: Effect, corpus: str) -> Row:
         "p": estimate.p, "p_adjusted": effect.p_adjusted, "n": estimate.n, "unit": effect.unit,
         "interval": estimate.interval, "verdict": effect.verdict,
         "note": join_notes(estimate.note), "corpus": corpus,
+    }  # fmt: skip
+
+
+def place(context: Context | None) -> Row:
+    """Classifier, sizes, generator and method of a context."""
+    source = context.source if context else None
+    return {
+        "classifier": context.classifier if context else None, "regime": context.regime if context else None,
+        "added": context.added if context else None, "generator": source.generator if source else None,
+        "method": source.method if source else None,
     }  # fmt: skip

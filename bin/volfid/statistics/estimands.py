@@ -8,7 +8,7 @@ import numpy as np
 from volfid.statistics import attribution, curve, effects, intervals
 from volfid.statistics.effects import MEAN, WORTH, Effect
 from volfid.statistics.intervals import Estimate
-from volfid.statistics.table import MEASURES, Condition, Context, ScoreTable, source_note
+from volfid.statistics.table import MEASURES, Condition, Context, ScoreTable, align, source_note
 
 REPLICATION = ("f1_micro", "fixed_0.5")
 REPLICATION_NOTE = "replication of the paper's two-term split; its order is a choice, not a finding"
@@ -59,6 +59,21 @@ def contrasts(table: ScoreTable) -> Iterator[Effect]:
             yield effects.identity(table, name, estimand, contrast, context, metric, threshold)
 
 
+def over_losses(table: ScoreTable) -> Iterator[Effect]:
+    """Synthetic text under the plain loss minus real text alone under each other loss (`synthetic_over_<loss>`)."""
+    for context, metric, threshold in _places(table, ["S"]):
+        synthetic = table.draws("S", context, metric, threshold)
+        for name in table.classifiers:
+            base, _, loss = name.partition("/")
+            other = table.locate("R0", Context(name, context.regime, 0, None))
+            if not loss or base != context.classifier or other is None:
+                continue
+            paired = align({"S": synthetic, "R0": table.series.get((other, metric, threshold), {})})
+            values = paired.values["S"] - paired.values["R0"] if paired.draws else []
+            estimate = intervals.mean_interval(values).noted(paired.note, source_note(context.source))
+            yield Effect(f"synthetic_over_{loss}", "3", f"S - R0 ({loss})", context, metric, threshold, estimate)
+
+
 def _places(table: ScoreTable, arms: list[str]) -> Iterator[tuple[Context, str, str]]:
     for context in table.contexts(arms):
         for metric, threshold in MEASURES:
@@ -82,7 +97,9 @@ def floors(table: ScoreTable) -> Iterator[Effect]:
         yield _mean(f"floor_{classifier}", "0", classifier, context, metric, threshold, found)
 
 
-def _mean(name: str, estimand: str, contrast: str, context: Context, metric: str, threshold: str, found: dict) -> Effect:
+def _mean(
+    name: str, estimand: str, contrast: str, context: Context, metric: str, threshold: str, found: dict
+) -> Effect:
     estimate = intervals.mean_interval([found[draw] for draw in sorted(found)], test=False)
     if not found:
         estimate = intervals.undefined(f"no score for {contrast}")
@@ -115,7 +132,9 @@ def factorial(table: ScoreTable) -> Iterator[Effect]:
         yield from _attribute(table, context, attribution.PLAYERS, "f1_micro", "fixed_0.5 to tuned")
 
 
-def _attribute(table: ScoreTable, context: Context, players: tuple[str, ...], metric: str, shown: str) -> Iterator[Effect]:
+def _attribute(
+    table: ScoreTable, context: Context, players: tuple[str, ...], metric: str, shown: str
+) -> Iterator[Effect]:
     listed = attribution.corners(players)
     found = {(arm, policy): table.draws(arm, context, metric, policy or shown) for arm, policy in listed}
     lacking = list(dict.fromkeys(arm for (arm, _), values in found.items() if not values))
@@ -180,7 +199,11 @@ def _worth(table: ScoreTable, name: str, arm: str, context: Context, metric: str
     if reason is None:
         curves = np.array([[measured[size][draw] for size in measured] for draw in draws])
         found = curve.size_with_score(list(measured), curves, np.array([scores[draw] for draw in draws]))
-    remark = f"{len(draws)} of {len(scores)} draws have the whole curve" if reason is None and len(draws) < len(scores) else None
+    remark = (
+        f"{len(draws)} of {len(scores)} draws have the whole curve"
+        if reason is None and len(draws) < len(scores)
+        else None
+    )
     n = len(draws) if reason is None else 0
     interval = f"test inversion on the real curve, sizes {', '.join(map(str, measured))}" if n > 1 else "none"
     for effect, contrast, less in (

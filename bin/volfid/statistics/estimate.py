@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from volfid.core.contracts import Row
-from volfid.statistics import association, blends, corpora, effects, estimands
+from volfid.statistics import association, blends, conditions, corpora, effects, estimands
 from volfid.statistics.effects import Effect
 from volfid.statistics.findings import make_findings
 from volfid.statistics.table import build_table
@@ -34,16 +34,19 @@ def estimate(
     distances = corpora.by_rows(cells, fidelity, "rows", "reference")
     ranked = corpora.by_rows(cells, retrieval, "variant")
     found: list[Effect] = [
-        *estimands.worth(table), *estimands.contrasts(table), *estimands.factorial(table), *estimands.paper_split(table),
+        *estimands.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
+        *estimands.paper_split(table), *estimands.over_losses(table),
         *blends.mixture_effects(table, plan["master_seed"]),
         *corpora.relative_changes(ranked), *corpora.means(ranked, "6"), *corpora.means(distances, "5"),
-        *association.regime_differences(chosen := association.chosen_cells(cells), scores, distances),
+        *association.regime_differences(chosen := conditions.chosen_cells(cells), scores, distances),
+        *association.distance_differences(chosen, scores, distances),
         *association.predictors(chosen, scores, distances),
         *estimands.floors(table), *estimands.arm_scores(table),
     ]  # fmt: skip
     decided = effects.decide(found)
     findings = make_findings(decided, table, cells, plan)
-    if not status["complete"]:
+    findings["headline"]["stamp"] = corpus["stamp"]
+    if status["missing"]:
         remark = INCOMPLETE.format(missing=len(status["missing"]), planned=status["planned"])
         findings["headline"]["warning"] = remark
     rows = [effects.to_row(_without_zero(effect), stamp) for effect in decided]
@@ -52,5 +55,7 @@ def estimate(
 
 def _without_zero(effect: Effect) -> Effect:
     """Negative zeros as zeros, so that equal results are equal bytes."""
-    clean = {name: value + 0.0 for name in ("value", "low", "high") if (value := getattr(effect.estimate, name)) is not None}
+    clean = {
+        name: value + 0.0 for name in ("value", "low", "high") if (value := getattr(effect.estimate, name)) is not None
+    }
     return replace(effect, estimate=replace(effect.estimate, **clean))

@@ -4,15 +4,11 @@ from collections.abc import Iterable, Sequence
 
 from volfid.core.contracts import Row
 from volfid.statistics import estimands, intervals
-from volfid.statistics.effects import CANNOT_DECIDE, UNDEFINED, Effect, combine, parse_contrast
-from volfid.statistics.table import MEASURES, PRIMARY, Condition, Context, ScoreTable
-from volfid.statistics.words import measure_words, number, worth_sentence
+from volfid.statistics.checks import decide, identity_checks
+from volfid.statistics.effects import UNDEFINED, Effect, place
+from volfid.statistics.table import PRIMARY, Condition, Context, ScoreTable
+from volfid.statistics.words import worth_sentence
 
-HEADLINE_EFFECTS = (
-    "worth_further_documents", "gain_tuned", "ceiling_tuned", "content_efficiency", "volume_updates",
-    "volume_resampling", "identity_copies", "synthetic_over_updates", "content_paired", "content_own_law",
-)  # fmt: skip
-HALF_WIDTHS = (0.01, 0.02)
 FIVE_METRIC = ("f1_micro", "tuned")
 
 
@@ -43,13 +39,14 @@ def number_of(effect: Effect | None) -> Row:
 def make_findings(found: Sequence[Effect], table: ScoreTable, cells: Sequence[Row], plan: Row) -> Row:
     """The findings object."""
     index = Index(found)
+    undecided = decide(found, table)
     return {
-        "headline": headline(index, table, cells, plan),
+        "headline": {**headline(index, table, cells, plan), "undecided": undecided},
         "five_figures": five_figures(index, table),
-        "attribution": attribution(index, found),
+        "attribution": attribution(found),
         "curve": curve(table),
         "identity_checks": identity_checks(found, table),
-        "decide": decide(found, table),
+        "decide": [row["sentence"] for row in undecided],
     }
 
 
@@ -75,9 +72,14 @@ def headline(index: Index, table: ScoreTable, cells: Sequence[Row], plan: Row) -
         })  # fmt: skip
     first = items[0] if items else {}
     return {
-        "metric": metric, "threshold": threshold, "items": items,
+        "metric": metric,
+        "threshold": threshold,
+        "items": items,
+        "verdict": first["worth_further_documents"]["verdict"] if first else UNDEFINED,
         **{key: first.get(key) for key in ("classifier", "regime", "added", "generator", "method")},
-        "sentence": first.get("sentence", "No tuned arm with synthetic text was planned, so its worth is not estimated."),
+        "sentence": first.get(
+            "sentence", "No tuned arm with synthetic text was planned, so its worth is not estimated."
+        ),
     }
 
 
@@ -91,7 +93,11 @@ def cost(plan: Row, cells: Sequence[Row], context: Context) -> Row:
     estimate = plan["estimate"]
     tokens, seconds = estimate.get("tokens"), (estimate.get("seconds") or {}).get("generation")
     if context.source is None or not estimate.get("requests") or not pools:
-        return {"tokens_per_pool": None, "generator_seconds_per_pool": None, "basis": "no text is generated in this run"}
+        return {
+            "tokens_per_pool": None,
+            "generator_seconds_per_pool": None,
+            "basis": "no text is generated in this run",
+        }
     return {
         "tokens_per_pool": None if tokens is None else round(tokens / len(pools)),
         "generator_seconds_per_pool": None if seconds is None else round(seconds / len(pools), 1),
@@ -106,7 +112,9 @@ def five_figures(index: Index, table: ScoreTable) -> list[Row]:
     chosen = next((c for c in options if all(table.locate(arm, c) for arm in ("R0", "R1", "Pd"))), None)
     chosen = chosen or next(iter(options), None)
     if chosen is None:
-        return [_figure(name, intervals.undefined("not planned"), "F1", None) for name in ("R0", "R1", "Pd", "S", "worth")]
+        return [
+            _figure(name, intervals.undefined("not planned"), "F1", None) for name in ("R0", "R1", "Pd", "S", "worth")
+        ]
     made = []
     for arm in ("R0", "R1", "Pd", "S"):
         condition = table.locate(arm, chosen) or _other_size(table, arm, chosen)
@@ -125,7 +133,11 @@ def five_figures(index: Index, table: ScoreTable) -> list[Row]:
 
 def _other_size(table: ScoreTable, arm: str, context: Context) -> Condition | None:
     """The same arm of real rows with another M, smallest first."""
-    found = [c for c in table.conditions if (c.classifier, c.arm, c.regime, c.source) == (context.classifier, arm, context.regime, None)]
+    found = [
+        c
+        for c in table.conditions
+        if (c.classifier, c.arm, c.regime, c.source) == (context.classifier, arm, context.regime, None)
+    ]
     return min(found, key=lambda c: c.added, default=None)
 
 
@@ -140,20 +152,30 @@ def _figure(name: str, estimate: intervals.Estimate, unit: str, context: Context
     }  # fmt: skip
 
 
-def attribution(index: Index, found: Sequence[Effect]) -> Row:
+def attribution(found: Sequence[Effect]) -> Row:
     """Shapley averages and interactions by context, the volume effect, and the paper's split."""
     groups: dict[tuple, list[Effect]] = {}
     for effect in found:
         if effect.name.startswith(("shapley_", "share_", "alone_", "interaction_", "attribution_")):
             groups.setdefault((effect.context, effect.metric, effect.threshold), []).append(effect)
     factorial = [
-        {**_place(context), "metric": metric, "threshold": threshold,
+        {**place(context), "metric": metric, "threshold": threshold,
          "effects": {effect.name: number_of(effect) for effect in members}}
         for (context, metric, threshold), members in groups.items()
     ]  # fmt: skip
     return {
         "factorial": factorial,
-        "volume": _listed(found, ("volume_total", "volume_updates", "volume_updates_share", "volume_resampling", "head_start", "head_start_share")),
+        "volume": _listed(
+            found,
+            (
+                "volume_total",
+                "volume_updates",
+                "volume_updates_share",
+                "volume_resampling",
+                "head_start",
+                "head_start_share",
+            ),
+        ),
         "paper_split": _listed(found, (*estimands.SPLIT_NAMES[True],)),
         "paper_split_note": estimands.REPLICATION_NOTE,
     }
@@ -161,18 +183,9 @@ def attribution(index: Index, found: Sequence[Effect]) -> Row:
 
 def _listed(found: Sequence[Effect], names: tuple[str, ...]) -> list[Row]:
     return [
-        {"effect": e.name, **_place(e.context), "metric": e.metric, "threshold": e.threshold, **number_of(e)}
+        {"effect": e.name, **place(e.context), "metric": e.metric, "threshold": e.threshold, **number_of(e)}
         for e in found if e.name in names
     ]  # fmt: skip
-
-
-def _place(context: Context | None) -> Row:
-    source = context.source if context else None
-    return {
-        "classifier": context.classifier if context else None, "regime": context.regime if context else None,
-        "added": context.added if context else None, "generator": source.generator if source else None,
-        "method": source.method if source else None,
-    }  # fmt: skip
 
 
 def curve(table: ScoreTable) -> list[Row]:
@@ -187,71 +200,3 @@ def curve(table: ScoreTable) -> list[Row]:
                 "ci_high": estimate.high, "n": estimate.n, "metric": metric, "threshold": threshold,
             })  # fmt: skip
     return rows
-
-
-def identity_checks(found: Sequence[Effect], table: ScoreTable) -> list[Row]:
-    """Balanced copies against real only at equal updates, and predict-all against 2p / (1 + p)."""
-    bound = intervals.EQUIVALENCE_BOUNDS[0]
-    rows: list[Row] = []
-    for effect in found:
-        if effect.kind == "identity" and (effect.metric, effect.threshold) in (PRIMARY, FIVE_METRIC):
-            where = f"{effect.context.classifier}, n = {effect.context.regime}, M = {effect.context.added}"
-            check = f"{effect.contrast} ({measure_words(effect.metric, effect.threshold)}; {where})"
-            rows.append({"check": check, "value": effect.estimate.value, "tolerance": bound, "holds": effect.holds,
-                         "note": effect.estimate.note})  # fmt: skip
-    rows += [row for regime in sorted({key[1] for key in table.floors}) if (row := _predict_all(table, regime))]
-    return rows
-
-
-def _predict_all(table: ScoreTable, regime: int) -> Row | None:
-    """Largest deviation of predict-all's F1 from 2p / (1 + p); its micro-AP is the test density p, all scores being tied."""
-    found = {m: table.floors.get(("predict_all", regime, *m), {}) for m in (PRIMARY, ("f1_micro", "fixed_0.5"))}
-    density, score = found[PRIMARY], found["f1_micro", "fixed_0.5"]
-    draws = sorted(set(density) & set(score))
-    if not draws:
-        return None
-    worst = max(abs(score[draw] - 2 * density[draw] / (1 + density[draw])) for draw in draws)
-    check = f"predict_all = 2p / (1 + p) at n = {regime}"
-    return {"check": check, "value": worst, "tolerance": 1e-6, "holds": worst <= 1e-6, "note": None}
-
-
-def decide(found: Sequence[Effect], table: ScoreTable) -> list[Row]:
-    """For every undecided headline effect: draws for a half-width, from the spread seen here, and the power now."""
-    rows: list[Row] = []
-    for effect in found:
-        undecided = effect.verdict in (CANNOT_DECIDE, UNDEFINED) and effect.name in HEADLINE_EFFECTS
-        if not undecided or (effect.metric, effect.threshold) not in MEASURES[:2]:
-            continue
-        spread = effect.estimate.spread if effect.estimate.spread is not None else _top_spread(effect, table)
-        draws = effect.estimate.n
-        row: Row = {"effect": effect.name, "contrast": effect.contrast, **_place(effect.context), "metric": effect.metric,
-                    "threshold": effect.threshold, "verdict": effect.verdict, "draws": draws, "spread": spread}  # fmt: skip
-        for width in HALF_WIDTHS:
-            known = spread is not None
-            row[f"draws_for_half_width_{width:g}"] = intervals.draws_needed(spread, width) if known else None
-            row[f"power_now_{width:g}"] = intervals.t_power(draws, spread, width) if known else None
-        row["sentence"] = _decide_sentence(effect, row)
-        rows.append(row)
-    return rows
-
-
-def _top_spread(effect: Effect, table: ScoreTable) -> float | None:
-    """Spread of the gain that a ratio or a worth rests on."""
-    if effect.name not in ("worth_further_documents", "content_efficiency") or effect.context is None:
-        return None
-    weights = parse_contrast("St - Rt")
-    paired = table.paired(weights, effect.context, effect.metric, effect.threshold)
-    if len(paired.draws) < 2:
-        return None
-    return intervals.mean_interval(combine(weights, paired.values)).spread
-
-
-def _decide_sentence(effect: Effect, row: Row) -> str:
-    where = f"{effect.contrast} at n = {row['regime']} ({row['classifier']}, {measure_words(effect.metric, effect.threshold)})"
-    if row["spread"] is None:
-        return f"{where}: {effect.estimate.note or 'undefined'}."
-    needed = row["draws_for_half_width_0.02"]
-    power = row["power_now_0.02"]
-    known = f"a true difference of 0.02 would be seen with probability {power:.2f} now" if power is not None else "one draw sees nothing"
-    return f"{where}: {needed} draws give an interval of +-0.02 (spread {number(row['spread'])}); {known}."
-

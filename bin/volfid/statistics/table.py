@@ -134,7 +134,9 @@ def align(found: Mapping[str, Mapping[int, float]]) -> Paired:
         note = f"no score for {', '.join(missing)}"
     elif len(common) < len(every):
         lacking = sorted(name for name, values in found.items() if set(values) != every)
-        note = f"{len(every) - len(common)} of {len(every)} draws left out: not every arm has them ({', '.join(lacking)})"
+        note = (
+            f"{len(every) - len(common)} of {len(every)} draws left out: not every arm has them ({', '.join(lacking)})"
+        )
     arrays = {name: np.array([values[draw] for draw in common]) for name, values in found.items()}
     return Paired(tuple(common), arrays, note, missing)
 

@@ -1,6 +1,6 @@
 """Numbers and sentences: scores with three decimals, documents whole, shares with two."""
 
-from volfid.statistics.effects import Effect
+from volfid.statistics.effects import UNDEFINED, Effect
 from volfid.statistics.table import Context
 
 MEASURE_WORDS = {
@@ -47,21 +47,23 @@ def worth_sentence(context: Context, worth: Effect | None, gain: Effect | None) 
         f"{context.added} synthetic documents ({source.generator}, {source.method}) beside {context.regime} real ones, "
         f"classifier {context.classifier}"
     )
-    if worth is None or (worth.estimate.value is None and worth.side == 0 and worth.estimate.low is None and worth.estimate.high is None):
+    if worth is None or (worth.verdict == UNDEFINED and worth.estimate.value is None):
         reason = worth.estimate.note if worth is not None else "not planned"
         return f"{start}: the worth in real documents is undefined ({reason})."
     estimate = worth.estimate
+    limits = f"[{_documents(estimate.low)}, {_documents(estimate.high)}]"
     if worth.side:
         place = "above the largest" if worth.side > 0 else "below the smallest"
         text = f"the whole interval lies {place} measured size of the real curve, so no number of documents is given"
     elif estimate.value is None:
-        text = f"no number of real documents is given ({estimate.note}); limits {_documents(estimate.low)} to {_documents(estimate.high)}"
+        text = f"no number of further real documents is given, limits {limits} ({estimate.note})"
     else:
-        limits = f" [{_documents(estimate.low)}, {_documents(estimate.high)}]" if estimate.n > 1 else " (one draw, no interval)"
-        text = f"worth {number(estimate.value, 0)} further real documents{limits}"
+        shown = limits if estimate.n > 1 else "(one draw, no interval)"
+        text = f"worth {number(estimate.value, 0)} further real documents {shown}"
     told = ""
     if gain is not None and gain.estimate.value is not None:
-        told = f"; {measure_words(gain.metric, gain.threshold)} {interval_words(gain)} against real documents alone, both tuned"
+        score = measure_words(gain.metric, gain.threshold)
+        told = f"; {score} {interval_words(gain)} against real documents alone, both tuned"
     return f"{start}: {text}{told}."
 
 

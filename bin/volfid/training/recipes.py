@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 from volfid.core.exits import ConfigError
@@ -60,7 +61,7 @@ def read_recipe(entry: Mapping[str, Any]) -> Recipe:
 
 def _check(recipe: LinearRecipe | MlpRecipe) -> None:
     grid = recipe.grid_C if isinstance(recipe, LinearRecipe) else recipe.grid_updates
-    if len(grid) < 2 or any(low >= high for low, high in zip(grid, grid[1:], strict=False)) or grid[0] <= 0:
+    if len(grid) < 2 or any(low >= high for low, high in pairwise(grid)) or grid[0] <= 0:
         raise ConfigError("the grid of a recipe must be positive and rise", mend="Give at least two values")
     positive = ["C", "tolerance", "max_iterations"]
     if isinstance(recipe, MlpRecipe):

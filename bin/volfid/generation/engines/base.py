@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
+
+from volfid.core.exits import ConfigError, InputMissingError
+from volfid.core.files import sha256_file
 
 
 @dataclass(frozen=True)
@@ -32,23 +36,67 @@ class EngineOutput:
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """An engine's settings: what the model entry says, and the size of a batch.
+    """An engine's settings: the model entry, with its optional keys filled in.
 
-    Everything but `max_num_seqs` decides the text, and so enters the key of a chunk; a retry after running
-    out of memory may lower `max_num_seqs` and still use the chunks of the first attempt.
+    All but `max_num_seqs` and `memory_share` enter the key of a chunk. A retry after running out of memory
+    lowers these two and still uses the chunks of the first attempt; what it ran with is in its manifest.
     """
 
     name: str
     engine: str
+    revision: str | None
     dtype: str
     max_model_len: int
     max_num_seqs: int
-    entry: Mapping[str, Any]
+    max_num_batched_tokens: int
+    memory_share: float
+    kv_cache_gib: int
+    tensor_parallel: int
+    stall_s: float
+    chat: Mapping[str, Any]
 
-    def option(self, key: str, default: Any) -> Any:
-        """An optional key of the model entry."""
-        value = self.entry.get(key)
-        return default if value is None else value
+
+def engine_settings(entry: Mapping[str, Any], chunk: int, attempt: int = 1) -> EngineSettings:
+    """Settings from an entry of params/models.yaml. Attempt 2 halves the batch, 3 halves it again.
+
+    Raises ConfigError when the entry lacks a key.
+    """
+    missing = sorted({"name", "engine", "dtype", "max_model_len"} - entry.keys())
+    if missing:
+        raise ConfigError(f"the model entry has no {missing[0]!r}", mend="See params/models.yaml")
+    room = entry["max_model_len"]
+    return EngineSettings(
+        name=entry["name"], engine=entry["engine"], revision=entry.get("revision"), dtype=entry["dtype"],
+        max_model_len=room,
+        max_num_seqs=max(1, entry.get("max_num_seqs", chunk) >> (attempt - 1)),
+        max_num_batched_tokens=max(room, entry.get("max_num_batched_tokens", 2048)),
+        memory_share=round(entry.get("gpu_memory_utilization", 0.85) - 0.05 * (attempt - 1), 2),
+        kv_cache_gib=entry.get("kv_cache_gib", 1), tensor_parallel=entry.get("tensor_parallel", 1),
+        stall_s=entry.get("stall_s", 300.0), chat=entry.get("chat") or {},
+    )  # fmt: skip
+
+
+def model_folder(model_dir: Path | None, name: str) -> Path:
+    """The folder of a model: `model_dir` itself, or the folder `name` in it.
+
+    Raises InputMissingError when it holds no model.
+    """
+    for folder in (model_dir, model_dir / name) if model_dir else ():
+        if (folder / "config.json").is_file():
+            return folder
+    where = f"in {model_dir}" if model_dir else "(no --model-dir)"
+    raise InputMissingError(
+        f"the model {name} is not {where}", mend=f"Run `make setup`, or bin/fetch_models.py --only {name}"
+    )
+
+
+def model_identity(settings: EngineSettings, model_dir: Path | None) -> dict[str, Any]:
+    """What the weights are: name, pinned revision, and the hash of the folder's SHA256SUMS where there is one."""
+    identity = {"name": settings.name, "revision": settings.revision, "sums": None}
+    if settings.engine != "fake":
+        sums = model_folder(model_dir, settings.name) / "SHA256SUMS"
+        identity["sums"] = sha256_file(sums) if sums.is_file() else None
+    return identity
 
 
 class Engine(Protocol):

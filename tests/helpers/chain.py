@@ -1,0 +1,117 @@
+"""The smoke study by its commands alone, on plain files, without Nextflow."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BIN = ROOT / "bin"
+
+
+def call(name: str, *arguments: object, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run one command as a user would; never raises."""
+    import os
+
+    return subprocess.run(
+        [sys.executable, str(BIN / f"{name}.py"), *map(str, arguments)],
+        cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1", **env}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def repeat(option: str, values: list[Path]) -> list[object]:
+    return [part for value in values for part in (f"--{option}", value)]
+
+
+class Chain:
+    """Every command with the arguments of the workflow; `folders` maps a command to its outputs."""
+
+    def __init__(self, folder: Path, design: dict):
+        self.folder = folder
+        self.calls: dict[str, list[tuple[str, list[object], Path]]] = {}
+        self.design = folder / "design.yaml"
+        self.design.write_text(yaml.safe_dump(design))
+
+    def run(self, name: str, part: str, *arguments: object) -> Path:
+        """Run a command into a folder of its own; a failure ends the test with its message."""
+        out = self.folder / name / part
+        full = [*arguments, "--out-dir", out]
+        self.calls.setdefault(name, []).append((part, full, out))
+        done = call(name, *full)
+        assert done.returncode == 0, f"{name} {part}: {done.stderr[-3000:]}"
+        return out
+
+    def jobs(self, stage: str) -> list[tuple[dict, Path]]:
+        return [(json.loads(p.read_text()), p) for p in sorted((self.plan / "jobs" / stage).glob("*.json"))]
+
+    def all(self) -> "Chain":
+        """The whole study."""
+        inputs = self.run("prepare_documents", "x", "--input", "fixture", "--design", self.design)
+        documents, labels = inputs / "documents.jsonl", inputs / "labels.json"
+        pair = ["--documents", documents, "--labels", labels]
+        params = ROOT / "params"
+        self.plan = self.run(
+            "plan_experiments", "x", "--design", self.design, "--labels", labels, "--corpus", inputs / "corpus.json",
+            "--models", params / "models.yaml", "--recipes", params / "recipes.yaml",
+            "--claims", params / "claims.yaml", "--prompts", params / "prompts",
+        )  # fmt: skip
+        regimes = repeat("regimes", [
+            self.run("sample_regimes", job["job_id"], "--job", path, *pair) / "regimes.jsonl"
+            for job, path in self.jobs("regimes")
+        ])  # fmt: skip
+        generated = {
+            job["settings"]["source"]: self.run(
+                "generate_text", job["job_id"], "--job", path, *pair, *regimes, "--prompts", params / "prompts"
+            )
+            for job, path in self.jobs("generation")
+        }
+        corpora = {}
+        for job, path in self.jobs("curation"):
+            source = job["settings"]["source"]
+            texts = ["--generations", generated[source] / "generations.jsonl"] if source in generated else []
+            corpora[source] = self.run("build_corpus", job["job_id"], "--job", path, *pair, *regimes, *texts)
+        stores = {}
+        for job, path in self.jobs("embeddings"):
+            source = job["settings"]["source"]
+            texts = ["--synthetic", corpora[source] / "synthetic.jsonl"] if source != "real" else []
+            stores[source] = self.run("embed_corpus", job["job_id"], "--job", path, "--documents", documents, *texts)
+        trained = []
+        for job, path in self.jobs("training"):
+            source = job["settings"]["source"]
+            vectors = repeat("embeddings", [stores["real"], *([stores[source]] if source != "real" else [])])
+            sets = ["--trainsets", corpora[source] / "trainsets.jsonl"]
+            trained.append(self.run("train_heads", job["job_id"], "--job", path, *pair, *regimes, *sets, *vectors))
+        every = [
+            *pair, *regimes, *repeat("trainsets", [c / "trainsets.jsonl" for c in corpora.values()]),
+            *repeat("synthetic", [c / "synthetic.jsonl" for c in corpora.values()]),
+            *repeat("embeddings", list(stores.values())),
+        ]  # fmt: skip
+        fidelity = self.run("measure_fidelity", "x", "--job", self.jobs("fidelity")[0][1], *every)
+        retrieval = self.run("evaluate_retrieval", "x", "--job", self.jobs("retrieval")[0][1], *every)
+        cells, plan = ["--cells", self.plan / "cells.jsonl"], ["--plan", self.plan / "plan.json"]
+        job = ["--job", self.jobs("statistics")[0][1]]
+        collected = self.run(
+            "collect_scores", "x", *job, *cells, *repeat("scores", [t / "scores.parquet" for t in trained]),
+            *repeat("gaps", [t / "gaps.jsonl" for t in [*trained, *corpora.values()]]),
+        )  # fmt: skip
+        tables = ["--fidelity", fidelity / "fidelity.parquet", "--retrieval", retrieval / "retrieval.parquet"]
+        scores, status = ["--scores", collected / "scores.parquet"], ["--status", collected / "status.json"]
+        corpus = ["--corpus", inputs / "corpus.json"]
+        effects = self.run("estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *status, *tables)
+        found = repeat("effects", [effects / "effects.parquet"]) + [
+            "--correlations", effects / "correlations.parquet", "--findings", effects / "findings.json",
+        ]  # fmt: skip
+        claims = self.run("check_claims", "x", *job, "--claims", params / "claims.yaml", *found, *status)
+        job = ["--job", self.jobs("report")[0][1]]
+        figures = self.run("draw_figures", "x", *job, *cells, *plan, *corpus, *found, *tables, *scores)
+        manifests = sorted(self.folder.glob("*/*/manifest.json"))
+        self.run(
+            "write_report", "x", *job, *cells, *plan, *corpus, "--labels", labels, "--funnel", inputs / "funnel.json",
+            "--rejects", inputs / "rejects.jsonl", *scores, *found, "--claims", claims / "claims.json", *status,
+            "--gaps", collected / "gaps.jsonl", *tables, "--figures", figures / "figures",
+            "--prompts", params / "prompts", *regimes,
+            *repeat("waterfall", [c / "waterfall.jsonl" for c in corpora.values()]), *repeat("manifests", manifests),
+        )  # fmt: skip
+        return self

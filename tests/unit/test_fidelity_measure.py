@@ -1,0 +1,257 @@
+"""The stage as a whole, on a small world, through the functions and the command."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from volfid.core.exits import ConfigError, DataError
+from volfid.core.schemas import CONTRACTS
+from volfid.core.vectors import write_vectors
+from volfid.fidelity import labels as mmd
+from volfid.fidelity.corpus import assemble, group_rows
+from volfid.fidelity.measure import Measurer, Settings
+
+BIN = Path(__file__).parents[2] / "bin"
+LABELS = ["A", "B", "C", "D"]
+WORDS = [f"word{i}" for i in range(40)]
+
+
+def trainset_row(name, position, doc_id, source, labels, parent=None, sources=(), count=1):
+    return {"trainset_id": name, "position": position, "doc_id": doc_id, "source": source, "parent_id": parent,
+            "source_doc_ids": list(sources), "labels": list(labels), "multiplicity": count}  # fmt: skip
+
+
+class World:
+    """30 train, 12 reference and 12 test documents; 20 synthetic ones, made of a train document each."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.documents, self.synthetic = [], []
+        for split, number in (("train", 30), ("reference", 12), ("test", 12)):
+            for i in range(number):
+                text = " ".join(rng.choice(WORDS, 25))
+                names = sorted(rng.choice(LABELS, rng.integers(1, 3), replace=False).tolist())
+                doc_id = f"{split}{i:02d}"
+                self.documents.append({"doc_id": doc_id, "text": text, "labels": names, "split": split,
+                                       "group": doc_id, "text_sha": "x"})  # fmt: skip
+        for i in range(20):
+            parent = self.documents[i % 10]
+            text = parent["text"] if i == 0 else " ".join(rng.choice(WORDS, 25))
+            self.synthetic.append({
+                "doc_id": f"syn-{i:02d}", "pool_id": "p", "position": i, "text": text, "labels": parent["labels"],
+                "regime": 10, "draw": 0, "generator": "g", "method": "m", "label_plan": "empirical", "request_id": None,
+                "source_doc_ids": [parent["doc_id"]], "parent_doc_id": parent["doc_id"], "text_sha": "x",
+                "kept": True, "drop_reason": None,
+            })  # fmt: skip
+        self.ids = [row["doc_id"] for row in (*self.documents, *self.synthetic)]
+        self.vectors = rng.normal(size=(len(self.ids), 6)).astype(np.float32)
+        self.vectors[self.ids.index("syn-00")] = self.vectors[0]
+        real = [trainset_row("", i, d["doc_id"], "real", d["labels"]) for i, d in enumerate(self.documents[:10])]
+        copies = [trainset_row("", 10 + i, d["doc_id"], "copy", d["labels"], d["doc_id"], [d["doc_id"]], 2)
+                  for i, d in enumerate(self.documents[:10])]  # fmt: skip
+        made = [trainset_row("", 10 + i, d["doc_id"], "synthetic", d["labels"], d["parent_doc_id"], d["source_doc_ids"])
+                for i, d in enumerate(self.synthetic)]  # fmt: skip
+        moved = [{**row, "labels": made[(i + 3) % 20]["labels"]} for i, row in enumerate(made)]
+        more = [trainset_row("", 10 + i, d["doc_id"], "real_more", d["labels"])
+                for i, d in enumerate(self.documents[10:30])]  # fmt: skip
+        sets = {"none": real, "copies": real + copies, "S": real + made, "perm": real + moved, "more": real + more,
+                "drawn": [{**row, "multiplicity": 3} for row in copies]}  # fmt: skip
+        self.rows = [{**row, "trainset_id": name} for name, rows in sets.items() for row in rows]
+
+    def corpus(self, rows=None, **changes):
+        rows = self.rows if rows is None else rows
+        given = {"documents": self.documents, "synthetic": self.synthetic, "vectors": self.vectors, **changes}
+        groups = group_rows(rows, {row["trainset_id"] for row in rows})
+        number = {name: i for i, name in enumerate(self.ids)}
+        return assemble(given["documents"], given["synthetic"], LABELS, groups, number, given["vectors"], {"perm"})
+
+
+SETTINGS = Settings(token_budget=200, permutations=99)
+
+
+@pytest.fixture(scope="module")
+def world():
+    return World()
+
+
+def measure(corpus, settings=SETTINGS):
+    measurer = Measurer(corpus, settings, master_seed=1)
+    lines = [line for one in corpus.trainsets for line in measurer.measure(one)]
+    return {(r["trainset_id"], r["rows"], r["metric"], r["reference"]): r for r in lines}
+
+
+@pytest.fixture(scope="module")
+def found(world):
+    return measure(world.corpus())
+
+
+def value(found, *key):
+    return found[key]["value"]
+
+
+def test_every_training_set_has_label_and_text_figures_over_all_rows(found):
+    for name in ("none", "copies", "S", "perm", "more", "drawn"):
+        for metric in (
+            "mmd2_label_unbiased",
+            "mmd2_label_parent",
+            "mmd2_text_unbiased",
+            "mmd2_text_parent",
+            "frechet_text",
+        ):
+            assert value(found, name, "all", metric, "reference") is not None
+    assert not any(key[:2] == ("none", "added") for key in found)
+
+
+def test_figures_pass_the_contract(found):
+    CONTRACTS["fidelity"].check(found.values(), "fidelity")
+
+
+def test_undefined_figures_say_why(world):
+    found = measure(world.corpus(), Settings(token_budget=100_000, permutations=0))
+    undefined = [row for row in found.values() if row["value"] is None]
+    assert undefined and all(row["note"] for row in undefined)
+    assert "fewer than the budget" in found["none", "all", "distinct_1", "none"]["note"]
+    assert ("none", "all", "mmd2_label_p", "reference") not in found
+
+
+def test_parent_rule_makes_copies_equal_to_the_base(found):
+    for metric in ("mmd2_label_parent", "mmd2_text_parent"):
+        base = value(found, "none", "all", metric, "reference")
+        for rows in ("all", "added"):
+            assert value(found, "copies", rows, metric, "reference") == pytest.approx(base, abs=1e-6)
+        assert value(found, "drawn", "all", metric, "reference") == pytest.approx(base, abs=1e-6)
+
+
+def test_permuting_label_lists_changes_no_figure_of_the_label_law(found):
+    for (name, rows, metric, reference), row in found.items():
+        if name == "S" and ("label" in metric or metric in ("scumble", "mean_ir", "cooccurrence_frobenius")):
+            assert value(found, "perm", rows, metric, reference) == row["value"], metric
+
+
+def test_label_figures_of_synthetic_rows_say_that_labels_are_requested(found):
+    assert "requested" in found["S", "all", "mmd2_label_unbiased", "reference"]["note"]
+    assert found["copies", "all", "mmd2_label_unbiased", "reference"]["note"] is None
+
+
+def test_label_mmd_equals_a_direct_computation(world, found):
+    matrix = {d["doc_id"]: [int(name in d["labels"]) for name in LABELS] for d in world.documents}
+    x = mmd.compress(np.array([matrix[f"train{i:02d}"] for i in range(10)]))
+    y = mmd.compress(np.array([matrix[f"reference{i:02d}"] for i in range(12)]))
+    expected = mmd.mmd2_unbiased(x, y, mmd.kernel_table(4))
+    assert value(found, "none", "all", "mmd2_label_unbiased", "reference") == pytest.approx(expected, abs=1e-14)
+
+
+def test_verbatim_synthetic_text_is_found(found):
+    assert value(found, "S", "added", "containment_8gram_share", "sources") == pytest.approx(1 / 20)
+    assert value(found, "S", "added", "longest_run_max", "sources") == 25
+    assert value(found, "S", "added", "longest_run_max", "train") == 25
+    assert value(found, "S", "added", "longest_run_max", "test") < 25
+
+
+def test_copies_are_the_anchor_of_memorisation(found):
+    assert value(found, "copies", "added", "containment_8gram_share", "sources") == 1
+    assert value(found, "copies", "added", "longest_run_q50", "train") == 25
+    assert value(found, "copies", "added", "nearest_cosine", "real_rows") == pytest.approx(1, abs=1e-6)
+    assert value(found, "copies", "added", "self_bleu_4", "none") == pytest.approx(1)
+    assert value(found, "more", "added", "self_bleu_4", "none") < 0.5
+
+
+def test_row_order_and_split_multiplicities_change_nothing(world, found):
+    rng = np.random.default_rng(3)
+    rows = []
+    for row in world.rows:
+        rows += [{**row, "multiplicity": 1}] * row["multiplicity"]
+    again = measure(world.corpus([rows[i] for i in rng.permutation(len(rows))]))
+    assert again.keys() == found.keys()
+    for key, row in found.items():
+        assert again[key]["value"] == pytest.approx(row["value"], abs=1e-12), key
+
+
+def test_a_set_measured_alone_gets_the_same_figures(world, found):
+    again = measure(world.corpus([row for row in world.rows if row["trainset_id"] == "S"]))
+    for key, row in again.items():
+        assert row["value"] == pytest.approx(found[key]["value"], abs=1e-9), key
+
+
+def test_missing_text_or_embedding_is_named(world):
+    with pytest.raises(DataError, match="syn-00"):
+        world.corpus(synthetic=world.synthetic[1:])
+    vectors = world.vectors.copy()
+    vectors[5] = 0
+    with pytest.raises(DataError, match="train05"):
+        world.corpus(vectors=vectors)
+
+
+def test_permuted_set_whose_labels_are_no_permutation_is_refused(world):
+    rows = [
+        {**r, "labels": ["A"]} if r["source"] == "synthetic" else r for r in world.rows if r["trainset_id"] == "perm"
+    ]
+    with pytest.raises(DataError, match="perm"):
+        world.corpus(rows)
+
+
+def test_too_small_reference_fold_is_refused(world):
+    documents = [d for d in world.documents if d["split"] != "reference"]
+    with pytest.raises(DataError, match="reference"):
+        Measurer(world.corpus(documents=documents), SETTINGS, 1)
+
+
+def test_no_training_set_gives_no_figures(world):
+    assert measure(world.corpus([])) == {}
+
+
+def test_unknown_setting_is_refused():
+    with pytest.raises(ConfigError, match="bandwith"):
+        Settings.of({"bandwith": 1})
+    assert Settings.of({"encoder": "minilm", "two_sigma_squared": [1, 2]}).two_sigma_squared == (1, 2)
+
+
+def write_world(world, folder):
+    CONTRACTS["documents"].write(folder, world.documents)
+    CONTRACTS["synthetic"].write(folder, world.synthetic)
+    CONTRACTS["trainsets"].write(folder, [r for r in world.rows])
+    CONTRACTS["labels"].write(folder, [{"label": n, "name": None, "definition": None, "count": 1, "count_train": 1}
+                                       for n in LABELS])  # fmt: skip
+    write_vectors(folder / "emb", world.ids, world.vectors)
+    items = [{"trainset_id": n, "regime": 10, "label_law": "permuted" if n == "perm" else "real"}
+             for n in ("none", "copies", "S", "perm", "more", "drawn", "never_built")]  # fmt: skip
+    CONTRACTS["job"].write(folder / "job.json", {
+        "job_id": "all", "stage": "fidelity", "label": "cpu_large", "model": None, "code": "x",
+        "master_seed": 1, "settings": {"encoder": "minilm"}, "items": items,
+    })  # fmt: skip
+    return ["--job", "job.json", "--documents", "documents.jsonl", "--labels", "labels.json", "--trainsets",
+            "trainsets.jsonl", "--synthetic", "synthetic.jsonl", "--embeddings", "emb"]  # fmt: skip
+
+
+def load(command):
+    spec = importlib.util.spec_from_file_location(command, BIN / f"{command}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.mark.parametrize(
+    ("command", "contract"), [("measure_fidelity", "fidelity"), ("evaluate_retrieval", "retrieval")]
+)
+def test_command_is_repeatable_and_stub_is_valid(world, tmp_path, monkeypatch, command, contract):
+    options = write_world(world, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    arguments = [sys.executable, str(BIN / f"{command}.py"), *options, "--out-dir", "one"]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "word1" not in done.stderr
+    given = dict(zip((o[2:] for o in options[::2]), map(Path, options[1::2]), strict=True))
+    given |= {name: [given[name]] for name in ("trainsets", "synthetic", "embeddings")}
+    load(command)(**given, out_dir=Path("two"))
+    file = CONTRACTS[contract].file
+    assert Path("one", file).read_bytes() == Path("two", file).read_bytes()
+    manifest = json.loads(Path("one", "manifest.json").read_text())
+    assert manifest["counts"]["trainsets"]["planned"] == 7 and manifest["settings"]["encoder"] == "minilm"
+    assert len({row["trainset_id"] for row in CONTRACTS[contract].read("one")}) == 6
+    load(command)(**given, out_dir=Path("stub"), stub=True)
+    assert CONTRACTS[contract].read("stub") == []

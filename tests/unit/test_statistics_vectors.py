@@ -1,0 +1,130 @@
+"""Statistics against published and peer-computed numbers (tests/golden/stats.json)."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from volfid.statistics import correlation, curve, intervals, mixture
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "stats.json").read_text(encoding="utf-8"))
+
+
+def test_the_published_z_fixes_n_at_fourteen_and_its_printed_interval_is_that_of_another_quantity():
+    v = GOLDEN["published_z"]
+    r1, r2, n = v["r1"], v["r2"], v["integer_n"]
+    assert correlation.equal_group_size(r1, r2, v["z_published"]) == pytest.approx(v["n_equal_solution"], rel=1e-12)
+    found = correlation.independent_difference(r1, n, r2, n)
+    assert found.z == pytest.approx(v["z_at_14"], rel=1e-12)
+    assert found.p == pytest.approx(v["p_at_14"], rel=1e-9)
+    assert (found.low, found.high) == pytest.approx(v["zou95_at_14"], abs=1e-10)
+    assert correlation.fisher_interval(r1, n) == pytest.approx(v["ci_r1"], abs=1e-12)
+    assert correlation.fisher_interval(r2, n) == pytest.approx(v["ci_r2"], abs=1e-12)
+    tanh = correlation.tanh_of_z_interval(r1, n, r2, n)
+    assert tanh == pytest.approx(v["tanh_of_dz_ci"], abs=1e-12)
+    assert [round(x, 2) for x in tanh] == v["published_ci"]
+    assert not tanh[0] <= found.delta <= tanh[1]
+    assert math.tanh(math.atanh(r1) - math.atanh(r2)) == pytest.approx(v["tanh_of_dz"], rel=1e-12)
+
+
+def test_two_independent_correlations_agree_with_cocor():
+    v = GOLDEN["fisher_examples"]["indep"]
+    found = correlation.independent_difference(v["r1"], v["n1"], v["r2"], v["n2"])
+    assert (found.z, found.p) == pytest.approx((v["z"], v["p"]), rel=1e-10)
+    assert (found.low, found.high) == pytest.approx(v["zou95"], abs=1e-10)
+
+
+@pytest.mark.parametrize("name", ["dep_nonoverlap", "dep_nonoverlap_14"])
+def test_two_correlations_of_the_same_conditions_agree_with_cocor(name):
+    v = GOLDEN["fisher_examples"][name]
+    found = correlation.dependent_difference(v["jk"], v["hm"], v["jh"], v["jm"], v["kh"], v["km"], v["n"])
+    assert found.corr_of_r == pytest.approx(v["corr_of_r"], abs=1e-12)
+    assert found.dunn_clark_z == pytest.approx(v["dunn_clark_z"], abs=1e-10)
+    assert found.steiger_z == pytest.approx(v["steiger_z"], abs=1e-10)
+    assert (found.low, found.high) == pytest.approx(v["zou"], abs=1e-10)
+
+
+def test_correlations_with_a_shared_variable_agree_with_cocor():
+    v = GOLDEN["fisher_examples"]["dep_overlap"]
+    found = correlation.overlapping_difference(v["jk"], v["jh"], v["kh"], v["n"])
+    assert found.dunn_clark_z == pytest.approx(v["dunn_clark_z"], abs=1e-10)
+    assert found.steiger_z == pytest.approx(v["steiger_z"], abs=1e-10)
+    assert found.meng_z == pytest.approx(v["meng_z"], abs=1e-10)
+    assert (found.low, found.high) == pytest.approx(v["zou"], abs=1e-10)
+
+
+def test_a_correlation_carried_by_two_controls_shows_in_its_leave_one_out_range():
+    v = GOLDEN["correlation"]
+    found = correlation.correlate(v["mmd"], v["f1"])
+    assert found.r == pytest.approx(v["pearson"], abs=1e-12)
+    assert found.p == pytest.approx(v["pearson_p"], abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(v["ci95_fisher"], abs=1e-12)
+    assert found.spearman == pytest.approx(v["spearman"], abs=1e-12)
+    assert found.kendall == pytest.approx(v["kendall_tau_b"], abs=1e-12)
+    left_out = correlation.leave_one_out(np.array(v["mmd"]), np.array(v["f1"]))
+    assert left_out == pytest.approx(v["leave_one_out_r"], abs=1e-12)
+    assert "from 0.56 to 0.81" in found.note
+
+
+def test_holm_and_benjamini_hochberg_agree_with_r():
+    v = GOLDEN["multiplicity"]
+    assert intervals.holm(v["p"]) == pytest.approx(v["holm"], abs=1e-15)
+    assert intervals.benjamini_hochberg(v["p"]) == pytest.approx(v["bh"], abs=1e-15)
+    shuffled = [4, 0, 9, 2, 7, 1, 8, 3, 6, 5]
+    mixed = intervals.holm([v["p"][i] for i in shuffled])
+    assert mixed == pytest.approx([v["holm"][i] for i in shuffled], abs=1e-15)
+
+
+def test_an_insignificant_difference_is_not_equivalence():
+    v = GOLDEN["tost_paired"]
+    difference = np.array(v["x"]) - np.array(v["y"])
+    plain = intervals.mean_interval(difference)
+    assert plain.value == pytest.approx(v["mean_diff"], abs=1e-12)
+    assert (plain.low, plain.high) == pytest.approx(v["ci95"], abs=1e-12)
+    assert plain.p == pytest.approx(v["paired_p"], abs=1e-12)
+    narrow = intervals.mean_interval(difference, 0.90)
+    assert (narrow.low, narrow.high) == pytest.approx(v["ci90"], abs=1e-12)
+    for bound, expected in v["by_bound"].items():
+        found = intervals.tost(difference, float(bound))
+        assert found.p == pytest.approx(expected["p"], abs=1e-12)
+        assert found.holds == (-float(bound) < narrow.low and narrow.high < float(bound))
+    assert not intervals.tost(difference, 0.02).holds and intervals.tost(difference, 0.03).holds
+
+
+def test_the_quadratic_moves_the_best_mixture_off_the_best_grid_point():
+    v = GOLDEN["mix_quadratic"]
+    found = mixture.fit_quadratic(v["real_fraction"], v["f1"])
+    assert found.beta == pytest.approx(v["beta"], abs=1e-12)
+    assert found.vertex == pytest.approx(v["vertex"], abs=1e-12)
+    assert found.delta_se == pytest.approx(v["delta_se"], abs=1e-12)
+    assert found.delta == pytest.approx(v["delta_ci95"], abs=1e-10)
+    assert found.fieller == pytest.approx(v["fieller_ci95"], abs=1e-10)
+    assert mixture.best_shares(v["real_fraction"], np.array([v["f1"]]))[0] == 0.3
+
+
+def test_the_worth_on_the_golden_curve_is_where_the_straight_line_in_log_size_says():
+    v = GOLDEN["learning_curve"]
+    score = (v["f1"][1] + v["f1"][2]) / 2
+    found = curve.size_with_score(v["n"], np.array([v["f1"]]), np.array([score]))
+    assert found.size == pytest.approx(math.sqrt(v["n"][1] * v["n"][2]), rel=1e-4)
+    assert found.low is None and "one draw" in found.note
+
+
+POWERS = [(5, 0.02, 0.07), (5, 0.03, 0.30), (20, 0.02, 0.78), (20, 0.03, 0.99)]
+
+
+@pytest.mark.parametrize(("n", "bound", "power"), POWERS)
+def test_the_power_of_the_equivalence_test_at_a_spread_of_003_is_small_with_five_draws(n, bound, power):
+    assert round(intervals.tost_power(n, 0.03, bound), 2) == pytest.approx(power, abs=0.011)
+
+
+def test_power_of_the_t_test_agrees_with_the_noncentral_t_of_scipy():
+    ours = intervals.t_power(8, 0.05, 0.04)
+    shift, critical = 0.04 * math.sqrt(8) / 0.05, stats.t.ppf(0.975, 7)
+    assert ours == pytest.approx(1 - (stats.nct.cdf(critical, 7, shift) - stats.nct.cdf(-critical, 7, shift)), abs=1e-4)
+    assert intervals.t_power(8, 0.05, 0.0) == pytest.approx(0.05, abs=1e-4)
+    assert intervals.t_power(5, 0.001, 0.02) == pytest.approx(1.0, abs=1e-6)
+    assert intervals.t_power(1, 0.05, 0.04) is None

@@ -1,0 +1,143 @@
+"""The whole workflow on the fake engine: results, resume, invalidation, seeds, kills."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+from helpers.nextflow import copy_project, launch, start
+
+from volfid.core.schemas import CONTRACTS
+
+pytestmark = pytest.mark.workflow
+TABLES = ("scores", "fidelity", "retrieval", "effects", "correlations")
+
+
+def content(run, name="scores"):
+    return CONTRACTS[name].content_sha(CONTRACTS[name].read(run.results / "tables"))
+
+
+def test_a_run_leaves_report_tables_figures_and_its_manifest(smoke):
+    for name in ("report.html", "summary.txt", "run_manifest.json", "plan/cells.jsonl", "inputs/documents.jsonl"):
+        assert (smoke.results / name).is_file(), name
+    for name in TABLES:
+        assert CONTRACTS[name].read(smoke.results / "tables"), name
+        assert (smoke.results / f"tables/{name}.csv").is_file()
+    assert len(list((smoke.results / "figures").glob("*.svg"))) >= 5
+    record = json.loads((smoke.results / "run_manifest.json").read_text())
+    assert record["success"] and record["tasks_failed"] == 0
+    assert "fixture: not evidence" in (smoke.results / "report.html").read_text()
+    assert "fixture: not evidence" in (smoke.results / "summary.txt").read_text()
+
+
+def test_the_plan_counts_what_ran(smoke):
+    plan = CONTRACTS["plan"].read_object(smoke.results / "plan")
+    cells = CONTRACTS["cells"].read(smoke.results / "plan")
+    scored = {row["cell_id"] for row in CONTRACTS["scores"].read(smoke.results / "tables")}
+    assert scored == {cell["cell_id"] for cell in cells}
+    ran = [name for names in smoke.tasks().values() for name in names if "TRAIN_HEADS" in name]
+    assert len(ran) == plan["counts"]["jobs_by_stage"]["training"]
+
+
+def test_resume_after_a_finished_run_executes_only_the_planner(project, smoke):
+    again = launch(project, smoke.launch, "-profile", "smoke", "-resume", "--chunk_store", str(smoke.launch / "chunks"))
+    assert again.code == 0, again.output[-4000:]
+    assert again.processes("COMPLETED") == {"PLAN_EXPERIMENTS"}
+    assert len(again.tasks()["CACHED"]) >= 20
+
+
+def test_an_edit_of_one_module_reruns_its_stage_and_what_depends_on_it(tmp_path):
+    mine = copy_project(tmp_path / "project")
+    store = ("--chunk_store", str(tmp_path / "chunks"))
+    first = launch(mine, tmp_path / "run", "-profile", "smoke", *store)
+    assert first.code == 0, first.output[-4000:]
+    module = mine / "bin/volfid/retrieval/ndcg.py"
+    module.write_text(module.read_text() + "\n# an edit that the stage must notice\n")
+    second = launch(mine, tmp_path / "run", "-profile", "smoke", "-resume", *store)
+    assert second.code == 0, second.output[-4000:]
+    # the comment changes no number, so nothing behind the table has a new input but its manifest
+    assert {"PLAN_EXPERIMENTS", "EVALUATE_RETRIEVAL"} <= second.processes("COMPLETED")
+    assert second.processes("COMPLETED") <= {"PLAN_EXPERIMENTS", "EVALUATE_RETRIEVAL", "WRITE_REPORT", "CHECK_COMPLETE"}
+    text = module.read_text()
+    assert "log2" in text
+    module.write_text(text.replace("log2", "log1p"))
+    third = launch(mine, tmp_path / "run", "-profile", "smoke", "-resume", *store)
+    assert third.code == 0, third.output[-4000:]
+    changed = third.processes("COMPLETED")
+    assert {"EVALUATE_RETRIEVAL", "ESTIMATE_EFFECTS", "WRITE_REPORT"} <= changed
+    assert not changed & {"PREPARE_DOCUMENTS", "SAMPLE_REGIMES", "GENERATE_TEXT", "BUILD_CORPUS", "EMBED_CORPUS",
+                          "TRAIN_HEADS", "MEASURE_FIDELITY", "COLLECT_SCORES"}  # fmt: skip
+    assert content(third) == content(first)
+    assert content(third, "retrieval") != content(first, "retrieval")
+
+
+def test_two_runs_from_scratch_are_equal_and_another_seed_is_not(project, smoke, tmp_path):
+    same = launch(project, tmp_path / "same", "-profile", "smoke", "--chunk_store", str(tmp_path / "chunks"))
+    assert same.code == 0, same.output[-4000:]
+    for name in TABLES:
+        assert content(same, name) == content(smoke, name), name
+    other = launch(
+        project, tmp_path / "other", "-profile", "smoke", "--seed", "7", "--chunk_store", str(tmp_path / "chunks")
+    )
+    assert other.code == 0, other.output[-4000:]
+    assert content(other) != content(smoke)
+
+
+@pytest.mark.parametrize("whole_group", [False, True], ids=["head alone", "whole group"])
+def test_a_run_killed_in_generation_resumes_from_its_chunks(project, smoke, tmp_path, whole_group):
+    folder, store = tmp_path / "run", tmp_path / "chunks"
+    arguments = ("-profile", "smoke", "--chunk_store", str(store))
+    slow = {"VOLFID_FAKE_FAULTS": json.dumps({"delay_s": 0.15})}
+    head = start(project, folder, *arguments, **slow)
+    deadline = time.monotonic() + 180
+    while len(list(store.rglob("*.jsonl"))) < 5:
+        assert head.poll() is None, (folder / "killed.log").read_text()[-3000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    if whole_group:
+        os.killpg(head.pid, signal.SIGKILL)
+    else:
+        os.kill(head.pid, signal.SIGKILL)
+    head.wait()
+    resumed = launch(project, folder, *arguments, "-resume")
+    assert resumed.code == 0, resumed.output[-4000:]
+    manifest = json.loads(next((resumed.results / "generation").glob("*/manifest.json")).read_text())
+    assert manifest["counts"]["chunks_reused"] >= 4
+    for name in TABLES:
+        assert content(resumed, name) == content(smoke, name), name
+
+
+def test_a_stub_run_of_the_demo_takes_seconds(project, tmp_path):
+    run = launch(project, tmp_path, "-profile", "demo", "-stub-run")
+    assert run.code == 0, run.output[-4000:]
+    assert run.seconds < 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("-profile", "smoke", "--imput", "x"), "unknown parameter --imput"),
+        (("-profile", "audit"), "no real documents"),
+        (("-profile", "smoke", "--input", "nothing.csv"), "there is no file nothing.csv"),
+        (("-profile", "smoke", "--labels", "nothing.json"), "--labels: there is no file nothing.json"),
+    ],
+)
+def test_a_mistake_in_a_parameter_is_one_line_before_anything_starts(project, tmp_path, arguments, words):
+    run = launch(project, tmp_path, *arguments)
+    assert run.code != 0
+    assert words in run.output
+    assert "Submitted process" not in run.output
+
+
+def test_a_missing_cell_is_named_and_fails_the_run_unless_it_is_allowed(project, tmp_path):
+    faults = {"VOLFID_FAKE_FAULTS": json.dumps({"refusal": 0.9})}
+    arguments = ("-profile", "smoke", "--chunk_store", str(tmp_path / "chunks"))
+    run = launch(project, tmp_path / "run", *arguments, **faults)
+    assert run.code != 0
+    assert "INCOMPLETE" in run.output
+    assert "INCOMPLETE" in (run.results / "summary.txt").read_text().upper()
+    status_words = (run.results / "report.html").read_text()
+    assert "missing" in status_words.lower()
+    allowed = launch(project, tmp_path / "run", *arguments, "--allow_missing", "-resume", **faults)
+    assert allowed.code == 0, allowed.output[-4000:]
