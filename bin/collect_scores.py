@@ -6,26 +6,27 @@ from typing import Annotated
 
 import typer
 
-from volfid.core.cli import InFile, OutDir, Stub, run, write_stub
+from volfid.core.cli import InFile, Job, OutDir, Stub, read_job, run, write_stub
 
 Parts = Annotated[list[Path] | None, typer.Option(exists=True, dir_okay=False)]
 
 
 def main(
-    cells: InFile, scores: Parts = None, gaps: Parts = None, out_dir: OutDir = Path("."), stub: Stub = False
+    job: Job, cells: InFile, scores: Parts = None, gaps: Parts = None, out_dir: OutDir = Path("."), stub: Stub = False
 ) -> None:
     """Unite scores and gaps of all tasks, in any order, and compare them with the plan.
 
     Every planned cell is scored, or listed in status.json as missing with its reason. An
     incomplete run exits 0: the workflow decides. A score of a cell that is not planned exits 65.
     """
+    task = read_job(job)
     if stub:
         return write_stub(out_dir, "scores", "gaps", "status")
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
     from volfid.statistics.collect import check_planned, make_status, unite_gaps
 
-    manifest = Manifest("collect_scores.py")
+    manifest = Manifest("collect_scores.py", task)
     planned = CONTRACTS["cells"].read(cells)
     manifest.read(cells, len(planned))
     rows = CONTRACTS["scores"].read_many(scores or [])

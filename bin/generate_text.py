@@ -21,7 +21,9 @@ def generate_text(
         Path | None, typer.Option(help="folder of the model, or the one that holds it", exists=True, file_okay=False)
     ] = None,
     chunk_store: Annotated[
-        Path | None, typer.Option(help="finished chunks, kept beyond this task; made when absent", file_okay=False)
+        Path | None, typer.Option(
+            help="finished chunks, kept beyond this task; made when absent", file_okay=False, envvar="VOLFID_CHUNK_STORE"
+        )
     ] = None,
     attempt: Annotated[int, typer.Option(help="attempt of the task; a later one runs smaller batches", min=1)] = 1,
     out_dir: OutDir = Path("."),

@@ -21,7 +21,7 @@ process GENERATE_TEXT {
     """
     ${jobFile(job)}
     generate_text.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
-        --prompts ${prompts} ${model ? '--model-dir models' : ''}
+        --prompts ${prompts} ${model ? '--model-dir models' : ''} --attempt ${task.attempt}
     """
 
     stub:

@@ -45,11 +45,12 @@ process WRITE_REPORT {
     path manifests, stageAs: 'manifests/?/*'
     path figures
     path prompts, stageAs: 'prompts'
+    path assets, stageAs: 'assets/*'
 
     output:
     path 'report.html', emit: report
     path 'summary.txt', emit: summary
-    path 'tables', emit: tables
+    path 'tables/*.csv', emit: tables
     path 'manifest.json'
 
     script:
@@ -58,7 +59,7 @@ process WRITE_REPORT {
     write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
         --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
         --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
-        --gaps gaps.jsonl --fidelity fidelity.parquet --retrieval retrieval.parquet --figures ${figures} \\
+        --gaps gaps.jsonl --fidelity fidelity.parquet --retrieval retrieval.parquet --figures ${figures} --assets assets \\
         --prompts ${prompts} ${options('regimes', regimes)} ${options('waterfall', waterfalls)} \\
         ${options('manifests', manifests)}
     """
@@ -69,7 +70,7 @@ process WRITE_REPORT {
     write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
         --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
         --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
-        --gaps gaps.jsonl --fidelity fidelity.parquet --retrieval retrieval.parquet --figures ${figures} --stub
+        --gaps gaps.jsonl --fidelity fidelity.parquet --retrieval retrieval.parquet --figures ${figures} --assets assets --stub
     """
 }
 
@@ -108,7 +109,7 @@ workflow REPORT {
     DRAW_FIGURES(job, cells, plan, inputs, tables)
     WRITE_REPORT(
         job, cells, plan, inputs, tables, regimes, waterfalls, sortedFiles(manifests), DRAW_FIGURES.out.figures,
-        file(params.prompts),
+        file(params.prompts), files("${projectDir}/assets/*"),
     )
     status = tables.map { files -> files.find { f -> f.name == 'status.json' } }
     CHECK_COMPLETE(status, WRITE_REPORT.out.report)

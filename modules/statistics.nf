@@ -18,13 +18,13 @@ process COLLECT_SCORES {
     script:
     """
     ${jobFile(job)}
-    collect_scores.py --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)}
+    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)}
     """
 
     stub:
     """
     ${jobFile(job)}
-    collect_scores.py --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)} --stub
+    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)} --stub
     """
 }
 

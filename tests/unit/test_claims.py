@@ -230,7 +230,7 @@ def test_every_effect_that_a_claim_names_is_one_that_the_statistics_can_make(ful
 
 
 def test_the_three_commands_run_one_after_the_other(tmp_path):
-    cells = world.make_cells(draws=3)
+    cells = world.make_cells(draws=2, methods=("paraphrase",))
     job = {"job_id": "statistics__all", "stage": "statistics", "label": "cpu_small", "model": None, "code": "0",
            "master_seed": 7, "settings": {}, "items": []}  # fmt: skip
     CONTRACTS["job"].write(tmp_path, job)

@@ -92,6 +92,13 @@ def test_gaps_that_several_tasks_report_are_united_whatever_their_order():
         assert unite_gaps(parts) == expected
 
 
+def job_file(folder):
+    """A job of the statistics stage."""
+    job = {"job_id": "statistics__all", "stage": "statistics", "label": "cpu_small", "model": None, "code": "x",
+           "master_seed": 1, "settings": {}, "items": []}  # fmt: skip
+    return CONTRACTS["job"].write(folder, job)
+
+
 def test_parts_in_any_order_give_the_same_bytes_and_an_incomplete_run_exits_zero(planned, tmp_path):
     scores = world.make_scores(planned)
     CONTRACTS["cells"].write(tmp_path, planned)
@@ -102,7 +109,7 @@ def test_parts_in_any_order_give_the_same_bytes_and_an_incomplete_run_exits_zero
     told = [gap(dropped, "no fold", stage="training", wanted=None, got=None)]
     gaps = CONTRACTS["gaps"].write(tmp_path / "part0", told)
     for name, order in (("one", files), ("two", files[::-1])):
-        done = command("collect_scores.py", "--cells", tmp_path / "cells.jsonl", "--gaps", gaps, "--out-dir",
+        done = command("collect_scores.py", "--job", job_file(tmp_path), "--cells", tmp_path / "cells.jsonl", "--gaps", gaps, "--out-dir",
                        tmp_path / name, *(arg for path in order for arg in ("--scores", path)))  # fmt: skip
         assert done.returncode == 0, done.stderr
     for file in ("scores.parquet", "gaps.jsonl", "status.json"):
@@ -116,7 +123,7 @@ def test_an_unplanned_score_exits_65_and_a_repeated_part_too(planned, tmp_path):
     CONTRACTS["cells"].write(tmp_path, planned[1:])
     scores = [s for s in world.make_scores(planned) if s["cell_id"] == planned[0]["cell_id"]]
     path = CONTRACTS["scores"].write(tmp_path, scores)
-    where = ("--cells", tmp_path / "cells.jsonl", "--out-dir", tmp_path / "o")
+    where = ("--job", job_file(tmp_path), "--cells", tmp_path / "cells.jsonl", "--out-dir", tmp_path / "o")
     done = command("collect_scores.py", *where, "--scores", path)
     assert done.returncode == 65 and "not a planned cell" in done.stderr
     assert not (tmp_path / "o" / "scores.parquet").exists()
@@ -127,7 +134,15 @@ def test_an_unplanned_score_exits_65_and_a_repeated_part_too(planned, tmp_path):
 
 def test_without_any_score_everything_is_missing(planned, tmp_path):
     CONTRACTS["cells"].write(tmp_path, planned)
-    done = command("collect_scores.py", "--cells", tmp_path / "cells.jsonl", "--out-dir", tmp_path / "o")
+    done = command(
+        "collect_scores.py",
+        "--job",
+        job_file(tmp_path),
+        "--cells",
+        tmp_path / "cells.jsonl",
+        "--out-dir",
+        tmp_path / "o",
+    )
     assert done.returncode == 0
     status = CONTRACTS["status"].read_object(tmp_path / "o")
     assert status["done"] == 0 and len(status["missing"]) == len(planned)

@@ -6,6 +6,20 @@ import pytest
 
 from volfid.core.exits import ConfigError, DataError
 from volfid.generation.engines.tokens import check_bos, encode, harmless
+from volfid.generation.engines.vllm import ran_out_of_memory
+
+
+@pytest.mark.parametrize(
+    ("error", "memory"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (ValueError("No available memory for the cache blocks"), True),
+        (MemoryError(), True),
+        (RuntimeError("CPU Generator does not use offset"), False),
+    ],
+)
+def test_only_a_lack_of_memory_is_worth_a_smaller_batch(error, memory):
+    assert ran_out_of_memory(error) is memory
 
 
 class Tokenizer:

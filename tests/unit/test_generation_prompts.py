@@ -45,7 +45,7 @@ def test_both_methods_have_a_sound_template():
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("{genre}.", "{colour}.", "'colour' is unknown"),
+        ("{genre} of", "{colour} of", "'colour' is unknown"),
         ("It must not be about {avoid}.", "", "'avoid' is listed and not used"),
         ("placeholders: [avoid, ", "placeholders: [", "'avoid' is used and not listed"),
         ("{labels}\n\n", "{labels} {\n\n", "a brace that is no placeholder"),
@@ -128,6 +128,20 @@ def test_seeds_do_not_depend_on_the_order_and_are_never_consecutive():
     seeds = [request_seed(SEED, r.request_id, attempt) for r in plan(pool(requests=60)) for attempt in range(4)]
     assert len(set(seeds)) == len(seeds)
     assert all(abs(a - b) > 1 for a, b in pairwise(seeds))
+
+
+def test_ids_and_seeds_keep_their_golden_values():
+    request = plan(pool("paraphrase", 1))[0]
+    assert request.request_id == "IDGOLD"
+    assert [request_seed(SEED, "0123456789abcdef", attempt) for attempt in (0, 1)] == SEEDGOLD
+
+
+def test_the_openings_vary_and_are_part_of_the_identity():
+    requests = plan(pool(requests=60))
+    assert len({request.opening for request in requests}) == 6
+    other = plan(pool(requests=60), openings=["Described is"])
+    assert {request.opening for request in other} == {"Described is"}
+    assert not {r.request_id for r in requests} & {r.request_id for r in other}
 
 
 def test_an_exemplar_is_the_most_similar_other_document_of_the_regime():

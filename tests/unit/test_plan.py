@@ -114,7 +114,7 @@ def test_an_audit_has_no_generation_and_one_pool_for_all_draws():
     made = plan(raw("audit"), corpus(brought=100))
     assert not [job for job in made.jobs if job["stage"] == "generation"]
     assert {c["pool_id"] for c in made.cells if c["pool_id"]} == {"brought__brought__own__n00000__d00__r0"}
-    assert {c["rows_added"] for c in made.cells if c["arm"] == "S"} == {100}
+    assert {c["rows_added"] for c in made.cells if c["arm"] == "St"} == {100, 50}
 
 
 def test_a_regime_that_the_pool_cannot_fill_is_refused_but_a_curve_point_is_only_named():

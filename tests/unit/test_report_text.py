@@ -45,6 +45,7 @@ def test_a_megabyte_is_cut_and_the_cut_is_told():
 def test_undefined_numbers_are_words_and_never_zero():
     assert number(None) == number(math.nan) == number(math.inf) == "undefined"
     assert value_and_interval(None, None, None, note="one draw") == "undefined (one draw)"
+    assert value_and_interval(0.5, None, None) == "0.500 no interval"
     assert share(None) == "undefined" and interval(None, None) == "–"
 
 

@@ -67,7 +67,7 @@ def test_the_worth_is_found_and_is_the_surplus_over_the_regime(full):
     further = find(full, "worth_further_documents", method="full_synthesis")
     assert further["ci_low"] <= world.WORTH <= further["ci_high"]
     assert further["estimate"] == pytest.approx(total["estimate"] - world.N)
-    assert further["verdict"] == "positive"
+    assert further["verdict"] == "positive" and total["verdict"] == "value"
 
 
 def test_content_efficiency_is_the_share_of_what_real_documents_would_give(full):
@@ -134,7 +134,7 @@ def test_with_one_draw_nothing_has_an_interval_and_everything_says_why():
 
 def test_copies_at_equal_updates_are_an_identity_and_not_an_effect(full):
     row = find(full, "identity_copies")
-    assert row["verdict"] == "identity holds" and "power" in row["note"]
+    assert row["verdict"] == "identity holds" and "power" in row["note"] and "not a multiple" in row["note"]
     checks = {c["check"].split(" (")[0]: c for c in full.findings["identity_checks"]}
     assert checks["Pb - R1"]["holds"] is True
     assert checks["predict_all = 2p /"]["holds"] is True

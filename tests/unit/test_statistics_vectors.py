@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from volfid.statistics import correlation, curve, intervals, mixture
@@ -67,6 +69,16 @@ def test_a_correlation_carried_by_two_controls_shows_in_its_leave_one_out_range(
     left_out = correlation.leave_one_out(np.array(v["mmd"]), np.array(v["f1"]))
     assert left_out == pytest.approx(v["leave_one_out_r"], abs=1e-12)
     assert "from 0.56 to 0.81" in found.note
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=4, max_size=15))
+def test_rank_correlations_agree_with_scipy_when_there_are_ties(pairs):
+    x, y = np.array(pairs, dtype=float).T
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return
+    found = correlation.correlate(x, y)
+    assert found.spearman == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-9)
+    assert found.kendall == pytest.approx(stats.kendalltau(x, y).statistic, abs=1e-9)
 
 
 def test_holm_and_benjamini_hochberg_agree_with_r():

@@ -19,7 +19,7 @@ def _id_value(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_id_value)]
 Size = int | float  # documents, or a share of the train pool when below 1
-Added = int | str  # rows, 'x9' for nine times the regime, or 'pool' for all brought documents
+Added = int | str  # rows, 'x9' for nine times the regime, 'pool' or 'pool/2' for all or half of the brought documents
 
 
 class Strict(BaseModel):
@@ -31,8 +31,8 @@ class Strict(BaseModel):
 class Inputs(Strict):
     """Split shares and the label policy; read by prepare_documents."""
 
-    test_share: float = Field(0.3, gt=0, lt=0.9)
-    reference_share: float = Field(0.1, gt=0, lt=0.9)
+    test_share: float = Field(0.3, ge=0.01, le=0.8)
+    reference_share: float = Field(0.1, ge=0.01, le=0.8)
     min_label_documents: int = Field(8, ge=3)
     columns: dict[str, Any] = {}
 

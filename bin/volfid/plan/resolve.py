@@ -33,10 +33,11 @@ def resolve_added(added: Added, size: int, facts: Facts) -> int:
     """M: rows added to a regime of `size` documents."""
     if isinstance(added, int) and not isinstance(added, bool) and added > 0:
         return added
-    if added == "pool":
-        if facts.brought < 1:
-            raise ParameterError("added: pool needs brought synthetic documents", mend="Give --synthetic")
-        return facts.brought
+    if added in ("pool", "pool/2"):
+        rows = facts.brought // (2 if added == "pool/2" else 1)
+        if rows < 1:
+            raise ParameterError(f"added: {added} needs brought synthetic documents", mend="Give --synthetic")
+        return rows
     if isinstance(added, str) and added.startswith("x"):
         try:
             rows = round(float(added[1:]) * size)
@@ -44,7 +45,7 @@ def resolve_added(added: Added, size: int, facts: Facts) -> int:
             rows = 0
         if rows > 0:
             return rows
-    raise ParameterError(f"added: {added!r} means nothing", mend="Give rows (40), a multiple (x9) or pool")
+    raise ParameterError(f"added: {added!r} means nothing", mend="Give rows (40), a multiple (x9), pool or pool/2")
 
 
 def step_budget(rows: int, batch: int, epochs: int) -> int:

@@ -10,7 +10,8 @@ from volfid.report import roles
 from volfid.report.inputs import ReportInputs
 from volfid.report.means import Mean, arm_means, classifiers, order, primary_score
 from volfid.report.style import BLACK, BLUE, CYCLE, MARKERS, ORANGE, SKY, VERMILION, Drawing, gap, label
-from volfid.report.text import interval, metric_words, number, signed, words
+from volfid.report.table import value_and_interval
+from volfid.report.text import metric_words, signed, units, words
 
 PANELS = 3
 
@@ -150,8 +151,8 @@ def _worth_words(row: Row | None, short: bool = False) -> str:
     if row["estimate"] is None:
         note = row["note"] or "no reason given"
         return f"worth {'beyond the curve' if 'beyond the curve' in note else f'undefined: {label(note, 60)}'}"
-    text = f"as {number(row['estimate'], 0)} real documents {interval(row['ci_low'], row['ci_high'], 0)}"
-    return text if short else f"{text}, n = {row['n']} {row['unit']}"
+    text = f"as {value_and_interval(row['estimate'], row['ci_low'], row['ci_high'], 0)} real documents"
+    return text if short else f"{text}, n = {units(row['n'], row['unit'])}"
 
 
 def attribution(inputs: ReportInputs) -> Drawing:

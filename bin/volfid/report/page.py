@@ -16,14 +16,14 @@ from volfid.core.schemas import CONTRACTS
 from volfid.report import tables_arms, tables_effects, tables_run
 from volfid.report.inputs import ReportInputs
 from volfid.report.table import Table
-from volfid.report.text import PROMPT_LIMIT, clean, count, csv_cell, duration, plain
+from volfid.report.text import PROMPT_LIMIT, clean, count, csv_cell, duration, plain, units
 
 MAX_BYTES = 10_000_000
 MEANING = {
     "cannot decide": "This run does not show whether the synthetic text helps or harms.",
     "positive": "The whole interval says that the synthetic text helps, on this corpus.",
     "negative": "The whole interval says that the synthetic text harms, on this corpus.",
-    "undefined": "The estimate does not exist in this run; the reason is given with it.",
+    "undefined": "The estimate or its interval does not exist in this run; the reason stands with it.",
 }
 CSV_TWINS = (
     "scores",
@@ -133,7 +133,7 @@ def cost_words(inputs: ReportInputs) -> str:
             row[name] == head.get(name) for name in ("classifier", "regime", "added", "generator", "method", "metric")
         )
     ]
-    drawn = f"n = {here[0]['n']} {here[0]['unit']}. " if here else ""
+    drawn = f"n = {units(here[0]['n'], here[0]['unit'])}. " if here else ""
     made = [row for row in inputs.manifests if row["command"] == "generate_text.py"]
     if not made:
         return f"{drawn}No text was generated in this run."

@@ -33,7 +33,8 @@ def value_and_interval(
     """`0.512 [0.480, 0.544]`, or `undefined (reason)`."""
     if value is None and low is None and high is None:
         return f"{UNDEFINED} ({note})" if note else UNDEFINED
-    return f"{number(value, digits)} {interval(low, high, digits)}".removesuffix(" –")
+    shown = "no interval" if low is None and high is None else interval(low, high, digits)
+    return f"{number(value, digits)} {shown}"
 
 
 def mean_words(mean: Mean | None, digits: int = 3) -> str:

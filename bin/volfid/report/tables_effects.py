@@ -7,7 +7,7 @@ from volfid.report import roles
 from volfid.report.inputs import ReportInputs
 from volfid.report.means import PRIMARY, order
 from volfid.report.table import Table, value_and_interval
-from volfid.report.text import count, metric_words, number, p_value, share, signed, words
+from volfid.report.text import count, metric_words, number, p_value, share, signed, units, words
 
 LIMIT = 60
 EFFECT_COLUMNS = ("estimate", "contrast", "value [95 % interval]", "p (Holm)", "n", "verdict", "note")
@@ -75,7 +75,7 @@ def effect_row(row: Row) -> list[str]:
         row["contrast"],
         value,
         p_value(row["p_adjusted"]),
-        f"{row['n']} {row['unit']}",
+        units(row["n"], row["unit"]),
         row["verdict"],
         row["note"] or "",
     ]
@@ -273,8 +273,11 @@ def claims_table(inputs: ReportInputs) -> Table:
     )
 
 
-def _share_end(value: float | None) -> str:
-    return "open" if value is None else share(value)
+def _share_interval(row: Row) -> str:
+    ends = [row["ci_low"], row["ci_high"]]
+    if ends == [None, None]:
+        return "(no interval)"
+    return f"[{', '.join('open' if end is None else share(end) for end in ends)}]"
 
 
 def updates_share(inputs: ReportInputs) -> list[str]:
@@ -283,10 +286,10 @@ def updates_share(inputs: ReportInputs) -> list[str]:
     return [
         f"{where(row)}, {score_words(row['metric'], row['threshold'])}: "
         + (
-            f"{share(row['estimate'])} [{_share_end(row['ci_low'])}, {_share_end(row['ci_high'])}] of Pd − R0"
+            f"{share(row['estimate'])} {_share_interval(row)} of Pd − R0"
             if row["estimate"] is not None
             else f"undefined, {row['note']}"
         )
-        + f" (n = {row['n']} {row['unit']})"
+        + f" (n = {units(row['n'], row['unit'])})"
         for row in rows[:4]
     ]

@@ -93,6 +93,11 @@ def words(name: str | None) -> str:
     return "–" if name is None else name.replace("__", " · ").replace("_", " ")
 
 
+def units(n: int, unit: str) -> str:
+    """`3 draws`, `1 draw`."""
+    return f"{n} {unit.removesuffix('s') if n == 1 else unit}"
+
+
 def spread_words(counts: Iterable[int]) -> str:
     """`3`, or `2 to 3`: what n was; zeros are left out."""
     found = sorted({value for value in counts if value})

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from volfid.core.contracts import Row
 from volfid.statistics import correlation, intervals
@@ -151,7 +151,7 @@ def _overlapping(label: Sequence[Point], text: Sequence[Point]) -> Estimate:
         return intervals.undefined("a correlation of exactly 1 has no Fisher z", n)
     result = correlation.overlapping_difference(*r, n)
     note = f"r {r[0]:.3f} and {r[1]:.3f}; Steiger's z {number(result.steiger_z, 2)}, Meng's z {result.meng_z:.2f}"
-    p = None if result.steiger_z is None else float(2 * stats.norm.sf(abs(result.steiger_z)))
+    p = None if result.steiger_z is None else float(2 * special.ndtr(-abs(result.steiger_z)))
     return Estimate(result.delta, result.low, result.high, p, n, "Zou, overlapping", note)
 
 

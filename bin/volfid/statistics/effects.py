@@ -99,7 +99,10 @@ def identity(
         return replace(plain, kind=IDENTITY)
     values = combine(weights, paired.values)
     tests = [intervals.tost(values, bound) for bound in EQUIVALENCE_BOUNDS]
-    remark = equivalence_words(tests)
+    uneven = (
+        "M is not a multiple of n, so some documents have one copy more" if context.added % context.regime else None
+    )
+    remark = join_notes(uneven, equivalence_words(tests))
     return replace(plain, kind=IDENTITY, holds=tests[0].holds, estimate=plain.estimate.noted(remark))
 
 

@@ -212,7 +212,9 @@ def _worth(table: ScoreTable, name: str, arm: str, context: Context, metric: str
     ):
         value, low, high = (None if x is None else x - less for x in (found.size, found.low, found.high))
         estimate = Estimate(value, low, high, None, n, interval, found.note).noted(remark, source_note(context.source))
-        yield Effect(effect, "1", contrast, context, metric, threshold, estimate, WORTH, side=found.side)
+        # The total is a size and compares nothing; whether text helps is decided by what is further than n.
+        kind = WORTH if less else MEAN
+        yield Effect(effect, "1", contrast, context, metric, threshold, estimate, kind, side=found.side)
 
 
 def mean_of(table: ScoreTable, condition: Condition, metric: str, threshold: str) -> Estimate:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.95
 ALPHA = 0.05
@@ -49,7 +49,7 @@ def undefined(reason: str, n: int = 0, interval: str = "none") -> Estimate:
 
 def t_quantile(n: int, level: float = LEVEL) -> float:
     """Two-sided t quantile with n - 1 degrees of freedom."""
-    return float(stats.t.ppf(0.5 + level / 2, n - 1))
+    return float(special.stdtrit(n - 1, 0.5 + level / 2))
 
 
 def mean_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL, test: bool = True) -> Estimate:
@@ -70,7 +70,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL, te
         return Estimate(mean, mean, mean, p, n, note="no spread over draws", spread=0.0)
     error = spread / math.sqrt(n)
     half = t_quantile(n, level) * error
-    p = float(2 * stats.t.sf(abs(mean) / error, n - 1)) if test else None
+    p = float(2 * special.stdtr(n - 1, -abs(mean) / error)) if test else None
     return Estimate(mean, mean - half, mean + half, p, n, spread=spread)
 
 
@@ -136,7 +136,7 @@ def tost(values: Sequence[float] | np.ndarray, bound: float) -> Equivalence:
         inside = abs(mean) < bound
         return Equivalence(bound, 0.0 if inside else 1.0, 1.0, inside)
     error = spread / math.sqrt(n)
-    p = float(max(stats.t.sf((mean + bound) / error, n - 1), stats.t.cdf((mean - bound) / error, n - 1)))
+    p = float(max(special.stdtr(n - 1, -(mean + bound) / error), special.stdtr(n - 1, (mean - bound) / error)))
     return Equivalence(bound, p, tost_power(n, spread, bound), p < ALPHA)
 
 
@@ -149,8 +149,8 @@ def tost_power(n: int, spread: float, bound: float) -> float:
     if n < 2:
         return 0.0
     s = spread * _deviation_quantiles(n)
-    room = bound - stats.t.ppf(1 - ALPHA, n - 1) * s / math.sqrt(n)
-    inside = 2 * stats.norm.cdf(room * math.sqrt(n) / spread) - 1
+    room = bound - special.stdtrit(n - 1, 1 - ALPHA) * s / math.sqrt(n)
+    inside = 2 * special.ndtr(room * math.sqrt(n) / spread) - 1
     return float(np.clip(inside, 0.0, 1.0).mean())
 
 
@@ -158,7 +158,7 @@ def tost_power(n: int, spread: float, bound: float) -> float:
 def _deviation_quantiles(n: int) -> np.ndarray:
     """2,000 quantiles of the sample deviation of n draws from a unit normal."""
     quantiles = (np.arange(2000) + 0.5) / 2000
-    return np.sqrt(stats.chi2.ppf(quantiles, n - 1) / (n - 1))
+    return np.sqrt(special.chdtri(n - 1, 1 - quantiles) / (n - 1))
 
 
 def t_power(n: int, spread: float, difference: float) -> float | None:
@@ -170,7 +170,7 @@ def t_power(n: int, spread: float, difference: float) -> float | None:
     # Averaged over the sample deviation: scipy's noncentral t gives NaN in its far tails.
     critical = t_quantile(n) * _deviation_quantiles(n)
     shift = abs(difference) * math.sqrt(n) / spread
-    return float(np.mean(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift)))
+    return float(np.mean(special.ndtr(shift - critical) + special.ndtr(-critical - shift)))
 
 
 def draws_needed(spread: float, half_width: float, most: int = 100_000) -> int | None:

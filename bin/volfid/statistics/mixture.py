@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from volfid.statistics.intervals import fieller_limits
 
@@ -44,7 +44,7 @@ def fit_quadratic(shares: Sequence[float], scores: Sequence[float], level: float
     covariance = np.linalg.inv(design.T @ design) * (residual @ residual) / degrees
     slope = np.array([-1 / (2 * b[2]), b[1] / (2 * b[2] ** 2)])
     error = math.sqrt(slope @ covariance[1:, 1:] @ slope)
-    t = float(stats.t.ppf(0.5 + level / 2, degrees))
+    t = float(special.stdtrit(degrees, 0.5 + level / 2))
     turn = np.diag([-1.0, 2.0])
     limits = fieller_limits(-b[1], 2 * b[2], turn @ covariance[1:, 1:] @ turn, t)
     note = None if limits else "the Fieller interval is unbounded: the curvature is not different from zero"

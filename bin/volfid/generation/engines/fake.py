@@ -102,7 +102,7 @@ class FakeEngine:
         answers = {
             "refusal": ("I'm sorry, but I cannot write this.", "stop"),
             "truncated": ("A frame that holds", "length"),
-            "copied_prompt": (request.prompt.split("\n")[0], "stop"),
+            "copied_prompt": (_until(request.prompt.split("\n\n")[-1], request.stop), "stop"),
             "empty": ("", "stop"),
             "bad_encoding": ("A frame \ufffd\ufffd", "stop"),
         }
@@ -112,6 +112,11 @@ class FakeEngine:
             if luck < edge:
                 return answer
         return None
+
+
+def _until(text: str, stops: Sequence[str]) -> str:
+    """`text` up to the first stop string, as an engine would return it."""
+    return text[: min((text.find(stop) for stop in stops if stop in text), default=len(text))]
 
 
 def fake_text(rng: np.random.Generator, topics: Sequence[str]) -> str:

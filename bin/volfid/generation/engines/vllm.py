@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
 }
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "no available memory", "can't allocate memory", "kv cache")
+SMALLER = "A retry runs a smaller batch"
 
 
 class VllmEngine:
@@ -43,7 +44,9 @@ class VllmEngine:
         try:
             self.llm = LLM(model=str(folder), **self._arguments())
         except (RuntimeError, ValueError, MemoryError) as error:
-            raise _as_retry(error) from error
+            if not ran_out_of_memory(error):
+                raise
+            raise RetryError(f"the engine could not start: {error}", mend=SMALLER) from error
         self.tokenizer = self.llm.get_tokenizer()
         self.facts = {"chat_template_sha": template_sha(self.tokenizer)}
 
@@ -65,7 +68,9 @@ class VllmEngine:
         try:
             answers = self.llm.generate(prompts, parameters, use_tqdm=False)
         except (RuntimeError, MemoryError) as error:
-            raise _as_retry(error) from error
+            if not ran_out_of_memory(error):
+                raise
+            raise RetryError("the engine ran out of memory", mend=SMALLER) from error
         return [_output(answer, prompt["prompt_token_ids"]) for answer, prompt in zip(answers, prompts, strict=True)]
 
     def close(self) -> None:
@@ -122,11 +127,8 @@ def _output(answer: Any, prompt: list[int]) -> EngineOutput:
     return EngineOutput(made.text, tuple(made.token_ids), len(prompt), made.finish_reason)
 
 
-def _as_retry(error: Exception) -> Exception:
-    """RetryError when memory ran out or the engine died, else the error itself."""
-    name = type(error).__name__
-    if isinstance(error, MemoryError) or name in ("OutOfMemoryError", "EngineDeadError"):
-        return RetryError(f"the engine ran out of memory ({name})", mend="A retry uses a smaller batch")
-    if any(words in str(error).lower() for words in OUT_OF_MEMORY):
-        return RetryError(f"the engine ran out of memory ({name})", mend="A retry uses a smaller batch")
-    return error
+def ran_out_of_memory(error: Exception) -> bool:
+    """Whether less work may succeed: memory ran out, on the host or the device, or the engine died of it."""
+    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "EngineDeadError"):
+        return True
+    return any(words in str(error).lower() for words in OUT_OF_MEMORY)
