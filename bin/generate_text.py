@@ -8,6 +8,8 @@ import typer
 
 from volfid.core.cli import InFile, InFiles, Job, OutDir, Stub, read_job, run, write_stub
 
+STORE = "VOLFID_CHUNK_STORE"
+
 
 def generate_text(
     job: Job,
@@ -21,9 +23,8 @@ def generate_text(
         Path | None, typer.Option(help="folder of the model, or the one that holds it", exists=True, file_okay=False)
     ] = None,
     chunk_store: Annotated[
-        Path | None, typer.Option(
-            help="finished chunks, kept beyond this task; made when absent", file_okay=False, envvar="VOLFID_CHUNK_STORE"
-        )
+        Path | None,
+        typer.Option(help="finished chunks, kept beyond this task; made when absent", file_okay=False, envvar=STORE),
     ] = None,
     attempt: Annotated[int, typer.Option(help="attempt of the task; a later one runs smaller batches", min=1)] = 1,
     out_dir: OutDir = Path("."),

@@ -1,4 +1,5 @@
 include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+include { CHECK_CLAIMS } from './claims.nf'
 
 process COLLECT_SCORES {
     label 'cpu_small'
@@ -62,36 +63,6 @@ process ESTIMATE_EFFECTS {
     """
 }
 
-process CHECK_CLAIMS {
-    label 'cpu_small'
-
-    input:
-    tuple val(meta), val(job)
-    path claims
-    path effects
-    path correlations
-    path findings
-    path status
-
-    output:
-    path 'claims.json', emit: claims
-    path 'manifest.json', emit: manifest
-
-    script:
-    """
-    ${jobFile(job)}
-    check_claims.py --job job.json --claims ${claims} --effects ${effects} --correlations ${correlations} \\
-        --findings ${findings} --status ${status}
-    """
-
-    stub:
-    """
-    ${jobFile(job)}
-    check_claims.py --job job.json --claims ${claims} --effects ${effects} --correlations ${correlations} \\
-        --findings ${findings} --status ${status} --stub
-    """
-}
-
 workflow STATISTICS {
     take:
     jobs
@@ -112,10 +83,14 @@ workflow STATISTICS {
     findings = ESTIMATE_EFFECTS.out.findings
     CHECK_CLAIMS(job, file(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
     // every result the report shows, one file of each name
-    tables = COLLECT_SCORES.out.scores.concat(COLLECT_SCORES.out.gaps, status, fidelity, retrieval,
-        ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims).toList()
-    manifests = COLLECT_SCORES.out.manifest.map { f -> ['statistics_collect', f] }
-        .mix(ESTIMATE_EFFECTS.out.manifest.map { f -> ['statistics_estimate', f] }, CHECK_CLAIMS.out.manifest.map { f -> ['statistics_claims', f] })
+    tables = COLLECT_SCORES.out.scores.concat(
+        COLLECT_SCORES.out.gaps, status, fidelity, retrieval, ESTIMATE_EFFECTS.out.effects,
+        ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims,
+    ).toList()
+    manifests = COLLECT_SCORES.out.manifest.map { f -> ['statistics_collect', f] }.mix(
+        ESTIMATE_EFFECTS.out.manifest.map { f -> ['statistics_estimate', f] },
+        CHECK_CLAIMS.out.manifest.map { f -> ['statistics_claims', f] },
+    )
 
     emit:
     tables

@@ -138,6 +138,7 @@ def change(design, path, value):
         (["factors", "method"], ["telepathy"], "unknown method 'telepathy'"),
         (["encoder"], "nothing", "unknown encoder 'nothing'"),
         (["blocks", 0, "claims"], ["C99"], "claim 'C99'"),
+        (["blocks", 0, "claims"], ["C5"], "cannot feed C5, which needs mixture"),
         (["blocks", 0, "added"], [], "needs added"),
         (["blocks", 0, "added"], ["many"], "'many' means nothing"),
         (["blocks", 0, "added"], [4000], "exceed the train pool"),

@@ -63,12 +63,14 @@ def prompts_sha(methods: Mapping[str, Any]) -> str:
 
 
 def check_claims(design: Design, claims: Mapping[str, Any]) -> None:
-    """Refuse a block that names a claim which does not exist (78)."""
-    known = set(claims["claims"])
+    """Refuse a block that names a claim which does not exist, or which it cannot feed (78)."""
     for block in design.blocks:
-        odd = sorted(set(block.claims) - known)
-        if odd:
-            raise ConfigError(f"block {block.name!r} names the claim {odd[0]!r}, which is not in claims.yaml")
+        for claim in block.claims:
+            if claim not in claims["claims"]:
+                raise ConfigError(f"block {block.name!r} names the claim {claim!r}, which is not in claims.yaml")
+            fed_by = claims["claims"][claim]["blocks"]
+            if block.name not in fed_by:
+                raise ConfigError(f"block {block.name!r} cannot feed {claim}, which needs {' or '.join(fed_by)}")
 
 
 def make_plan(
