@@ -129,10 +129,10 @@ make_python() {
 
     rm -rf .setup/venv.new
     # Relocatable, because it is built under another name (and may then be moved with the checkout).
-    local venv=("$uv" venv --quiet --no-project --relocatable --prompt volfid --python "$pythons" .setup/venv.new)
-    if ! UV_PYTHON_DOWNLOADS=never "${venv[@]}" 2> .setup/python.log; then
-        say "python: none of version $pythons is here, uv looks for one"
-        "${venv[@]}" || fail 69 "no Python of version $pythons, and uv could not fetch one (lines above)." \
+    local venv=("$uv" venv --quiet --no-project --relocatable --prompt volfid .setup/venv.new --python)
+    if ! UV_PYTHON_DOWNLOADS=never "${venv[@]}" "$pythons" 2> .setup/python.log; then
+        say "python: none of version $pythons is here, uv fetches one"
+        "${venv[@]}" 3.12 || fail 69 "no Python of version $pythons, and uv could not fetch one (lines above)." \
             "Install Python 3.11, 3.12 or 3.13 with its venv package, then run make setup again."
     fi
     say "packages: installing $(grep -c '^[a-z0-9]' "$lock") for $(.setup/venv.new/bin/python --version); several GB when they are not in uv's cache"

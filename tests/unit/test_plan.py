@@ -93,7 +93,7 @@ def test_jobs_hold_every_cell_once_and_name_their_source(demo):
             assert {c["generator"] or "real" for c in job["items"]} == {job["settings"]["source"]}
             assert len(job["items"]) <= 40
     pools = [p for job in demo.jobs if job["stage"] == "generation" for p in job["items"]]
-    assert len(pools) == 6 and all(p["requests"] == 88 for p in pools)
+    assert len(pools) == 6 and all(p["requests"] == 64 for p in pools)
 
 
 def test_the_mixture_keeps_its_budget(demo):
@@ -210,5 +210,5 @@ def test_the_fingerprint_sees_its_own_stage_and_core_only(tmp_path):
 
 def test_the_summary_tells_cells_tokens_and_time(demo):
     text = summary(demo)
-    assert "480 cells" in text and "528 requests" in text and "minutes on 2 cores" in text
+    assert "480 cells" in text and "384 requests" in text and "minutes on 2 cores" in text
     assert demo.record["estimate"]["minutes_total"] <= 20
