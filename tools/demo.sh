@@ -23,6 +23,13 @@ fi
 case ${RESUME:-} in '' | 0) ;; *) set -- "$@" -resume ;; esac
 
 tools/setup.sh
+rm -f "$OUTDIR/summary.txt" # whatever is printed below comes from this run
 # shellcheck disable=SC2086 # several options, on purpose
-.venv/bin/nextflow "$@" ${ARGS:-}
-cat "$OUTDIR/summary.txt"
+status=0
+.venv/bin/nextflow "$@" ${ARGS:-} || status=$?
+# an incomplete run ends with an error status after its report is written
+if [ -f "$OUTDIR/summary.txt" ]; then
+    cat "$OUTDIR/summary.txt"
+    echo "The report is $(readlink -f -- "$OUTDIR/report.html")"
+fi
+exit "$status"

@@ -115,7 +115,10 @@ def test_equal_inputs_give_equal_bytes(chain, tmp_path):
         for contract in OUTPUTS[name]:
             if contract != "manifest":
                 read = CONTRACTS[contract]
-                assert read.content_sha(read.read(tmp_path / name)) == read.content_sha(read.read(out)), (name, contract)
+                assert read.content_sha(read.read(tmp_path / name)) == read.content_sha(read.read(out)), (
+                    name,
+                    contract,
+                )
 
 
 def test_the_run_is_complete_and_check_complete_says_so(chain, tmp_path):

@@ -100,8 +100,9 @@ class Chain:
         scores, status = ["--scores", collected / "scores.parquet"], ["--status", collected / "status.json"]
         corpus = ["--corpus", inputs / "corpus.json"]
         effects = self.run("estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *status, *tables)
-        found = repeat("effects", [effects / "effects.parquet"]) + [
-            "--correlations", effects / "correlations.parquet", "--findings", effects / "findings.json",
+        found = [
+            "--effects", effects / "effects.parquet", "--correlations", effects / "correlations.parquet",
+            "--findings", effects / "findings.json",
         ]  # fmt: skip
         claims = self.run("check_claims", "x", *job, "--claims", params / "claims.yaml", *found, *status)
         job = ["--job", self.jobs("report")[0][1]]

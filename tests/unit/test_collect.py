@@ -109,7 +109,8 @@ def test_parts_in_any_order_give_the_same_bytes_and_an_incomplete_run_exits_zero
     told = [gap(dropped, "no fold", stage="training", wanted=None, got=None)]
     gaps = CONTRACTS["gaps"].write(tmp_path / "part0", told)
     for name, order in (("one", files), ("two", files[::-1])):
-        done = command("collect_scores.py", "--job", job_file(tmp_path), "--cells", tmp_path / "cells.jsonl", "--gaps", gaps, "--out-dir",
+        done = command("collect_scores.py", "--job", job_file(tmp_path), "--cells", tmp_path / "cells.jsonl",
+                       "--gaps", gaps, "--out-dir",
                        tmp_path / name, *(arg for path in order for arg in ("--scores", path)))  # fmt: skip
         assert done.returncode == 0, done.stderr
     for file in ("scores.parquet", "gaps.jsonl", "status.json"):

@@ -336,9 +336,7 @@ def test_real_patents_are_prepared_in_seconds():
     if not (folder / "uspto_cpc64.jsonl.gz").is_file():
         pytest.skip("uspto_cpc64 is not here (set VOLFID_SHARED)")
     started = time.process_time()
-    prepared = prepare(
-        str(folder / "uspto_cpc64.jsonl.gz"), InputSettings(), 1, folder / "uspto_cpc64_labels.json"
-    )
+    prepared = prepare(str(folder / "uspto_cpc64.jsonl.gz"), InputSettings(), 1, folder / "uspto_cpc64_labels.json")
     assert time.process_time() - started < 6
     assert len(prepared.documents) == 1809 and len(prepared.labels) == 64 and prepared.corpus["named_labels"]
     assert min(row["count_train"] for row in prepared.labels) >= 2

@@ -61,9 +61,7 @@ def test_ranking_scores_equal_scikit_learn(seed, ties):
     assert metrics.lrap(truth, scores) == pytest.approx(
         reference.label_ranking_average_precision_score(truth[labelled], scores[labelled])
     )
-    assert metrics.coverage(truth, scores) == pytest.approx(
-        reference.coverage_error(truth[labelled], scores[labelled])
-    )
+    assert metrics.coverage(truth, scores) == pytest.approx(reference.coverage_error(truth[labelled], scores[labelled]))
     assert metrics.ranking_loss(truth, scores) == pytest.approx(
         reference.label_ranking_loss(truth[labelled], scores[labelled])
     )

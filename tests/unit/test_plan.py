@@ -184,9 +184,7 @@ def test_a_key_written_twice_is_refused(tmp_path):
 def test_a_template_with_an_undeclared_placeholder_is_refused(tmp_path):
     folder = tmp_path / "odd"
     folder.mkdir()
-    (folder / "template.yaml").write_text(
-        "placeholders: [a]\nneeds_label_names: false\nprompt: 'write {a} and {b}'\n"
-    )
+    (folder / "template.yaml").write_text("placeholders: [a]\nneeds_label_names: false\nprompt: 'write {a} and {b}'\n")
     with pytest.raises(ConfigError, match="placeholders do not match the prompt: b"):
         read_methods(tmp_path)
 

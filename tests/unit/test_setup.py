@@ -267,23 +267,31 @@ def test_set_up_takes_a_nextflow_on_path_only_when_it_is_new_enough_and_not_its_
 
 def test_make_demo_passes_full_paths_and_prints_the_summary(checkout, tmp_path):
     write_script(checkout / "tools/setup.sh", "#!/bin/sh\n")
-    write_script(checkout / ".venv/bin/nextflow", "#!/bin/sh\nprintf 'arg=%s\\n' \"$@\"\n[ ! -e fails ] || exit 7\n")
+    write_script(
+        checkout / ".venv/bin/nextflow",
+        '#!/bin/sh\nprintf \'arg=%s\\n\' "$@"\n[ ! -e fails ] || exit 7\necho the summary > "$OUTDIR/summary.txt"\n'
+        "[ ! -e incomplete ] || exit 1\n",
+    )
     (checkout / "my data.csv").write_text("")
     (checkout / "labels.json").write_text("")
     out = tmp_path / "out put"
     out.mkdir()
-    (out / "summary.txt").write_text("the summary\n")
+    (out / "summary.txt").write_text("an old summary\n")
     command = ["make", "-s", "demo", "INPUT=my data.csv", "LABELS=labels.json", f"OUTDIR={out}", "RESUME=1"]
     done = run(command, cwd=checkout)
     assert done.returncode == 0, done.stderr
     args = [line[4:] for line in done.stdout.splitlines() if line.startswith("arg=")]
     assert args == ["run", "main.nf", "-profile", "demo", "--outdir", str(out), "--input", f"{checkout}/my data.csv",
                     "--labels", f"{checkout}/labels.json", "-resume"]  # fmt: skip
-    assert done.stdout.endswith("the summary\n")
+    assert done.stdout.endswith(f"the summary\nThe report is {out}/report.html\n")
+
+    (checkout / "incomplete").write_text("")
+    done = run(command, cwd=checkout)
+    assert done.returncode != 0 and "the summary\n" in done.stdout
 
     (checkout / "fails").write_text("")
     done = run(command, cwd=checkout)
-    assert done.returncode != 0 and "the summary" not in done.stdout
+    assert done.returncode != 0 and "summary" not in done.stdout
     done = run(["sh", "tools/demo.sh"], cwd=checkout, env=plain_env(INPUT="nowhere.csv"))
     assert done.returncode == EXIT_INPUT and "nowhere.csv" in done.stderr
 

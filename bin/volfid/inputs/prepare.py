@@ -58,8 +58,10 @@ def prepare(
         raise ParameterError("--labels was given with --input fixture", mend="The fixture has its own labels")
     names = fixture_label_names() if fixture else read_label_names(labels) if labels else None
     listed_in = labels.name if labels else "the label list"
-    records = fixture_records() if fixture else read_records(
-        Path(source), settings.columns, known_labels=list(names) if names is not None else None
+    records = (
+        fixture_records()
+        if fixture
+        else read_records(Path(source), settings.columns, known_labels=list(names) if names is not None else None)
     )
     faults = [*records.faults, *repeated_id_faults(records.rows)]
     if names is not None:

@@ -47,9 +47,7 @@ def assign_sides(
     return [SIDES[side] for side in sides], warnings
 
 
-def _carve(
-    matrix: np.ndarray, groups: Sequence[str], shares: dict[int, float], rng: np.random.Generator
-) -> np.ndarray:
+def _carve(matrix: np.ndarray, groups: Sequence[str], shares: dict[int, float], rng: np.random.Generator) -> np.ndarray:
     names, member = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)
     counts, weights = group_counts(matrix, member, len(names))
     total = len(matrix)

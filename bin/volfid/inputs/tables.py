@@ -59,8 +59,10 @@ def file_format(path: Path) -> str:
         suffixes.pop()
     suffix = suffixes[-1] if suffixes else ""
     if suffix not in FORMATS:
-        mend = "Save the sheet as CSV (UTF-8)" if suffix in (".xlsx", ".xls", ".ods") else (
-            "Use .jsonl, .csv, .tsv or .parquet, each optionally with .gz"
+        mend = (
+            "Save the sheet as CSV (UTF-8)"
+            if suffix in (".xlsx", ".xls", ".ods")
+            else ("Use .jsonl, .csv, .tsv or .parquet, each optionally with .gz")
         )
         raise DataError(f"{path.name} has no known table format (suffix {suffix or 'missing'})", mend=mend)
     return FORMATS[suffix]
