@@ -52,3 +52,22 @@ def test_every_seed_comes_by_hash_from_a_name():
         if path.relative_to(ROOT).as_posix() not in allowed:
             for call in ("np.random.seed", "np.random.rand(", "random.seed(", "random.random(", "torch.manual_seed("):
                 assert call not in text, f"{path.relative_to(ROOT)} uses {call}"
+
+
+def test_the_parameter_schema_the_config_and_the_check_name_the_same_parameters():
+    import json
+    import re
+
+    schema = json.loads((ROOT / "nextflow_schema.json").read_text())
+    described = {name: entry for group in schema["$defs"].values() for name, entry in group["properties"].items()}
+    block = re.search(r"^params \{\n(.*?)^\}", (ROOT / "nextflow.config").read_text(), re.S | re.M).group(1)
+    config = dict(re.findall(r"^\s+(\w+)\s*=\s*(.+?)(?:\s+//.*)?$", block, re.M))
+    assert set(described) == set(config)
+    for name, value in config.items():
+        literal = value.strip("'\"")
+        default = described[name].get("default")
+        assert literal == (
+            "null" if default is None else str(default).lower() if default in (True, False) else str(default)
+        )
+    known = re.search(r"def known = \[(.*?)\]", (ROOT / "main.nf").read_text(), re.S).group(1)
+    assert set(re.findall(r"'(\w+)'", known)) == set(config)
