@@ -13,48 +13,7 @@ include { FIDELITY   } from './modules/fidelity.nf'
 include { RETRIEVAL  } from './modules/retrieval.nf'
 include { STATISTICS } from './modules/statistics.nf'
 include { REPORT     } from './modules/report.nf'
-
-def helpText() {
-    return """\
-    volfid ${workflow.manifest.version}: what is synthetic text worth, and why?
-
-      nextflow run main.nf -profile demo  [--input docs.jsonl --labels labels.json]
-      nextflow run main.nf -profile audit --real my.csv --synthetic mine.jsonl
-
-    --input FILE        real documents: JSONL, CSV, TSV or Parquet, also gzip (default: the built-in fixture)
-    --real FILE         the same, for an audit
-    --synthetic FILE    synthetic documents to audit
-    --labels FILE       names and definitions of the labels: JSON or CSV
-    --design FILE       the experiment: params/design/*.yaml
-    --outdir DIR        results (default: results)
-    --seed N            master seed (default: the design's)
-    --allow_missing     end well although planned cells are missing
-    """.stripIndent()
-}
-
-// one clear line for each mistake that can be seen before anything starts
-def checkParams() {
-    def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
-                 'chunk_store', 'seed', 'outdir', 'allow_missing', 'max_cpus', 'max_memory', 'max_gpus', 'help']
-    def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
-    if( unknown ) {
-        error "unknown parameter --${unknown.sort()[0]}; known: ${known.sort().join(', ')}"
-    }
-    def source = params.real ?: params.input
-    if( !source ) {
-        error "no real documents: give --real FILE (an audit) or --input FILE"
-    }
-    if( params.real && !params.synthetic ) {
-        error "an audit needs the synthetic documents too: give --synthetic FILE"
-    }
-    ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts'].each { name ->
-        def value = params[name]
-        if( value && value != 'fixture' && !file(value.toString(), glob: false).exists() ) {
-            error "--${name}: there is no file ${value}"
-        }
-    }
-    return source.toString()
-}
+include { checkParams ; helpText } from './modules/params.nf'
 
 workflow {
     main:
@@ -111,6 +70,8 @@ workflow {
             tasks_failed: workflow.stats.failedCount, tasks_ignored: workflow.stats.ignoredCount,
             params: params.collectEntries { name, value -> [name, value?.toString()] },
         ]
+        def corpus = file("${params.outdir}/inputs/corpus.json")
+        record.stamp = corpus.exists() ? new groovy.json.JsonSlurper().parseText(corpus.text).stamp : null
         def target = file("${params.outdir}/run_manifest.json")
         target.parent.mkdirs()
         target.text = groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(record)) + '\n'

@@ -43,9 +43,12 @@ workflow FIDELITY {
     stores
 
     main:
+    // a generator whose embeddings failed is a gap here too: [source, file] of the others
+    embedded = stores.map { source, _folder -> [source] }
     MEASURE_FIDELITY(
         ofStage(jobs, 'fidelity'), documents, labels, regimes,
-        sortedFiles(trainsets), sortedFiles(synthetic), sortedFiles(stores),
+        sortedFiles(trainsets.combine(embedded, by: 0)), sortedFiles(synthetic.combine(embedded, by: 0)),
+        sortedFiles(stores),
     )
     table = MEASURE_FIDELITY.out.table
     manifest = MEASURE_FIDELITY.out.manifest.map { f -> ['fidelity', f] }

@@ -43,9 +43,12 @@ workflow RETRIEVAL {
     stores
 
     main:
+    // a generator whose embeddings failed is a gap here too: [source, file] of the others
+    embedded = stores.map { source, _folder -> [source] }
     EVALUATE_RETRIEVAL(
         ofStage(jobs, 'retrieval'), documents, labels, regimes,
-        sortedFiles(trainsets), sortedFiles(synthetic), sortedFiles(stores),
+        sortedFiles(trainsets.combine(embedded, by: 0)), sortedFiles(synthetic.combine(embedded, by: 0)),
+        sortedFiles(stores),
     )
     table = EVALUATE_RETRIEVAL.out.table
     manifest = EVALUATE_RETRIEVAL.out.manifest.map { f -> ['retrieval', f] }

@@ -69,5 +69,20 @@ def test_the_parameter_schema_the_config_and_the_check_name_the_same_parameters(
         assert literal == (
             "null" if default is None else str(default).lower() if default in (True, False) else str(default)
         )
-    known = re.search(r"def known = \[(.*?)\]", (ROOT / "main.nf").read_text(), re.S).group(1)
+    known = re.search(r"def known = \[(.*?)\]", (ROOT / "modules/params.nf").read_text(), re.S).group(1)
     assert set(re.findall(r"'(\w+)'", known)) == set(config)
+
+
+def test_files_of_several_tasks_are_staged_in_numbered_folders_and_sorted():
+    """A glob such as in/*.json misses a single file, and files of one name would overwrite each other."""
+    import re
+
+    listed = 0
+    for path in sorted((ROOT / "modules").glob("*.nf")):
+        text = path.read_text()
+        for name in set(re.findall(r"options\('[a-z]+', (\w+)\)", text)) - {"texts", "synthetic"}:
+            declared = re.findall(rf"path\(?\s*{name}, stageAs: '([^']+)'", text)
+            assert declared and all("/?/" in pattern for pattern in declared), f"{path.name}: {name}"
+            listed += 1
+        assert not re.search(r"\.(collect|buffer|collate)\(\)", text), f"{path.name} depends on the order of arrival"
+    assert listed >= 12

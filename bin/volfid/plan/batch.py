@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from volfid.core import ids
+from volfid.core.files import canonical_json, sha256_text
+from volfid.core.manifest import installed_versions
 from volfid.plan.design import Design
 from volfid.plan.fingerprint import code_fingerprint
 
@@ -35,7 +37,9 @@ def make_jobs(
     models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str,
 ) -> list[Job]:  # fmt: skip
     """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need."""
-    prints = {stage: code_fingerprint(bin_dir, stage) for stage in (
+    # other versions of the packages may give other numbers, so they are part of the fingerprint
+    versions = canonical_json(installed_versions())
+    prints = {stage: sha256_text(code_fingerprint(bin_dir, stage) + versions) for stage in (
         "regimes", "generation", "curation", "embeddings", "training", "fidelity", "retrieval", "statistics", "report",
     )}  # fmt: skip
     encoder = {"name": design.encoder, **models["encoders"][design.encoder]}

@@ -207,12 +207,20 @@ def read_figures(folder: Path, index: Iterable[Row]) -> list[Row]:
 
 
 def write_csv_twins(inputs: ReportInputs, folder: Path) -> list[Path]:
-    """A CSV file for people beside every table; cells that a spreadsheet would run are neutralised."""
+    """A CSV file for people beside every table; cells that a spreadsheet would run are neutralised.
+
+    Every row carries the stamp of the corpus, or its name: a table is passed on without its report.
+    """
     written = []
+    corpus = inputs.stamp or inputs.corpus["name"]
     for name in CSV_TWINS:
         fields = [field.name for field in CONTRACTS[name].fields]
-        lines = [",".join(fields)]
-        lines += [",".join(_quoted(csv_cell(row[field])) for field in fields) for row in getattr(inputs, name)]
+        stamped = [*fields, *(["corpus"] if "corpus" not in fields else [])]
+        lines = [",".join(stamped)]
+        lines += [
+            ",".join(_quoted(csv_cell({"corpus": corpus, **row}[field])) for field in stamped)
+            for row in getattr(inputs, name)
+        ]
         path = folder / f"{name}.csv"
         write_text(path, "\n".join(lines) + "\n")
         written.append(path)

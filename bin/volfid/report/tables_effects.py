@@ -281,8 +281,9 @@ def _share_interval(row: Row) -> str:
 
 
 def updates_share(inputs: ReportInputs) -> list[str]:
-    """Which part of the volume effect is updates: one sentence for each place, the primary score first."""
+    """Which part of the volume effect is updates: the paper's score (F1 at 0.5) and the largest M first."""
     rows = [row for row in effects_of(inputs, ["2"]) if row["effect"] == roles.UPDATES_SHARE]
+    rows.sort(key=lambda row: (row["threshold"] != "fixed_0.5", row["classifier"] != "mlp", -(row["added"] or 0)))
     return [
         f"{where(row)}, {score_words(row['metric'], row['threshold'])}: "
         + (
@@ -291,5 +292,5 @@ def updates_share(inputs: ReportInputs) -> list[str]:
             else f"undefined, {row['note']}"
         )
         + f" (n = {units(row['n'], row['unit'])})"
-        for row in rows[:4]
+        for row in rows[:6]
     ]

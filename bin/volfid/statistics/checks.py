@@ -99,13 +99,14 @@ def _top_spread(effect: Effect, table: ScoreTable) -> float | None:
 def _decide_sentence(effect: Effect, row: Row) -> str:
     score = measure_words(effect.metric, effect.threshold)
     source = "" if row["method"] is None else f", {row['generator']} {row['method']}"
-    where = f"{effect.contrast} at n = {row['regime']}, M = {row['added']} ({row['classifier']}{source}, {score})"
+    what = effect.name.replace("_", " ").capitalize()
+    where = f"{what}, {row['regime']} real + {row['added']} ({row['classifier']}{source}; {score})"
     if row["spread"] is None or row["draws"] < 2:
         return f"{where}: {effect.estimate.note or 'undefined'}."
-    needed = " and ".join(f"{row[f'draws_for_half_width_{w:g}']} for +-{w:g}" for w in HALF_WIDTHS)
-    power = ", ".join(f"{number(row[f'power_now_{w:g}'], 2)} at {w:g}" for w in HALF_WIDTHS)
-    basis = "" if effect.estimate.spread is not None else " of the gain St - Rt"
+    needed = ", ".join(f"+-{w:g} with {row[f'draws_for_half_width_{w:g}']} draws" for w in HALF_WIDTHS)
+    basis = "the difference" if effect.estimate.spread is not None else "the gain St - Rt behind it"
+    widest = HALF_WIDTHS[-1]
     return (
-        f"{where}: at the spread{basis} seen here ({number(row['spread'])}) the draws needed are {needed}; "
-        f"power of the {row['draws']} draws now: {power}."
+        f"{where}: at the spread seen here, {basis} would be known to {needed}; "
+        f"{row['draws']} draws show a difference of {widest:g} with power {number(row[f'power_now_{widest:g}'], 2)}."
     )

@@ -1,0 +1,50 @@
+// The parameters: what they mean, and what is refused before anything starts.
+
+def helpText() {
+    return """\
+    volfid ${workflow.manifest.version}: what is synthetic text worth, and why?
+
+      nextflow run main.nf -profile demo  [--input docs.jsonl --labels labels.json]
+      nextflow run main.nf -profile audit --real my.csv --synthetic mine.jsonl
+
+    --input FILE        real documents: JSONL, CSV, TSV or Parquet, also gzip (default: the built-in fixture)
+    --real FILE         the same, for an audit
+    --synthetic FILE    synthetic documents to audit
+    --labels FILE       names and definitions of the labels: JSON or CSV
+    --design FILE       the experiment: params/design/*.yaml
+    --outdir DIR        results (default: results)
+    --seed N            master seed (default: the design's)
+    --allow_missing     end well although planned cells are missing
+    --chunk_store DIR   finished generation chunks; a killed run resumes from them
+    --model_dir DIR     folder of fetched models
+    --models, --recipes, --claims, --prompts     other files than those of params/
+    --max_cpus N, --max_memory SIZE              most that one task may take
+    """.stripIndent()
+}
+
+// one clear line for each mistake that can be seen before anything starts
+def checkParams() {
+    def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
+                 'chunk_store', 'seed', 'outdir', 'allow_missing', 'max_cpus', 'max_memory', 'max_gpus', 'help']
+    def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
+    if( unknown ) {
+        error "unknown parameter --${unknown.sort()[0]}; known: ${known.sort().join(', ')}"
+    }
+    def source = params.real ?: params.input
+    if( !source ) {
+        error "no real documents: give --real FILE (an audit) or --input FILE"
+    }
+    if( params.seed != null && !(params.seed.toString() ==~ /[0-9]+/) ) {
+        error "--seed: ${params.seed} is not a whole number"
+    }
+    if( params.real && !params.synthetic ) {
+        error "an audit needs the synthetic documents too: give --synthetic FILE"
+    }
+    ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts'].each { name ->
+        def value = params[name]
+        if( value && value != 'fixture' && !file(value.toString(), glob: false).exists() ) {
+            error "--${name}: there is no file ${value}"
+        }
+    }
+    return source.toString()
+}

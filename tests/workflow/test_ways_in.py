@@ -1,0 +1,76 @@
+"""Own data: an audit of brought text, and documents whose labels have no names."""
+
+import csv
+import json
+
+import pytest
+import yaml
+from helpers.nextflow import ROOT, launch
+
+from volfid.core.schemas import CONTRACTS
+
+pytestmark = pytest.mark.workflow
+
+
+def small(name, path, **changes):
+    """A design of the project, on the TF-IDF encoder and with fewer draws."""
+    design = yaml.safe_load((ROOT / f"params/design/{name}.yaml").read_text())
+    design["encoder"] = "tfidf_svd"
+    for key, value in changes.items():
+        design[key] = {**design[key], **value}
+    path.write_text(yaml.safe_dump(design))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def documents(smoke):
+    return CONTRACTS["documents"].read(smoke.results / "inputs")
+
+
+def write_csv(path, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text", "labels"])
+        writer.writerows([row["doc_id"], row["text"], ";".join(row["labels"])] for row in rows)
+    return str(path)
+
+
+def test_an_audit_measures_brought_documents_against_all_controls(project, documents, tmp_path):
+    real = write_csv(tmp_path / "my documents.csv", documents[:500])
+    brought = tmp_path / "mine.jsonl"
+    rows = [{"id": f"s{d['doc_id']}", "text": d["text"], "labels": d["labels"]} for d in documents[500:620]]
+    brought.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    design = small(
+        "audit", tmp_path / "audit.yaml", regime={"sizes": [0.3], "curve": [0.15, 0.3, 0.6, 0.9], "draws": 2},
+        factors={"classifier": ["linear"]},
+    )  # fmt: skip
+    run = launch(
+        project, tmp_path / "run", "-profile", "audit", "--real", real, "--synthetic", str(brought), "--design", design
+    )
+    assert run.code == 0, run.output[-4000:]
+    assert "GENERATE_TEXT" not in run.processes("COMPLETED")
+    tables = run.results / "tables"
+    worth = [row for row in CONTRACTS["effects"].read(tables) if row["effect"] == "worth_further_documents"]
+    assert worth and all(row["generator"] == "brought" for row in worth)
+    arms = {cell["arm"] for cell in CONTRACTS["cells"].read(run.results / "plan")}
+    assert {"R0", "R1", "Rt", "RMt", "Pb", "Pd", "Pp", "PL", "C", "S", "St", "S_perm"} <= arms
+    assert CONTRACTS["fidelity"].read(tables) and CONTRACTS["retrieval"].read(tables)
+    assert "brought" in (run.results / "report.html").read_text()
+
+
+def test_without_label_names_paraphrase_runs_and_full_synthesis_is_a_named_gap(project, documents, tmp_path):
+    """One draw only: every list of files then holds a single file, which a careless glob would miss."""
+    real = write_csv(tmp_path / "unnamed.csv", documents)
+    design = small("smoke", tmp_path / "one.yaml", regime={"sizes": [48], "curve": [], "draws": 1})
+    run = launch(project, tmp_path / "run", "-profile", "smoke", "--input", real, "--design", design,
+                 "--chunk_store", "chunks")  # fmt: skip
+    assert run.code == 0, run.output[-4000:]
+    methods = {cell["method"] for cell in CONTRACTS["cells"].read(run.results / "plan")}
+    assert methods == {None, "paraphrase"}
+    assert "labels have no names" in (run.results / "report.html").read_text()
+    assert "labels have no names" in run.output, "the planner says it on the screen, too"
+    # a relative chunk store lies where the run was started, not in a task's folder
+    assert list((run.launch / "chunks").rglob("*.jsonl"))
+    # an interval needs draws: undefined with its reason, never a number
+    gain = [row for row in CONTRACTS["effects"].read(run.results / "tables") if row["effect"] == "gain_tuned"]
+    assert gain and all(row["ci_low"] is None and row["note"] for row in gain)
