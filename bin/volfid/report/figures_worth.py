@@ -164,7 +164,8 @@ def attribution(inputs: ReportInputs) -> Drawing:
         ("Shapley, F1 with threshold", SKY, [row for row in shapley if row["metric"] != metric]),
         ("paper's split, F1 at 0.5", ORANGE, roles.effects_named(inputs.effects, roles.PAPER_SPLIT)),
     )
-    groups = list(dict.fromkeys(_context(row) for row in columns[0][2] or columns[1][2]))[:4]
+    rows = columns[0][2] or columns[1][2]
+    groups = list(dict.fromkeys(_context(row) for row in sorted(rows, key=lambda row: row["classifier"] != "mlp")))[:4]
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(max(len(groups), 1), 3, squeeze=False, sharex="col" if groups else False)

@@ -118,7 +118,7 @@ def decide(inputs: ReportInputs) -> list[str]:
     sentences = [item if isinstance(item, str) else plain(item) for item in inputs.findings.get("decide") or []]
     head = inputs.findings.get("headline", {})
     source = f"{head.get('generator')} {head.get('method')}"
-    place = f"at n = {head.get('regime')}, M = {head.get('added')} ({head.get('classifier')}, {source}"
+    place = f"{head.get('regime')} real + {head.get('added')} ({head.get('classifier')}, {source};"
     return sorted(sentences, key=lambda sentence: place not in sentence)
 
 
