@@ -248,7 +248,7 @@ def test_the_three_commands_run_one_after_the_other(tmp_path):
         done = command(script, *args, *extra, "--out-dir", out)
         assert done.returncode == 0, done.stderr
 
-    step("collect_scores.py", "cells", scores=part)
+    step("collect_scores.py", "job", "cells", scores=part)
     step("estimate_effects.py", "job", "cells", "plan", "corpus", "scores", "fidelity", "retrieval", "status",
          scores=out, status=out)  # fmt: skip
     first = {name: (out / CONTRACTS[name].file).read_bytes() for name in ("effects", "correlations", "findings")}
