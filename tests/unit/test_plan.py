@@ -91,7 +91,7 @@ def test_jobs_hold_every_cell_once_and_name_their_source(demo):
     for job in demo.jobs:
         if job["stage"] == "training":
             assert {c["generator"] or "real" for c in job["items"]} == {job["settings"]["source"]}
-            assert len(job["items"]) <= 40
+            assert len(job["items"]) <= 60
     pools = [p for job in demo.jobs if job["stage"] == "generation" for p in job["items"]]
     assert len(pools) == 6 and all(p["requests"] == 64 for p in pools)
 

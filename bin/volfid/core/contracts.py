@@ -135,9 +135,12 @@ class Contract:
 
     def write_columns(self, target: Path | str, columns: Mapping[str, Any]) -> Path:
         """Write a Parquet contract from whole columns (lists or arrays), in the order given."""
+        return self._write_table(target, pa.table(dict(columns), schema=self.arrow_schema()))
+
+    def _write_table(self, target: Path | str, table: pa.Table) -> Path:
         path = self.path(target)
         with atomic_path(path) as temporary:
-            pq.write_table(pa.table(dict(columns), schema=self.arrow_schema()), temporary, compression="zstd")
+            pq.write_table(table, temporary, compression="zstd")
         return path
 
     def write_empty(self, target: Path | str) -> Path:
@@ -146,6 +149,8 @@ class Contract:
             path = self.path(target)
             write_json(path, {field.name: _empty(field) for field in self.fields})
             return path
+        if self.form == "parquet":  # converting lists would import pandas, a second for nothing
+            return self._write_table(target, pa.Table.from_batches([], schema=self.arrow_schema()))
         return self.write(target, [])
 
     # ---- reading --------------------------------------------------------------------------
