@@ -108,7 +108,8 @@ def cost(plan: Row, cells: Sequence[Row], context: Context) -> Row:
 def five_figures(index: Index, table: ScoreTable) -> list[Row]:
     """R0, R1, Pd, S and the worth at the tuned threshold: `mlp` where it is, the largest regime that has them."""
     metric, threshold = FIVE_METRIC
-    options = sorted(table.contexts(["S"]), key=_largest_first)
+    # a run without synthetic text still has the volume control to show
+    options = sorted(table.contexts(["S"]) or table.contexts(["R1", "Pd"]), key=_largest_first)
     chosen = next((c for c in options if all(table.locate(arm, c) for arm in ("R0", "R1", "Pd"))), None)
     chosen = chosen or next(iter(options), None)
     if chosen is None:
