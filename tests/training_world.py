@@ -121,18 +121,33 @@ def patents() -> tuple[list[dict[str, Any]], np.ndarray]:
     path = folder / "data" / "uspto_cpc64.jsonl.gz"
     if not path.is_file():
         pytest.skip("the shared patent files are not there")
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return embedded([(row["id"], row["text"], row["labels"]) for row in rows], 500)
+
+
+@functools.cache
+def fixture_documents() -> tuple[list[dict[str, Any]], np.ndarray]:
+    """The built-in fixture, 250 of a seeded order as test documents."""
+    from volfid.inputs.fixture import fixture_records
+
+    return embedded([(row.doc_id, row.text, list(row.labels)) for row in fixture_records().rows], 250)
+
+
+def embedded(rows: list[tuple[str, str, list[str]]], tests: int) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Documents with a seeded split, and TF-IDF + SVD vectors, unit length."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.preprocessing import normalize
 
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
-    test = set(np.random.default_rng(0).permutation(len(rows))[:500].tolist())
+    test = set(np.random.default_rng(0).permutation(len(rows))[:tests].tolist())
     documents = [
-        {"doc_id": row["id"], "labels": row["labels"], "group": row["id"], "split": "test" if i in test else "train"}
-        for i, row in enumerate(rows)
+        {"doc_id": doc_id, "labels": labels, "group": doc_id, "split": "test" if i in test else "train"}
+        for i, (doc_id, _, labels) in enumerate(rows)
     ]
-    terms = TfidfVectorizer(sublinear_tf=True, min_df=2, stop_words="english").fit_transform([r["text"] for r in rows])
+    terms = TfidfVectorizer(sublinear_tf=True, min_df=2, stop_words="english").fit_transform(
+        [text for _, text, _ in rows]
+    )
     vectors = normalize(TruncatedSVD(128, n_iter=2, random_state=0).fit_transform(terms))
     return documents, vectors.astype(np.float32)
 
@@ -140,4 +155,10 @@ def patents() -> tuple[list[dict[str, Any]], np.ndarray]:
 def patent_world(n: int = 165, draw: int = 0) -> World:
     """A regime of real patents."""
     documents, vectors = patents()
+    return World(documents, vectors, n, draw)
+
+
+def fixture_world(n: int = 165, draw: int = 0) -> World:
+    """A regime of the built-in fixture."""
+    documents, vectors = fixture_documents()
     return World(documents, vectors, n, draw)

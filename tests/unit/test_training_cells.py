@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_world import POLICIES, RECIPES, World, patent_world, small_world, test_scores, value
+from training_world import POLICIES, RECIPES, World, fixture_world, patent_world, small_world, test_scores, value
 
 from volfid.core.exits import DataError
 from volfid.core.files import write_json
@@ -219,6 +219,20 @@ def test_the_command_writes_what_the_function_returns(tmp_path: Path):
     assert [row["subject"] for row in CONTRACTS["gaps"].read(tmp_path / "out")] == [gone["cell_id"]]
     counts = CONTRACTS["manifest"].read_object(tmp_path / "out")["counts"]
     assert counts == {"cells": 2, "scored": 1, "updates": 20}
+
+
+def test_copies_are_steps_and_nothing_else_on_the_fixture():
+    """R1 = Pb within noise, and both far above R0 at threshold 0.5 (METHODS 8.2), without any file of real text."""
+    world = fixture_world()
+    high = {"updates": "high", "added": 1485, "n_updates": 1040}
+    r0 = world.cell(n_updates=110)
+    r1 = [world.cell(**high, training_seed=seed) for seed in range(2)]
+    pb = [world.cell("copies_balanced", **high, training_seed=seed) for seed in range(2)]
+    results = world.run([r0, *r1, *pb])
+    assert value(results, r1[0], "f1_micro", "fixed_0.5") - value(results, r0, "f1_micro", "fixed_0.5") >= 0.1
+    for metric in (("f1_micro", "fixed_0.5"), ("ap_micro", "none"), ("f1_micro", "tuned")):
+        left, right = (np.mean([value(results, c, *metric) for c in cells]) for cells in (r1, pb))
+        assert abs(left - right) <= 0.03, metric
 
 
 @pytest.mark.real_data
