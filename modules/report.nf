@@ -51,6 +51,7 @@ process WRITE_REPORT {
     path 'report.html', emit: report
     path 'summary.txt', emit: summary
     path 'tables/*.csv', emit: tables
+    path 'STAMP.txt', optional: true
     path 'manifest.json'
 
     script:

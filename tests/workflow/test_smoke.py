@@ -29,6 +29,10 @@ def test_a_run_leaves_report_tables_figures_and_its_manifest(smoke):
     assert record["success"] and record["tasks_failed"] == 0
     assert "fixture: not evidence" in (smoke.results / "report.html").read_text()
     assert "fixture: not evidence" in (smoke.results / "summary.txt").read_text()
+    assert "fixture: not evidence" in (smoke.results / "STAMP.txt").read_text()
+    assert record["stamp"] == "fixture: not evidence"
+    for path in (smoke.results / "tables").glob("*.csv"):
+        assert all("fixture: not evidence" in line for line in path.read_text().splitlines()[1:]), path.name
 
 
 def test_the_plan_counts_what_ran(smoke):

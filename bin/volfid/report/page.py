@@ -40,7 +40,7 @@ CSV_TWINS = (
 
 
 def write_report(inputs: ReportInputs, assets: Path, out_dir: Path) -> list[Path]:
-    """Write report.html, summary.txt and tables/*.csv into `out_dir`.
+    """Write report.html, summary.txt and tables/*.csv (and STAMP.txt for a stamped corpus) into `out_dir`.
 
     Raises DataError when the page would be larger than a mail attachment (10 MB).
     """
@@ -52,7 +52,11 @@ def write_report(inputs: ReportInputs, assets: Path, out_dir: Path) -> list[Path
         raise DataError(f"report.html would be {size:,} bytes, more than {MAX_BYTES:,}")
     write_text(out_dir / "report.html", page)
     write_text(out_dir / "summary.txt", summary_text(inputs))
-    return [out_dir / "report.html", out_dir / "summary.txt", *write_csv_twins(inputs, out_dir / "tables")]
+    written = [out_dir / "report.html", out_dir / "summary.txt", *write_csv_twins(inputs, out_dir / "tables")]
+    if inputs.stamp:  # for the files beside the report that have no room for it
+        write_text(out_dir / "STAMP.txt", f"Everything in this folder: {inputs.stamp}\n")
+        written.append(out_dir / "STAMP.txt")
+    return written
 
 
 def render(inputs: ReportInputs, assets: Path) -> str:
