@@ -25,7 +25,7 @@ def helpText() {
 // one clear line for each mistake that can be seen before anything starts
 def checkParams() {
     def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
-                 'chunk_store', 'seed', 'outdir', 'allow_missing', 'max_cpus', 'max_memory', 'max_gpus', 'help']
+                 'chunk_store', 'seed', 'outdir', 'allow_missing', 'max_cpus', 'max_memory', 'help']
     def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
     if( unknown ) {
         error "unknown parameter --${unknown.sort()[0]}; known: ${known.sort().join(', ')}"

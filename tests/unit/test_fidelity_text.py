@@ -15,13 +15,14 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from volfid.core.exits import DataError
 from volfid.core.shingles import containment, longest_common_run
+from volfid.core.vectors import unit_rows
 from volfid.fidelity import diversity, memorisation, text
 
 VECTORS = json.loads((Path(__file__).parents[1] / "golden" / "metrics.json").read_text())
 
 
 def unit(rng, rows, columns):
-    return text.unit_rows(rng.normal(size=(rows, columns)) + 0.5, [f"d{i}" for i in range(rows)])
+    return unit_rows(rng.normal(size=(rows, columns)) + 0.5, [f"d{i}" for i in range(rows)])
 
 
 # ---- text -----------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ def test_zero_or_broken_embedding_is_refused_by_name(bad):
     vectors = np.ones((3, 4))
     vectors[1] = bad
     with pytest.raises(DataError, match="'b'"):
-        text.unit_rows(vectors, ["a", "b", "c"])
+        unit_rows(vectors, ["a", "b", "c"])
 
 
 def test_frechet_vectors_are_met():

@@ -12,9 +12,10 @@ from sklearn.metrics import ndcg_score
 
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.labels import jaccard, label_matrix
+from volfid.core.vectors import unit_rows
 from volfid.retrieval import ndcg
 from volfid.retrieval.evaluate import Evaluator, Settings
-from volfid.retrieval.index import Ranking, rank, unit_rows
+from volfid.retrieval.index import Ranking, rank
 
 VECTOR = json.loads((Path(__file__).parents[1] / "golden" / "metrics.json").read_text())["retrieval"]
 SCALE = 720_720  # least common multiple of 1..16: Jaccard gains of small label sets become integers

@@ -49,3 +49,19 @@ def read_vectors(folders: Iterable[Path | str]) -> tuple[dict[str, int], np.ndar
     if len({part.shape[1] for part in parts}) > 1:
         raise DataError("embeddings of different dimensions", mend="Pass the embeddings of one encoder only")
     return row, np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
+
+
+def unit_rows(vectors: np.ndarray, ids: Sequence[str]) -> np.ndarray:
+    """`vectors` (documents, dimensions) scaled to length 1, float32, contiguous.
+
+    Raises DataError naming the document of a zero or non-finite vector: its cosine means nothing.
+    """
+    wide = np.asarray(vectors, dtype=np.float64)
+    length = np.linalg.norm(wide, axis=1)
+    bad = np.flatnonzero(~(np.isfinite(length) & (length > 0)))
+    if len(bad):
+        raise DataError(
+            f"the embedding of document {ids[bad[0]]!r} is zero or not finite ({len(bad)} such documents)",
+            mend="An empty text or a broken encoder gives such a vector; embed the documents again",
+        )
+    return np.ascontiguousarray(wide / length[:, None], dtype=np.float32)

@@ -9,9 +9,9 @@ import numpy as np
 
 from volfid.core.exits import DataError
 from volfid.core.labels import label_matrix
+from volfid.core.vectors import unit_rows
 from volfid.fidelity.labels import LabelSample, pack
 from volfid.fidelity.structure import LabelTable
-from volfid.fidelity.text import unit_rows
 
 Row = Mapping[str, Any]
 

@@ -7,26 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from volfid.core.exits import DataError
 from volfid.fidelity.labels import within_pairs
 
 BLOCK = 1024
-
-
-def unit_rows(vectors: np.ndarray, ids: list[str]) -> np.ndarray:
-    """`vectors` (documents, dimensions) scaled to length 1, float32.
-
-    Raises DataError naming the document of a zero or non-finite vector.
-    """
-    vectors = np.asarray(vectors, dtype=np.float64)
-    length = np.linalg.norm(vectors, axis=1)
-    bad = np.flatnonzero(~(np.isfinite(length) & (length > 0)))
-    if len(bad):
-        raise DataError(
-            f"the embedding of document {ids[bad[0]]!r} is zero or not finite ({len(bad)} such documents)",
-            mend="An empty text or a broken encoder gives such a vector; embed the documents again",
-        )
-    return (vectors / length[:, None]).astype(np.float32)
 
 
 def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -16,8 +16,9 @@ import numpy as np
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.seeds import generator
+from volfid.core.vectors import unit_rows
 from volfid.retrieval import ndcg
-from volfid.retrieval.index import Ranking, rank, unit_rows
+from volfid.retrieval.index import Ranking, rank
 
 Row = Mapping[str, Any]
 RetrievalRow = dict[str, Any]

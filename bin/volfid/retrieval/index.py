@@ -3,31 +3,12 @@
 Ranking key: (-score rounded to 1e-6, document number ascending); number documents in the order of their ids.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import faiss
 import numpy as np
 
-from volfid.core.exits import DataError
-
 DECIMALS = 6
-
-
-def unit_rows(vectors: np.ndarray, ids: Sequence[str]) -> np.ndarray:
-    """`vectors` (documents, dimensions) scaled to length 1, float32, contiguous.
-
-    Raises DataError naming the document of a zero or non-finite vector: its cosine means nothing.
-    """
-    wide = np.asarray(vectors, dtype=np.float64)
-    length = np.linalg.norm(wide, axis=1)
-    bad = np.flatnonzero(~(np.isfinite(length) & (length > 0)))
-    if len(bad):
-        raise DataError(
-            f"the embedding of document {ids[bad[0]]!r} is zero or not finite ({len(bad)} such documents)",
-            mend="An empty text or a broken encoder gives such a vector; embed the documents again",
-        )
-    return np.ascontiguousarray(wide / length[:, None], dtype=np.float32)
 
 
 @dataclass(frozen=True)

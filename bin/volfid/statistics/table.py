@@ -14,7 +14,6 @@ from volfid.statistics.intervals import join_notes
 # Metric and threshold of every estimate, the primary first.
 MEASURES = (("ap_micro", "none"), ("f1_micro", "tuned"), ("f1_micro", "fixed_0.5"), ("f1_micro", "cardinality"))
 PRIMARY = MEASURES[0]
-MIXTURE = "MIX"
 BROUGHT = "brought"
 
 
