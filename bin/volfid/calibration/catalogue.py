@@ -71,9 +71,10 @@ WORLDS: dict[str, World] = {
         World(
             "worth", "text",
             "added rows are 24 new documents of the population, so that the synthetic text is worth exactly 24 further "
-            "real ones and its content efficiency is 1; every arm is tuned",
+            "real ones and its content efficiency is 1; every arm is tuned, and every size is a number of whole "
+            "batches (a short last batch would give its rows more weight, and bend the curve there)",
             n=48, added=24, law_real=_EVEN, law_synthetic=_EVEN, amplitude=1.0, text="fresh",
-            sizes=(24, 48, 96, 144), linear=_LINEAR, mlp=replace(_SGD, batch=32),
+            sizes=(24, 48, 96, 144), linear=_LINEAR, mlp=replace(_SGD, batch=24),
         ),
     )
 }  # fmt: skip

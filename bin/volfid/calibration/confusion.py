@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from volfid.calibration.experiments import Scored, by_key, estimates, groups, score_table
-from volfid.calibration.rates import sizes_of
+from volfid.calibration.experiments import Key, Scored
 from volfid.core.contracts import Row
 from volfid.statistics.attribution import PLAYERS
 from volfid.statistics.effects import CANNOT_DECIDE, Effect
@@ -18,7 +17,7 @@ GAMES = {
 RESAMPLING = "resampling"
 
 
-def attributed(found: dict[tuple[str, str, str], Effect], game: str) -> str:
+def attributed(found: dict[Key, Effect], game: str) -> str:
     """The mechanism with the largest Shapley average (or resampling contrast) among those that differ from zero.
 
     Differ: p below .05 after Holm over the mechanisms of the game; none is `cannot decide`.
@@ -39,19 +38,15 @@ def expected(scored: Scored, game: str) -> str:
     return mechanism if mechanism in known else CANNOT_DECIDE
 
 
-def confusion_rows(scored: Scored) -> Iterator[Row]:
-    """Rows of the contract `confusion`: how often each mechanism was named."""
-    for draws in sizes_of(scored):
-        named = {game: Counter() for game in GAMES}
-        grouped = groups(scored, draws)
-        for members in grouped:
-            found = by_key(estimates(score_table(scored, members)), scored.world)
-            for game in GAMES:
-                named[game][attributed(found, game)] += 1
-        for game, counts in named.items():
-            for name in (*GAMES[game][0], RESAMPLING, CANNOT_DECIDE):
-                yield {
-                    "world": scored.world.name, "classifier": scored.classifier, "draws": draws, "metric": game,
-                    "mechanism": expected(scored, game), "attributed": name, "replicates": len(grouped),
-                    "count": counts[name], "share": counts[name] / len(grouped),
-                }  # fmt: skip
+def confusion_rows(scored: Scored, draws: int, experiments: list[dict[Key, Effect]]) -> Iterator[Row]:
+    """Rows of the contract `confusion`: how often each mechanism was named; none for worlds without a factorial."""
+    if scored.world.sizes:
+        return
+    for game, (players, _, _) in GAMES.items():
+        counts = Counter(attributed(found, game) for found in experiments)
+        for name in (*players, RESAMPLING, CANNOT_DECIDE):
+            yield {
+                "world": scored.world.name, "classifier": scored.classifier, "draws": draws, "metric": game,
+                "mechanism": expected(scored, game), "attributed": name, "replicates": len(experiments),
+                "count": counts[name], "share": counts[name] / len(experiments),
+            }  # fmt: skip
