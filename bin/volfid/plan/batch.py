@@ -34,9 +34,12 @@ def distinct(cells: Iterable[Cell], key: str, fields: tuple[str, ...]) -> list[d
 
 def make_jobs(
     design: Design, cells: list[Cell], sizes: list[int], seed: int, bin_dir: Path,
-    models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str,
+    models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str, stamp: str | None,
 ) -> list[Job]:  # fmt: skip
-    """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need."""
+    """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need.
+
+    `stamp`: words that every table made from the corpus carries (contract `corpus`).
+    """
     # other versions of the packages may give other numbers, so they are part of the fingerprint
     versions = canonical_json(installed_versions())
     prints = {stage: sha256_text(code_fingerprint(bin_dir, stage) + versions) for stage in (

@@ -83,7 +83,9 @@ def make_plan(
     facts = Facts(corpus["split_sizes"]["train"], corpus["named_labels"], corpus["brought"])
     cells, not_planned = expand(design, facts, recipes, methods)
     master_seed = design.seed if seed is None else seed
-    jobs = make_jobs(design, cells, needed_sizes(cells), master_seed, bin_dir, models, recipes, prompts_sha(methods))
+    jobs = make_jobs(
+        design, cells, needed_sizes(cells), master_seed, bin_dir, models, recipes, prompts_sha(methods), corpus["stamp"]
+    )
     sizes, curve, _ = regime_sizes(design, facts)
     blocks = Counter(block for cell in cells for block in cell["blocks"])
     costs = estimate(design, cells, jobs, corpus, models, cores)
