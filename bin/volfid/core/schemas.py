@@ -106,6 +106,7 @@ _ALL = (
         F("counts", "object", "cells, jobs and requests by block and stage"),
         F("estimate", "object", "tokens, seconds by stage, and what they were computed from"),
         F("not_planned", "any", "list of {what, reason}: cells that the data cannot support"),
+        F("stopped", "any", "list of arms that an earlier look decided, with the cells that they are spared"),
         F("protocol", "object", "fixed choices: thresholds, folds, recipes, encoder, gain, kernel"),
     )),
     Contract("job", "job.json", "object", "plan_experiments.py", "What one task runs.", (

@@ -196,7 +196,7 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
             arms.sizes_table(inputs),
         ],
         "protocol": [run.protocol_table(inputs), run.design_table(inputs)],
-        "gaps": [run.gaps_table(inputs), run.not_planned_table(inputs)],
+        "gaps": [run.gaps_table(inputs), run.not_planned_table(inputs), *run.stopped_tables(inputs)],
         "provenance": [run.tasks_table(inputs), run.machine_table(inputs), run.files_table(inputs)],
     }
 

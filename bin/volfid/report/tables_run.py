@@ -66,6 +66,28 @@ def not_planned_table(inputs: ReportInputs) -> Table:
     ).limited(LIMIT, "plan.json")
 
 
+def stopped_tables(inputs: ReportInputs) -> list[Table]:
+    """Arms that an earlier look decided, and what they are spared; no table without a rule in the design."""
+    if not (inputs.plan.get("design") or {}).get("sequential"):
+        return []
+    rows = [
+        [f"{row['arm']} - {row['baseline']}", plain(row["classifier"]), count(row["regime"]), count(row["added"]),
+         plain(row["generator"]), plain(row["method"]), plain(row["verdict"]), count(row["draws"]),
+         count(row["cells_spared"])]
+        for row in inputs.plan.get("stopped") or []
+    ]  # fmt: skip
+    table = Table(
+        "Ended by a look",
+        "Arms whose interval decided at an earlier look: they got no further draw. The error of all looks together "
+        "is the one of the design.",
+        ("contrast", "classifier", "regime", "added", "generator", "method", "verdict", "draws used", "cells spared"),
+        "ctnnttcnn",
+        rows,
+        empty="No arm was ended early.",
+    )
+    return [table]
+
+
 def funnel_table(inputs: ReportInputs) -> Table:
     """Rows in and out of each input step."""
     rows = [

@@ -9,6 +9,7 @@ alpha, whatever the dependence between looks.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import special
@@ -46,7 +47,7 @@ def levels(looks: Sequence[int] = LOOKS, alpha: float = ALPHA) -> tuple[float, .
     first look, where the spread is known badly and the t quantile is large anyway.
     Raises ParameterError for looks that do not rise from 2 or more, or an alpha outside (0, 1).
     """
-    if not looks or looks[0] < 2 or any(later <= earlier for earlier, later in zip(looks, looks[1:], strict=False)):
+    if not looks or looks[0] < 2 or any(later <= earlier for earlier, later in pairwise(looks)):
         raise ParameterError(
             f"looks {list(looks)} mean nothing", mend="Give rising numbers of draws, the first at least 2"
         )

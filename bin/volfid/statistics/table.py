@@ -84,11 +84,11 @@ class ScoreTable:
         return sorted({c.classifier for c in self.conditions}, key=lambda name: (name != "mlp", name))
 
     def locate(self, arm: str, context: Context) -> Condition | None:
-        """The condition of `arm` in `context`: its own source and M, else real rows only, else any M of R0 and Rt."""
+        """The condition of `arm` in `context`: its own source and M, else real rows only, else R0, Rt and R_stop, which have none."""
         for source in dict.fromkeys((context.source, None)):
             for added in (context.added, 0):
                 found = Condition(context.classifier, arm, context.regime, added, source)
-                if found in self.conditions and (added == context.added or arm in ("R0", "R0b", "Rt")):
+                if found in self.conditions and (added == context.added or arm in ("R0", "R0b", "Rt", "R_stop")):
                     return found
         return None
 
