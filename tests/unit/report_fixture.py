@@ -503,6 +503,7 @@ def make_inputs() -> dict[str, Any]:
                 "requests": 528,
             },
             "estimate": {"tokens": 60000, "seconds": {"generation": 600}, "minutes_total": 14},
+            "stopped": [],
             "not_planned": [
                 {
                     "what": "block controls, arm S_half, linear",

@@ -13,7 +13,7 @@ from volfid.core.contracts import Row
 from volfid.core.exits import DataError
 from volfid.core.files import write_text
 from volfid.core.schemas import CONTRACTS
-from volfid.report import tables_arms, tables_effects, tables_run
+from volfid.report import tables_arms, tables_effects, tables_gaps, tables_run
 from volfid.report.inputs import ReportInputs
 from volfid.report.table import Table
 from volfid.report.text import PROMPT_LIMIT, clean, count, csv_cell, duration, plain, units
@@ -196,7 +196,11 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
             arms.sizes_table(inputs),
         ],
         "protocol": [run.protocol_table(inputs), run.design_table(inputs)],
-        "gaps": [run.gaps_table(inputs), run.not_planned_table(inputs), *run.stopped_tables(inputs)],
+        "gaps": [
+            tables_gaps.gaps_table(inputs),
+            tables_gaps.not_planned_table(inputs),
+            *tables_gaps.stopped_tables(inputs),
+        ],
         "provenance": [run.tasks_table(inputs), run.machine_table(inputs), run.files_table(inputs)],
     }
 

@@ -84,7 +84,7 @@ class ScoreTable:
         return sorted({c.classifier for c in self.conditions}, key=lambda name: (name != "mlp", name))
 
     def locate(self, arm: str, context: Context) -> Condition | None:
-        """The condition of `arm` in `context`: its own source and M, else real rows only, else R0, Rt and R_stop, which have none."""
+        """The condition of `arm` in `context`: its own source and M, else real rows only, else an arm without M."""
         for source in dict.fromkeys((context.source, None)):
             for added in (context.added, 0):
                 found = Condition(context.classifier, arm, context.regime, added, source)
