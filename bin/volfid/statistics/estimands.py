@@ -8,7 +8,7 @@ import numpy as np
 from volfid.statistics import attribution, curve, effects, intervals
 from volfid.statistics.effects import MEAN, WORTH, Effect
 from volfid.statistics.intervals import Estimate
-from volfid.statistics.table import MEASURES, Condition, Context, ScoreTable, align, source_note
+from volfid.statistics.table import ENCODER_SIDE, MEASURES, Condition, Context, ScoreTable, align, source_note
 
 REPLICATION = ("f1_micro", "fixed_0.5")
 REPLICATION_NOTE = "replication of the paper's two-term split; its order is a choice, not a finding"
@@ -48,6 +48,12 @@ RATIOS = (
     ("2", "head_start_share", "R0b - R0", "Pd - R0"),
 )
 IDENTITIES = (("2", "identity_copies", "Pb - R1"),)
+# Retrieval with what a classifier has learnt to see: fixed real corpus and queries (estimand 6, encoder side).
+SEARCHES = (
+    ("search_updates", "R1 - R0"), ("search_volume", "Pd - R0"), ("search_synthetic", "S - R0"),
+    ("search_synthetic_over_updates", "S - R1"), ("search_synthetic_over_copies", "S - Pd"),
+    ("search_content_paired", "C - Pp"), ("search_gain_tuned", "St - Rt"), ("search_ceiling_tuned", "RMt - Rt"),
+)  # fmt: skip
 # The names say `paper` only where the paper's own metric is used: F1 at 0.5.
 SPLIT_NAMES = {
     True: ("paper_volume", "paper_content", "paper_total", "volume_share_of_paper_total"),
@@ -68,6 +74,15 @@ def contrasts(table: ScoreTable) -> Iterator[Effect]:
     for estimand, name, contrast in IDENTITIES:
         for context, metric, threshold in _places(table, list(effects.parse_contrast(contrast))):
             yield effects.identity(table, name, estimand, contrast, context, metric, threshold)
+
+
+def encoder_side(table: ScoreTable) -> Iterator[Effect]:
+    """Contrasts of nDCG@10 with the learnt representation, for classifiers that have one."""
+    for name, contrast in SEARCHES:
+        arms = list(effects.parse_contrast(contrast))
+        for context in table.contexts(arms):
+            if any(table.draws(arm, context, *ENCODER_SIDE) for arm in arms):
+                yield effects.difference(table, name, "6", contrast, context, *ENCODER_SIDE)
 
 
 def over_losses(table: ScoreTable) -> Iterator[Effect]:

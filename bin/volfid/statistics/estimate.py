@@ -36,6 +36,7 @@ def estimate(
     found: list[Effect] = [
         *estimands.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
         *estimands.paper_split(table), *estimands.over_losses(table),
+        *estimands.encoder_side(table),
         *blends.mixture_effects(table, plan["master_seed"]), *doses.dose_effects(table, distances),
         *looks.sequential_effects(table, plan),
         *corpora.relative_changes(ranked), *corpora.means(ranked, "6"), *corpora.means(distances, "5"),

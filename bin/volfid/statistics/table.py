@@ -14,6 +14,7 @@ from volfid.statistics.intervals import join_notes
 # Metric and threshold of every estimate, the primary first.
 MEASURES = (("ap_micro", "none"), ("f1_micro", "tuned"), ("f1_micro", "fixed_0.5"), ("f1_micro", "cardinality"))
 PRIMARY = MEASURES[0]
+ENCODER_SIDE = ("ndcg_at_10_encoder", "none")
 BROUGHT = "brought"
 
 
@@ -144,7 +145,7 @@ def align(found: Mapping[str, Mapping[int, float]]) -> Paired:
 def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
     """Join cells and scores. Per draw the mean over training repetitions; undefined scores are left out."""
     by_cell: dict[str, list[tuple[str, str, float]]] = defaultdict(list)
-    wanted = set(MEASURES)
+    wanted = {*MEASURES, ENCODER_SIDE}
     for row in scores:
         if row["label"] is None and row["value"] is not None and (row["metric"], row["threshold"]) in wanted:
             by_cell[row["cell_id"]].append((row["metric"], row["threshold"], row["value"]))

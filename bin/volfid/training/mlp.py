@@ -64,10 +64,15 @@ class MlpStack:
     updates: np.ndarray
     exposures: np.ndarray
 
+    def represent(self, head: int, vectors: np.ndarray) -> np.ndarray:
+        """Hidden layer of one head, shape (documents, hidden), float32."""
+        with torch.inference_mode():
+            return functional.gelu(torch.from_numpy(vectors) @ self.w1[head] + self.b1[head]).numpy()
+
     def predict(self, head: int, vectors: np.ndarray) -> np.ndarray:
         """Probabilities of one head, shape (documents, labels), float32."""
         with torch.inference_mode():
-            hidden = functional.gelu(torch.from_numpy(vectors) @ self.w1[head] + self.b1[head])
+            hidden = torch.from_numpy(self.represent(head, vectors))
             return torch.sigmoid(hidden @ self.w2[head] + self.b2[head]).numpy()
 
 

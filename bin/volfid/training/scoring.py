@@ -104,6 +104,11 @@ def book_rows(cell_id: str, book: Mapping[str, float], n: int) -> list[Row]:
     return [_row(cell_id, name, "none", None, value, n, "") for name, value in book.items()]
 
 
+def search_row(cell_id: str, metric: str, value: float | None, n: int) -> Row:
+    """One retrieval figure as a score row; n is the number of queries."""
+    return _row(cell_id, metric, "none", None, value, n, "no query has a relevant document, or a vector is zero")
+
+
 def _threshold(policy: str, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, cardinality: float) -> float:
     if policy == "fixed_0.5":
         return FIXED
