@@ -13,6 +13,11 @@ import numpy as np
 from volfid.core import ids
 from volfid.core.contracts import Row
 from volfid.core.schemas import CONTRACTS, FLOORS
+from volfid.statistics.effects import Effect
+from volfid.statistics.intervals import Estimate
+from volfid.statistics.published.here import Run
+from volfid.statistics.published.items import read_figures, take_apart
+from volfid.statistics.table import Context, Source
 
 STAMP = "fixture: not evidence"
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \u202egnp.exe \x1b[31mred\x1b[0m =1+1"
@@ -451,8 +456,28 @@ def make_findings() -> Row:
             {"check": "Pb - R1 (mlp, 64)", "value": -0.001, "tolerance": 0.005, "holds": True},
             {"check": "Pb - R1 (mlp, 165)", "value": None, "tolerance": 0.005, "holds": None},
         ],
+        "published": make_published(),
         "decide": ["worth (mlp): 14 draws would give an interval of +- 20 documents at the spread seen here"],
     }
+
+
+def make_published() -> list[Row]:
+    """The figures of the project's claims file taken apart, beside a run with few figures of its own."""
+    cells = [cell for cell in make_cells() if cell["classifier"] in ("mlp", *FLOORS)]
+    figures = read_figures(Path(__file__).parents[2] / "params" / "claims.yaml")
+    effects = [
+        Effect(
+            "paper_content",
+            "3",
+            "S - Pd",
+            Context("mlp", 64, ADDED, Source("smollm2_135m", method, "paired", 64, 0)),
+            "f1_micro",
+            "fixed_0.5",
+            Estimate(0.03, -0.02, 0.08, n=DRAWS, note="equivalence: power 7% and p 0.28 at 0.02; another remark"),
+        )
+        for method in METHODS
+    ]
+    return take_apart(figures, Run(effects, make_correlations(), cells, [], {"protocol": {"folds_n": 3}}))
 
 
 def make_inputs() -> dict[str, Any]:

@@ -208,6 +208,7 @@ _ALL = (
         F("curve", "any", "real learning curve: list of {classifier, size, mean, ci_low, ci_high, n}"),
         F("identity_checks", "any", "list of {check, value, tolerance, holds}"),
         F("decide", "any", "list: what would decide the undecided verdicts"),
+        F("published", "any", "the published figures taken apart: list of {name, group, title, printed, statement, values, from, here, not_here}"),
     )),
     Contract("claims", "claims.json", "json", "check_claims.py", "A verdict per claim.", (
         F("claim", "str", "C1 ..."), F("text", "str", "the claim"), F("tier", "str", "cheapest tier that can check it"),
