@@ -13,7 +13,7 @@ EXPOSURES = ("pooled", "half_real")
 FLOORS = ("predict_all", "prior", "top_k")
 CLASSIFIERS = ("linear", "mlp", *FLOORS)
 SOURCES = ("real", "copy", "synthetic", "real_more")
-THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality")
+THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated")
 
 DATA_FACTORS = (
     F("regime", "int", "number of real training documents (the real budget)"),
