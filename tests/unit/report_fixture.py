@@ -372,6 +372,17 @@ def make_effects(rng: np.random.Generator) -> list[Row]:
             rows.append(_effect("dilution", "4", "S_half - S", 0.01, 0.03, **where))
             rows.append(_effect("permuted_labels", "4", "S_perm - R1", -0.09, 0.04, **where, verdict="negative"))
             rows.append(_effect("identity", "4", "Pb - R1", -0.001, 0.004, **where, verdict="identity holds"))
+    for arm, added in (("R0", 0), ("R1", ADDED), ("Rt", 0), ("Pd", ADDED), ("S", ADDED), ("St", ADDED)):
+        source = {} if arm in ("S", "St") else {"generator": None, "method": None}
+        for metric, threshold in (("lrap", "none"), ("f1_macro", "tuned"), ("f1_macro", "cross_validated")):
+            where = {"added": added, "metric": metric, "threshold": threshold, "p": None, "p_adjusted": None}
+            value = None if (arm, metric) == ("Pd", "lrap") else LEVEL[arm]
+            note = "no test document has a label" if value is None else None
+            rows.append(_effect("score", "0", arm, value, 0.05, verdict="value", note=note, **where, **source))
+    for floor in FLOORS:
+        over = {"classifier": floor, "added": 0, "generator": None, "method": None, "metric": "lrap", "p": None}
+        rows.append(_effect(f"floor_{floor}", "0", floor, 0.1, 0.01, verdict="value", **over))
+    for classifier in ("linear", "mlp"):
         rows.append(
             _effect(
                 "mixture_vertex",

@@ -236,6 +236,17 @@ def test_the_published_figures_stand_in_three_groups_with_this_run_beside_them(p
     assert "0.030 [-0.020, 0.080], n = 3 draws; equivalence: power 7% and p 0.28 at 0.02<" in part
 
 
+def test_all_scores_of_the_main_arms_stand_under_their_policies(page):
+    table = page.split("<strong>All scores of the main arms.</strong>")[1].split("</table>")[0]
+    heads = re.findall(r'class="[sn]">([^<]*)</th>', table)
+    assert heads == ["score", "R0", "R1", "Rt", "Pd", "S", "St", "n"]
+    groups = re.findall(r'<th scope="rowgroup"[^>]*>([^:<]*)', table)
+    assert groups == ["no threshold", "tuned", "cross-validated"]
+    assert "0.210 [0.160, 0.260]" in table and "undefined (no test document has a label)" in table
+    floors = page.split("<strong>All scores of the floors.</strong>")[1].split("</table>")[0]
+    assert re.findall(r'class="[sn]">([^<]*)</th>', floors)[1:4] == ["predict_all", "prior", "top_k"]
+
+
 def test_a_run_without_printed_figures_says_so(run):
     findings = {**run[0].findings, "published": []}
     assert "print no figures to take apart" in render(ReportInputs(**{**vars(run[0]), "findings": findings}), ASSETS)

@@ -7,6 +7,7 @@ from volfid.core.contracts import Row
 from volfid.statistics import association, blends, conditions, corpora, effects, estimands
 from volfid.statistics.effects import Effect
 from volfid.statistics.findings import make_findings
+from volfid.statistics.further_scores import further_scores
 from volfid.statistics.published.here import Run
 from volfid.statistics.published.items import take_apart
 from volfid.statistics.table import build_table
@@ -44,7 +45,7 @@ def estimate(
         *association.regime_differences(chosen := conditions.chosen_cells(cells), scores, distances),
         *association.distance_differences(chosen, scores, distances),
         *association.predictors(chosen, scores, distances),
-        *estimands.floors(table), *estimands.arm_scores(table),
+        *estimands.floors(table), *estimands.arm_scores(table), *further_scores(cells, scores),
     ]  # fmt: skip
     decided = effects.decide(found)
     findings = make_findings(decided, table, cells, plan)
