@@ -84,11 +84,13 @@ def _table(title: str, where: str, found: dict[tuple[str, str], dict[str, Row]],
 
 
 def _line(metric: str, row: dict[str, Row], names: list[str]) -> list[str]:
-    digits = column_digits(found["estimate"] for found in row.values())
-    cells = [
-        value_and_interval(
-            row[name]["estimate"], row[name]["ci_low"], row[name]["ci_high"], digits, row[name]["note"]
-        ) if name in row else "–"
-        for name in names
-    ]  # fmt: skip
+    digits = min(column_digits(found["estimate"] for found in row.values()), 3)
+    cells = [_cell(row[name], digits) if name in row else "–" for name in names]
     return [metric_words(metric), *cells, str(max(found["n"] for found in row.values()))]
+
+
+def _cell(row: Row, digits: int) -> str:
+    """A mean with its interval, or the first remark: why there is none."""
+    return value_and_interval(
+        row["estimate"], row["ci_low"], row["ci_high"], digits, (row["note"] or "").split("; ")[0]
+    )

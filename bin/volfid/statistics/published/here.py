@@ -46,11 +46,12 @@ class Run:
 
     def effect(
         self, name: str, reason: str, measure: tuple[str, str] = PAPER, contrast: str | None = None,
-        form: Callable[[float | None], str] = number, label: str = "", note: str | None = None,
+        form: Callable[[float | None], str] = number, label: str = "", note: str | None = None, most: int = MOST,
     ) -> Here:  # fmt: skip
         """Estimates of one name under one score in the smallest regime, each with the largest M of its place.
 
-        `form` writes a number; `note` names the remark of the estimate that is told with it (its first word).
+        `form` writes a number; `note` is how the remark starts that is told with an estimate. Estimates that are
+        all undefined share a line.
         """
         found = [
             e for e in self.effects
@@ -63,7 +64,10 @@ class Run:
                 key = (e.context.classifier, e.context.source) if e.context else ()
                 chosen.setdefault(key, e)
         lines = [f"{label}{_place(e.context)}: {estimate_words(e, form)}{_remark(e, note)}" for e in chosen.values()]
-        return Here.of([*lines[:MOST], *_more(lines)], reason)
+        if len(lines) > 1 and all(e.estimate.value is None for e in chosen.values()):
+            why = list(dict.fromkeys((e.estimate.note or "no reason given").split(" (")[0] for e in chosen.values()))
+            lines = [f"{label}undefined in all {len(lines)} places of the smallest regime ({'; '.join(why)})"]
+        return Here.of([*lines[:most], *_more(lines, most)], reason)
 
     def r_by_regime(self, filters: Row) -> Here:
         """Pearson r of every regime, with Fisher's interval and the number of conditions."""

@@ -32,8 +32,8 @@ def score_rows(figures: Figures, run: Run) -> list[Row]:
             "The order of the terms is a choice, and the first term holds the updates.",
             {"volume": volume, "content": content, "total": volume + content, "volume_share": share,
              "content_share": 1 - share, "share_low": low, "share_high": high}, spec["from"],
-            run.effect("volume_share_of_paper_total", PLANNED, form=percent, label="F1 at 0.5, ") + run.effect(
-                "volume_share_of_split_total", PLANNED, PRIMARY, form=percent, label="micro AP, "
+            run.effect("volume_share_of_paper_total", PLANNED, form=percent, label="F1 at 0.5, ", most=2) + run.effect(
+                "volume_share_of_split_total", PLANNED, PRIMARY, form=percent, label="micro AP, ", most=2
             ),
         ),
         row(
@@ -90,6 +90,6 @@ def _gap(figures: Figures, run: Run, gap: float, digits: int) -> Row:
         f"deviation below {needed or 'zero'}.",
         {"largest_spread": {str(n): v for n, v in largest.items()},
          "largest_spread_equivalent": {str(n): v for n, v in equal.items()}}, spec["from"],
-        run.effect("paper_content", PLANNED, label="F1 at 0.5, S - Pd, ", note="equivalence")
-        + run.effect("split_content", PLANNED, PRIMARY, label="micro AP, S - Pd, ", note="equivalence"),
+        run.effect("paper_content", PLANNED, label="F1 at 0.5, S - Pd, ", note="equivalence", most=2)
+        + run.effect("split_content", PLANNED, PRIMARY, label="micro AP, S - Pd, ", note="equivalence", most=2),
     )  # fmt: skip
