@@ -16,7 +16,7 @@ EXPOSURES = ("pooled", "half_real", "curriculum", "ensemble", "filtered")
 FLOORS = ("predict_all", "prior", "top_k", "random")
 CLASSIFIERS = ("linear", "mlp", *FLOORS)
 SOURCES = ("real", "copy", "synthetic", "real_more", "unlabelled")
-THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality")
+THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated")
 
 DATA_FACTORS = (
     F("regime", "int", "number of real training documents (the real budget)"),
@@ -213,6 +213,7 @@ _ALL = (
         F("curve", "any", "real learning curve: list of {classifier, size, mean, ci_low, ci_high, n}"),
         F("identity_checks", "any", "list of {check, value, tolerance, holds}"),
         F("decide", "any", "list: what would decide the undecided verdicts"),
+        F("published", "any", "the published figures taken apart: list of {name, group, title, printed, statement, values, from, here, not_here}"),
     )),
     Contract("claims", "claims.json", "json", "check_claims.py", "A verdict per claim.", (
         F("claim", "str", "C1 ..."), F("text", "str", "the claim"), F("tier", "str", "cheapest tier that can check it"),

@@ -18,7 +18,7 @@ TRAINSET_FIELDS = (
     "label_law", "dose", "rows_added", "real_share", "budget", "pool_size", "round",
 )  # fmt: skip
 POOL_FIELDS = ("pool_id", "generator", "method", "label_plan", "pool_size", "draw", "round")
-THRESHOLDS = ["fixed_0.5", "tuned", "cardinality"]
+THRESHOLDS = ["fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated"]
 
 
 def source_of(cell: Cell) -> str:

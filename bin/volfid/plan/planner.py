@@ -21,7 +21,8 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PROTOCOL = {
     "unit": "the draw: one nested stratified sample of real documents; arms are compared within it",
     "interval": "t on per-draw paired differences, level 0.95",
-    "thresholds": "fixed 0.5; tuned on out-of-fold scores of the real documents; label-free cardinality",
+    "thresholds": "fixed 0.5; tuned on out-of-fold scores of the real documents; label-free cardinality; "
+    "per label with at least 5 positives, else tuned; per label as the mean over folds (cross-validated)",
     "decision": "a label is predicted when its probability is above the threshold (strict)",
     "tuning": "one grid for every arm, chosen by out-of-fold micro-average precision on real documents",
     "folds": "fixed when the regime is drawn; copies and synthetic rows leave with their sources",

@@ -111,7 +111,7 @@ class _Study:
         if not (np.isfinite(outcome.oof).all() and np.isfinite(outcome.test).all()):
             raise DataError("training diverged: a score is not finite", mend="Lower the learning rate of the recipe")
         cell_id = cell["cell_id"]
-        scores = score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, self.policies)
+        scores = score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies)
         results.scores += scores + book_rows(cell_id, outcome.book | _facts(data), len(doc_ids))
         if outcome.represent is not None:
             results.scores.append(search_row(cell_id, METRIC, *self.search.score(outcome.represent)))
