@@ -15,6 +15,8 @@ def helpText() {
     --design FILE       the experiment: params/design/*.yaml
     --outdir DIR        results (default: results)
     --seed N            master seed (default: the design's)
+    --look N            look of a sequential design; from the second on with
+    --previous FILE     tables/effects.parquet of the look before
     --allow_missing     end well although planned cells are missing
     --chunk_store DIR   finished generation chunks; a killed run resumes from them
     --model_dir DIR     folder of fetched models
@@ -28,8 +30,8 @@ def helpText() {
 // one clear line for each mistake that can be seen before anything starts
 def checkParams() {
     def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
-                 'chunk_store', 'seed', 'outdir', 'allow_missing', 'calibrate', 'calibrate_replicates', 'calibrate_commit',
-                 'max_cpus', 'max_memory', 'help']
+                 'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'calibrate', 'calibrate_replicates',
+                 'calibrate_commit', 'max_cpus', 'max_memory', 'help']
     def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
     if( unknown ) {
         error "unknown parameter --${unknown.sort()[0]}; known: ${known.sort().join(', ')}"
@@ -38,8 +40,10 @@ def checkParams() {
     if( !source ) {
         error "no real documents: give --real FILE (an audit) or --input FILE"
     }
-    if( params.seed != null && !(params.seed.toString() ==~ /[0-9]+/) ) {
-        error "--seed: ${params.seed} is not a whole number"
+    ['seed', 'look'].each { name ->
+        if( params[name] != null && !(params[name].toString() ==~ /[0-9]+/) ) {
+            error "--${name}: ${params[name]} is not a whole number"
+        }
     }
     if( !(params.calibrate_replicates.toString() ==~ /[0-9]+/) || (params.calibrate_replicates as Integer) < 8 ) {
         error "--calibrate_replicates: ${params.calibrate_replicates} is not a whole number of at least 8"
@@ -47,7 +51,7 @@ def checkParams() {
     if( params.real && !params.synthetic ) {
         error "an audit needs the synthetic documents too: give --synthetic FILE"
     }
-    ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts'].each { name ->
+    ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
         def value = params[name]
         if( value && value != 'fixture' && !file(value.toString(), glob: false).exists() ) {
             error "--${name}: there is no file ${value}"

@@ -41,6 +41,7 @@ process ESTIMATE_EFFECTS {
     path status
     path fidelity
     path retrieval
+    path claims
 
     output:
     path 'effects.parquet', emit: effects
@@ -52,14 +53,14 @@ process ESTIMATE_EFFECTS {
     """
     ${jobFile(job)}
     estimate_effects.py --job job.json --cells ${cells} --plan ${plan} --corpus ${corpus} --scores ${scores} \\
-        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval}
+        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --claims ${claims}
     """
 
     stub:
     """
     ${jobFile(job)}
     estimate_effects.py --job job.json --cells ${cells} --plan ${plan} --corpus ${corpus} --scores ${scores} \\
-        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --stub
+        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --claims ${claims} --stub
     """
 }
 
@@ -79,7 +80,7 @@ workflow STATISTICS {
     job = ofStage(jobs, 'statistics').first()
     COLLECT_SCORES(job, cells, scores, sortedFiles(training_gaps.mix(curation_gaps)))
     status = COLLECT_SCORES.out.status
-    ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, status, fidelity, retrieval)
+    ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, status, fidelity, retrieval, file(params.claims))
     findings = ESTIMATE_EFFECTS.out.findings
     CHECK_CLAIMS(job, file(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
     // every result the report shows, one file of each name

@@ -99,12 +99,13 @@ class Chain:
         tables = ["--fidelity", fidelity / "fidelity.parquet", "--retrieval", retrieval / "retrieval.parquet"]
         scores, status = ["--scores", collected / "scores.parquet"], ["--status", collected / "status.json"]
         corpus = ["--corpus", inputs / "corpus.json"]
-        effects = self.run("estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *status, *tables)
+        claims = ["--claims", params / "claims.yaml"]
+        effects = self.run("estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *status, *tables, *claims)
         found = [
             "--effects", effects / "effects.parquet", "--correlations", effects / "correlations.parquet",
             "--findings", effects / "findings.json",
         ]  # fmt: skip
-        claims = self.run("check_claims", "x", *job, "--claims", params / "claims.yaml", *found, *status)
+        claims = self.run("check_claims", "x", *job, *claims, *found, *status)
         job = ["--job", self.jobs("report")[0][1]]
         figures = self.run("draw_figures", "x", *job, *cells, *plan, *corpus, *found, *tables, *scores)
         manifests = sorted(self.folder.glob("*/*/manifest.json"))

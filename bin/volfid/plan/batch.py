@@ -15,10 +15,10 @@ Job = dict[str, Any]
 REAL = "real"
 TRAINSET_FIELDS = (
     "trainset_id", "pool_id", "regime", "draw", "generator", "method", "label_plan", "text",
-    "label_law", "rows_added", "real_share", "budget", "pool_size", "round",
+    "label_law", "dose", "rows_added", "real_share", "budget", "pool_size", "round",
 )  # fmt: skip
 POOL_FIELDS = ("pool_id", "generator", "method", "label_plan", "pool_size", "draw", "round")
-THRESHOLDS = ["fixed_0.5", "tuned", "cardinality"]
+THRESHOLDS = ["fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated"]
 
 
 def source_of(cell: Cell) -> str:
@@ -34,9 +34,12 @@ def distinct(cells: Iterable[Cell], key: str, fields: tuple[str, ...]) -> list[d
 
 def make_jobs(
     design: Design, cells: list[Cell], sizes: list[int], seed: int, bin_dir: Path,
-    models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str,
+    models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str, stamp: str | None,
 ) -> list[Job]:  # fmt: skip
-    """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need."""
+    """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need.
+
+    `stamp`: words that every table made from the corpus carries (contract `corpus`).
+    """
     # other versions of the packages may give other numbers, so they are part of the fingerprint
     versions = canonical_json(installed_versions())
     prints = {stage: sha256_text(code_fingerprint(bin_dir, stage) + versions) for stage in (
@@ -75,8 +78,9 @@ def make_jobs(
             }  # fmt: skip
             jobs.append(job("generation", [source], "gpu_generate", settings, pools, source))
     jobs += _training_jobs(design, cells, recipes, job)
+    labelled = [row for row in trainsets if row["text"] != "pseudo_labelled"]  # no labels to compare before training
     for stage in ("fidelity", "retrieval"):
-        jobs.append(job(stage, ["all"], "cpu_large", {"encoder": design.encoder}, trainsets))
+        jobs.append(job(stage, ["all"], "cpu_large", {"encoder": design.encoder}, labelled))
     for stage in ("statistics", "report"):
         jobs.append(job(stage, ["all"], "cpu_small", {}, []))
     return sorted(jobs, key=lambda one: one["job_id"])

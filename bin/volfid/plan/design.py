@@ -18,7 +18,7 @@ def _id_value(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_id_value)]
-Size = int | float  # documents, or a share of the train pool when below 1
+Size = int | float | Literal["all"]  # documents, a share of the train pool when below 1, or the whole pool
 Added = int | str  # rows, 'x9' for nine times the regime, 'pool' or 'pool/2' for all or half of the brought documents
 
 
@@ -57,12 +57,18 @@ class Pool(Strict):
     sampling: dict[str, dict[str, Any]] = {}
 
 
+_TEXTS_OF_LAW = {
+    "permuted": ("synthetic",), "matched": ("synthetic",), "synthetic": ("synthetic", "copies_balanced"),
+    "shifted": ("synthetic", "copies_balanced"),
+}  # fmt: skip
+
+
 class Arm(Strict):
     """A named point of the factorial (ESTIMANDS section 1)."""
 
     text: Literal[TEXTS] = "none"  # type: ignore[valid-type]
     label_law: Literal[LABEL_LAWS] = "real"  # type: ignore[valid-type]
-    updates: Literal["low", "high"] = "low"
+    updates: Literal["low", "high", "stopped"] = "low"
     tuning: Literal[TUNINGS] = "fixed"  # type: ignore[valid-type]
     head_start: Literal[HEAD_STARTS] = "zero"  # type: ignore[valid-type]
     exposure: Literal[EXPOSURES] = "pooled"  # type: ignore[valid-type]
@@ -71,16 +77,18 @@ class Arm(Strict):
     def _meaningful(self) -> "Arm":
         if self.text == "none" and (self.label_law != "real" or self.exposure != "pooled"):
             raise ValueError("an arm without added rows has no label law and no exposure to choose")
-        if self.label_law == "permuted" and self.text != "synthetic":
-            raise ValueError("only synthetic rows can have permuted labels")
-        if self.label_law == "synthetic" and self.text not in ("synthetic", "copies_balanced"):
-            raise ValueError(f"{self.text} cannot follow the synthetic label law")
+        if self.text not in _TEXTS_OF_LAW.get(self.label_law, (self.text,)):
+            raise ValueError(f"{self.text} cannot follow the label law {self.label_law!r}")
+        if self.exposure == "filtered" and self.text != "synthetic":
+            raise ValueError("only synthetic rows are filtered")
+        if self.updates == "stopped" and (self.tuning == "tuned" or self.exposure != "pooled"):
+            raise ValueError("the paper's stop rule goes with the fixed recipe and pooled batches")
         return self
 
     @property
     def needs_pool(self) -> bool:
         """Whether the rows depend on a synthetic pool."""
-        return self.text in ("synthetic", "copies_paired") or self.label_law == "synthetic"
+        return self.text in ("synthetic", "copies_paired", "copies_cut") or self.label_law == "synthetic"
 
 
 class Block(Strict):
@@ -92,6 +100,7 @@ class Block(Strict):
     added: list[Added] = []
     real_share: list[float] = []
     budget: int | None = Field(None, ge=2)
+    dose: list[float] = Field([], description="strengths of a shifted label law, 0 for none")
     classifier: list[Literal[CLASSIFIERS]] = []  # type: ignore[valid-type]
     priority: int = Field(1, ge=1)
     claims: list[str] = []
@@ -103,6 +112,23 @@ class Block(Strict):
             raise ValueError("real_share and budget belong together")
         if any(not 0 <= share <= 1 for share in self.real_share):
             raise ValueError("real_share lies in [0, 1]")
+        if any(not 0 <= dose < 10 for dose in self.dose):
+            raise ValueError("dose lies in [0, 10)")
+        return self
+
+
+class Sequential(Strict):
+    """Looks at which an arm may be ended because its interval decides (statistics/sequential.py)."""
+
+    looks: list[int] = Field(min_length=1)
+    alpha: float = Field(0.05, gt=0, lt=1)
+    margin: float | None = Field(None, gt=0, description="an interval inside +-margin decides, too")
+    arms: dict[str, str] = Field(min_length=1, description="arm: the arm it is compared with")
+
+    @model_validator(mode="after")
+    def _rise(self) -> "Sequential":
+        if self.looks[0] < 2 or sorted(set(self.looks)) != self.looks:
+            raise ValueError("looks are rising numbers of draws, the first at least 2")
         return self
 
 
@@ -128,6 +154,7 @@ class Design(Strict):
     regime: Regime
     factors: Factors
     pool: Pool | None = None
+    sequential: Sequential | None = None
     rules: dict[str, float] = {}
     arms: dict[str, Arm]
     blocks: list[Block] = Field(min_length=1)
@@ -143,6 +170,14 @@ class Design(Strict):
             for arm in block.arms:
                 if arm not in self.arms:
                     raise ValueError(f"block {block.name!r} names the arm {arm!r}, which is not in arms")
+                if (self.arms[arm].label_law == "shifted") != bool(block.dose):
+                    raise ValueError(f"block {block.name!r}: the arm {arm!r} and dose do not go together")
+        if self.sequential is not None:
+            foreign = {*self.sequential.arms, *self.sequential.arms.values()} - set(self.arms)
+            if foreign:
+                raise ValueError(f"sequential names the arm {min(foreign)!r}, which is not in arms")
+            if self.sequential.looks[-1] != self.regime.draws:
+                raise ValueError("the last look is at the number of draws of the regime")
         if self.factors.generator and self.factors.generator != ["brought"] and self.pool is None:
             raise ValueError("a design with a generator needs a pool section")
         return self

@@ -14,7 +14,12 @@ ROWS_NAME = {
     ("none", "real"): "R", ("real_more", "real"): "RM", ("copies_balanced", "real"): "Pb",
     ("copies_balanced", "synthetic"): "PL", ("copies_drawn", "real"): "Pd", ("copies_paired", "real"): "Pp",
     ("synthetic", "synthetic"): "S", ("synthetic", "real"): "C", ("synthetic", "permuted"): "S_perm",
+    ("copies_cut", "real"): "Pcut", ("copies_ml_ros", "real"): "Pml", ("copies_lp_ros", "real"): "Plp",
+    ("copies_repeat_factor", "real"): "Prf", ("synthetic", "matched"): "Sm", ("pseudo_labelled", "real"): "U",
+    ("copies_balanced", "shifted"): "Pdose", ("synthetic", "shifted"): "Sdose",
 }  # fmt: skip
+
+REALISED = "7"
 
 
 class Rows(NamedTuple):
@@ -39,6 +44,8 @@ def rows_of(cell: Row) -> Rows:
     name = ROWS_NAME[cell["text"], cell["label_law"]]
     if cell["real_share"] is not None:
         name = f"MIX {cell['real_share']:g} of {cell['budget']}"
+    if cell["dose"] is not None:
+        name = f"{name} {cell['dose']:g}"
     return Rows(name, cell["regime"], cell["rows_added"], source_of(cell), cell["real_share"])
 
 
@@ -59,8 +66,9 @@ def means(found: Mapping[Measured, Mapping[Rows, Mapping[int, float]]], estimand
         for kind in sorted(rows, key=_order):
             values = rows[kind]
             estimate = intervals.mean_interval([values[draw] for draw in sorted(values)], test=False)
+            number = REALISED if measured.metric.startswith(("realised_", "checker_")) else estimand
             yield Effect(
-                measured.metric, estimand, f"{kind.name} [{measured.variant}]", _context(kind), measured.metric, "none",
+                measured.metric, number, f"{kind.name} [{measured.variant}]", _context(kind), measured.metric, "none",
                 estimate.noted(source_note(kind.source)), MEAN,
             )  # fmt: skip
 

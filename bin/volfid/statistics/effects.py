@@ -12,11 +12,13 @@ from volfid.statistics.table import Context, ScoreTable, source_note
 POSITIVE, NEGATIVE = "positive", "negative"
 CANNOT_DECIDE, IDENTITY_HOLDS, UNDEFINED, VALUE = "cannot decide", "identity holds", "undefined", "value"
 DIFFERENCE, RATIO, IDENTITY, MEAN, WORTH = "difference", "ratio", "identity", "mean", "worth"
+DECIDED = "decided"
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One estimate. `kind` decides the verdict: difference (Holm), ratio and worth (interval), identity (TOST), mean.
+    """One estimate. `kind` decides the verdict: difference (Holm), ratio and worth (interval), identity (TOST), mean;
+    one that is `decided` brings its own, with the level of its interval.
 
     `side` is the sign of a worth that lies wholly outside the measured curve.
     """
@@ -34,6 +36,7 @@ class Effect:
     unit: str = "draws"
     p_adjusted: float | None = None
     verdict: str = UNDEFINED
+    level: float = LEVEL
 
     @property
     def family(self) -> tuple[str, str, str, str]:
@@ -137,6 +140,8 @@ def decide(effects: list[Effect]) -> list[Effect]:
 
 def _with_verdict(effect: Effect, adjusted: float | None) -> Effect:
     estimate = effect.estimate
+    if effect.kind == DECIDED:
+        return effect
     if effect.kind == MEAN:
         return replace(effect, verdict=UNDEFINED if estimate.value is None else VALUE)
     nothing = estimate.value is None and estimate.low is None and estimate.high is None
@@ -170,7 +175,7 @@ def to_row(effect: Effect, corpus: str) -> Row:
         "generator": source.generator if source else None, "method": source.method if source else None,
         "classifier": (context.classifier or None) if context else None,
         "metric": effect.metric, "threshold": effect.threshold,
-        "estimate": estimate.value, "ci_low": estimate.low, "ci_high": estimate.high, "level": LEVEL,
+        "estimate": estimate.value, "ci_low": estimate.low, "ci_high": estimate.high, "level": effect.level,
         "p": estimate.p, "p_adjusted": effect.p_adjusted, "n": estimate.n, "unit": effect.unit,
         "interval": estimate.interval, "verdict": effect.verdict,
         "note": join_notes(estimate.note), "corpus": corpus,

@@ -8,7 +8,7 @@ import numpy as np
 from volfid.statistics import attribution, curve, effects, intervals
 from volfid.statistics.effects import MEAN, WORTH, Effect
 from volfid.statistics.intervals import Estimate
-from volfid.statistics.table import MEASURES, Condition, Context, ScoreTable, align, source_note
+from volfid.statistics.table import ENCODER_SIDE, MEASURES, Condition, Context, ScoreTable, align, source_note
 
 REPLICATION = ("f1_micro", "fixed_0.5")
 REPLICATION_NOTE = "replication of the paper's two-term split; its order is a choice, not a finding"
@@ -29,6 +29,17 @@ DIFFERENCES = (
     ("4", "content_paired", "C - Pp"),
     ("4", "content_own_law", "S - PL"),
     ("4", "permuted_labels", "S_perm - R1"),
+    ("4", "content_matched_law", "Sm - Pcut"),
+    ("1", "gain_pseudo_labels_tuned", "Ut - Rt"),
+    ("1", "gain_over_pseudo_labels_tuned", "St - Ut"),
+    ("2", "oversampling_ml_ros", "Pml - Pb"),
+    ("2", "oversampling_lp_ros", "Plp - Pb"),
+    ("2", "oversampling_repeat_factor", "Prf - Pb"),
+    ("3", "stop_rule_real", "R_stop - R0"),
+    ("3", "volume_under_stop_rule", "Pd_stop - R_stop"),
+    ("4", "mixing_curriculum", "S_cur - S"),
+    ("4", "mixing_ensemble", "S_ens - S"),
+    ("4", "mixing_filtered", "S_filt - S"),
 )
 RATIOS = (
     ("1", "content_efficiency", "St - Rt", "RMt - Rt"),
@@ -37,12 +48,18 @@ RATIOS = (
     ("2", "head_start_share", "R0b - R0", "Pd - R0"),
 )
 IDENTITIES = (("2", "identity_copies", "Pb - R1"),)
+# Retrieval with what a classifier has learnt to see: fixed real corpus and queries (estimand 6, encoder side).
+SEARCHES = (
+    ("search_updates", "R1 - R0"), ("search_volume", "Pd - R0"), ("search_synthetic", "S - R0"),
+    ("search_synthetic_over_updates", "S - R1"), ("search_synthetic_over_copies", "S - Pd"),
+    ("search_content_paired", "C - Pp"), ("search_gain_tuned", "St - Rt"), ("search_ceiling_tuned", "RMt - Rt"),
+)  # fmt: skip
 # The names say `paper` only where the paper's own metric is used: F1 at 0.5.
 SPLIT_NAMES = {
     True: ("paper_volume", "paper_content", "paper_total", "volume_share_of_paper_total"),
     False: ("split_volume", "split_content", "split_total", "volume_share_of_split_total"),
 }
-WORTH_ARMS = (("worth_documents", "St"), ("worth_documents_paired", "Ct"))
+WORTH_ARMS = (("worth_documents", "St"), ("worth_documents_paired", "Ct"), ("worth_documents_pseudo_labels", "Ut"))
 
 
 def contrasts(table: ScoreTable) -> Iterator[Effect]:
@@ -57,6 +74,15 @@ def contrasts(table: ScoreTable) -> Iterator[Effect]:
     for estimand, name, contrast in IDENTITIES:
         for context, metric, threshold in _places(table, list(effects.parse_contrast(contrast))):
             yield effects.identity(table, name, estimand, contrast, context, metric, threshold)
+
+
+def encoder_side(table: ScoreTable) -> Iterator[Effect]:
+    """Contrasts of nDCG@10 with the learnt representation, for classifiers that have one."""
+    for name, contrast in SEARCHES:
+        arms = list(effects.parse_contrast(contrast))
+        for context in table.contexts(arms):
+            if any(table.draws(arm, context, *ENCODER_SIDE) for arm in arms):
+                yield effects.difference(table, name, "6", contrast, context, *ENCODER_SIDE)
 
 
 def over_losses(table: ScoreTable) -> Iterator[Effect]:

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from volfid.core.contracts import Row
-from volfid.statistics import association, blends, conditions, corpora, effects, estimands
+from volfid.statistics import association, blends, conditions, corpora, doses, effects, estimands, looks
 from volfid.statistics.effects import Effect
 from volfid.statistics.findings import make_findings
+from volfid.statistics.further_scores import further_scores
+from volfid.statistics.published.here import Run
+from volfid.statistics.published.items import take_apart
 from volfid.statistics.table import build_table
 
 INCOMPLETE = "the run is incomplete: {missing} of {planned} cells are missing"
@@ -23,11 +26,12 @@ class Results:
 
 def estimate(
     *, cells: Sequence[Row], scores: Sequence[Row], fidelity: Sequence[Row], retrieval: Sequence[Row],
-    plan: Row, corpus: Row, status: Row,
+    plan: Row, corpus: Row, status: Row, figures: Row | None = None,
 ) -> Results:  # fmt: skip
     """Estimate everything that the plan's arms allow; what they do not allow is undefined with a reason.
 
-    The draw is the unit. Holm's adjustment runs within families (`Effect.family`).
+    The draw is the unit. Holm's adjustment runs within families (`Effect.family`). `figures` are those of the
+    publication (`published_items.read_figures`); without them nothing is taken apart.
     """
     stamp = corpus["stamp"] or corpus["name"]
     table = build_table(cells, scores)
@@ -36,12 +40,14 @@ def estimate(
     found: list[Effect] = [
         *estimands.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
         *estimands.paper_split(table), *estimands.over_losses(table),
-        *blends.mixture_effects(table, plan["master_seed"]),
+        *estimands.encoder_side(table),
+        *blends.mixture_effects(table, plan["master_seed"]), *doses.dose_effects(table, distances),
+        *looks.sequential_effects(table, plan),
         *corpora.relative_changes(ranked), *corpora.means(ranked, "6"), *corpora.means(distances, "5"),
         *association.regime_differences(chosen := conditions.chosen_cells(cells), scores, distances),
         *association.distance_differences(chosen, scores, distances),
         *association.predictors(chosen, scores, distances),
-        *estimands.floors(table), *estimands.arm_scores(table),
+        *estimands.floors(table), *estimands.arm_scores(table), *further_scores(cells, scores),
     ]  # fmt: skip
     decided = effects.decide(found)
     findings = make_findings(decided, table, cells, plan)
@@ -50,7 +56,10 @@ def estimate(
         remark = INCOMPLETE.format(missing=len(status["missing"]), planned=status["planned"])
         findings["headline"]["warning"] = remark
     rows = [effects.to_row(_without_zero(effect), stamp) for effect in decided]
-    return Results(rows, association.correlation_rows(chosen, scores, distances, stamp), findings)
+    related = association.correlation_rows(chosen, scores, distances, stamp)
+    own = Run(decided, related, cells, scores, plan)
+    findings["published"] = take_apart(figures, own) if figures else []
+    return Results(rows, related, findings)
 
 
 def _without_zero(effect: Effect) -> Effect:

@@ -14,6 +14,7 @@ from volfid.statistics.intervals import join_notes
 # Metric and threshold of every estimate, the primary first.
 MEASURES = (("ap_micro", "none"), ("f1_micro", "tuned"), ("f1_micro", "fixed_0.5"), ("f1_micro", "cardinality"))
 PRIMARY = MEASURES[0]
+ENCODER_SIDE = ("ndcg_at_10_encoder", "none")
 BROUGHT = "brought"
 
 
@@ -70,10 +71,11 @@ def source_of(cell: Row) -> Source | None:
 
 @dataclass
 class ScoreTable:
-    """Look-up of per-draw scores. `floors` and `mixtures` are kept apart from the trained arms."""
+    """Look-up of per-draw scores. `floors`, `mixtures` and `doses` are kept apart from the trained arms."""
 
     series: dict[tuple[Condition, str, str], dict[int, float]] = field(default_factory=dict)
     mixtures: dict[tuple, dict[float, dict[int, float]]] = field(default_factory=dict)
+    doses: dict[tuple, dict[float, dict[int, float]]] = field(default_factory=dict)
     floors: dict[tuple[str, int, str, str], dict[int, float]] = field(default_factory=dict)
     conditions: set[Condition] = field(default_factory=set)
 
@@ -83,11 +85,11 @@ class ScoreTable:
         return sorted({c.classifier for c in self.conditions}, key=lambda name: (name != "mlp", name))
 
     def locate(self, arm: str, context: Context) -> Condition | None:
-        """The condition of `arm` in `context`: its own source and M, else real rows only, else any M of R0 and Rt."""
+        """The condition of `arm` in `context`: its own source and M, else real rows only, else an arm without M."""
         for source in dict.fromkeys((context.source, None)):
             for added in (context.added, 0):
                 found = Condition(context.classifier, arm, context.regime, added, source)
-                if found in self.conditions and (added == context.added or arm in ("R0", "R0b", "Rt")):
+                if found in self.conditions and (added == context.added or arm in ("R0", "R0b", "Rt", "R_stop")):
                     return found
         return None
 
@@ -143,7 +145,7 @@ def align(found: Mapping[str, Mapping[int, float]]) -> Paired:
 def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
     """Join cells and scores. Per draw the mean over training repetitions; undefined scores are left out."""
     by_cell: dict[str, list[tuple[str, str, float]]] = defaultdict(list)
-    wanted = set(MEASURES)
+    wanted = {*MEASURES, ENCODER_SIDE}
     for row in scores:
         if row["label"] is None and row["value"] is not None and (row["metric"], row["threshold"]) in wanted:
             by_cell[row["cell_id"]].append((row["metric"], row["threshold"], row["value"]))
@@ -155,6 +157,8 @@ def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
             place: tuple = ("floor", name, cell["regime"])
         elif cell["real_share"] is not None:
             place = ("mixture", name, cell["regime"], cell["budget"], cell["arm"], source_of(cell), cell["real_share"])
+        elif cell["dose"] is not None:
+            place = ("dose", name, cell["regime"], cell["added"], cell["arm"], source_of(cell), cell["dose"])
         else:
             condition = Condition(name, cell["arm"], cell["regime"], cell["added"], source_of(cell))
             table.conditions.add(condition)
@@ -165,8 +169,9 @@ def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
         mean = float(np.mean(sorted(repeats[place, metric, threshold, draw])))
         if place[0] == "floor":
             table.floors.setdefault((*place[1:], metric, threshold), {})[draw] = mean
-        elif place[0] == "mixture":
-            table.mixtures.setdefault((*place[1:6], metric, threshold), {}).setdefault(place[6], {})[draw] = mean
+        elif place[0] in ("mixture", "dose"):
+            sets = table.mixtures if place[0] == "mixture" else table.doses
+            sets.setdefault((*place[1:6], metric, threshold), {}).setdefault(place[6], {})[draw] = mean
         else:
             table.series.setdefault((place[1], metric, threshold), {})[draw] = mean
     return table

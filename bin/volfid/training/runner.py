@@ -12,11 +12,13 @@ from threadpoolctl import threadpool_limits
 from volfid.core.exits import DataError, InputMissingError, VolfidError
 from volfid.core.labels import label_matrix, label_order_sha
 from volfid.core.log import Progress
-from volfid.training.fit import CellData, fit_cell
+from volfid.training.fit import ALL_ROWS, CellData
 from volfid.training.metrics import frequency_bands
+from volfid.training.mixing import fit_cell
 from volfid.training.recipes import LinearRecipe, MlpRecipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
-from volfid.training.scoring import TestSet, book_rows, score_rows
+from volfid.training.scoring import TestSet, book_rows, score_rows, search_row
+from volfid.training.search import METRIC, FixedSearch
 
 Row = dict[str, Any]
 
@@ -99,6 +101,8 @@ class _Study:
         bands = frequency_bands(np.array([row["count_train"] for row in labels]))
         self.test = TestSet(self._truth(self.test_ids), self.label_ids, bands)
         self.test_vectors = self._vectors(self.test_ids)
+        pool = sorted(row["doc_id"] for row in documents if row["split"] == "train")
+        self.search = FixedSearch.of(self.test_vectors, self.test.truth, self._vectors(pool), self._truth(pool))
 
     def run(self, cell: Mapping[str, Any], results: Results) -> None:
         """Add one cell's rows and predictions to `results`."""
@@ -107,8 +111,10 @@ class _Study:
         if not (np.isfinite(outcome.oof).all() and np.isfinite(outcome.test).all()):
             raise DataError("training diverged: a score is not finite", mend="Lower the learning rate of the recipe")
         cell_id = cell["cell_id"]
-        scores = score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, self.policies)
+        scores = score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies)
         results.scores += scores + book_rows(cell_id, outcome.book | _facts(data), len(doc_ids))
+        if outcome.represent is not None:
+            results.scores.append(search_row(cell_id, METRIC, *self.search.score(outcome.represent)))
         results.predictions.append((cell_id, "oof", doc_ids, outcome.oof))
         results.predictions.append((cell_id, "test", self.test_ids, outcome.test))
 
@@ -124,8 +130,9 @@ class _Study:
             raise DataError("one fold cannot be tuned out of fold", mend="Use at least 2 folds in the design")
         rows = self._rows(cell)
         truth = self._truth(doc_ids)
+        kept = rows_by_fold(rows, doc_ids, folds, self.group) | {ALL_ROWS: np.arange(len(rows.doc_ids))}
         data = CellData(
-            rows=rows, vectors=self.vectors[rows.vector], kept=rows_by_fold(rows, doc_ids, folds, self.group),
+            rows=rows, vectors=self.vectors[rows.vector], kept=kept,
             folds=folds, real_vectors=self._vectors(doc_ids), real_truth=truth, test_vectors=self.test_vectors,
             label_ids=self.label_ids, cardinality=float(truth.sum(1).mean()), master_seed=self.job["master_seed"],
         )  # fmt: skip
@@ -157,7 +164,7 @@ def _facts(data: CellData) -> dict[str, float]:
     return {
         "rows": float(rows.multiplicity.sum()),
         "unique_documents": float(len(set(rows.doc_ids))),
-        "fold_rows_min": float(min(rows.multiplicity[kept].sum() for kept in data.kept.values())),
+        "fold_rows_min": float(min(rows.multiplicity[kept].sum() for kept in data.held_out.values())),
         "cardinality_real": data.cardinality,
     }
 
