@@ -9,7 +9,7 @@ from volfid.training.recipes import LinearRecipe, MlpRecipe
 _LINEAR = LinearRecipe(C=1.0, grid_C=(0.1, 1.0, 10.0), tolerance=1e-4, max_iterations=200)
 _SGD = MlpRecipe(
     hidden=16, activation="gelu", dropout=0.1, learning_rate=0.02, weight_decay=0.01, batch=16, epochs=8,
-    warmup_share=0.06, clip=1.0, grid_updates=(15, 45),
+    warmup_share=0.06, clip=1.0, grid_updates=(15, 45), stop_batch=32, stop_epochs=20, stop_patience=2,
 )  # fmt: skip
 # One batch holds every training set, so that low and high updates are the same number: updates cannot matter.
 _ONE_BATCH = replace(_SGD, batch=128, epochs=25, learning_rate=0.03)

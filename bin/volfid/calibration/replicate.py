@@ -12,9 +12,10 @@ from volfid.core.exits import ParameterError
 from volfid.core.seeds import generator
 from volfid.curation.pairing import pair_with_rows
 from volfid.curation.trainsets import Ingredients, build_trainset
-from volfid.training.fit import ALL_ROWS, CellData, fit_cell
+from volfid.training.fit import ALL_ROWS, CellData
 from volfid.training.linear import fit_linear
 from volfid.training.metrics import ap_micro, f1_micro
+from volfid.training.mixing import fit_cell
 from volfid.training.mlp import Head, fit_mlp
 from volfid.training.recipes import LinearRecipe, MlpRecipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
@@ -223,8 +224,9 @@ def _worth_scores(
     world: World, classifier: str, recipe: LinearRecipe | MlpRecipe, made: Draw, master_seed: int, draw: int
 ) -> Scores:
     """Tuned arms, each by `fit_cell`: the real learning curve (`Rt@size`), RMt and St."""
-    cell = {"classifier": classifier, "loss": "bce", "tuning": "tuned", "head_start": "zero", "exposure": "pooled",
-            "n_updates": None, "penalty_scale": None, "draw": draw, "training_seed": 0}  # fmt: skip
+    cell = {"classifier": classifier, "loss": "bce", "tuning": "tuned", "updates": "grid", "head_start": "zero",
+            "exposure": "pooled", "n_updates": None, "penalty_scale": None, "draw": draw,
+            "training_seed": 0}  # fmt: skip
     wanted = [(f"Rt@{size}", "none", "real", size) for size in world.sizes]
     wanted += [("RMt", "real_more", "real", world.n), ("St", "synthetic", "synthetic", world.n)]
     scores: Scores = {}
@@ -232,8 +234,9 @@ def _worth_scores(
         real = made.made_of.order[:n]
         rows = _train_rows(world, replace(made, made_of=replace(made.made_of, real=real)), text, law, draw, master_seed)
         truth, folds = made.real_truth[:n], made.folds[:n]
+        kept = rows_by_fold(rows, real, folds, {}) | {ALL_ROWS: np.arange(len(rows.doc_ids))}
         data = CellData(
-            rows, made.vectors[rows.vector], rows_by_fold(rows, real, folds, {}), folds, made.vectors[:n],
+            rows, made.vectors[rows.vector], kept, folds, made.vectors[:n],
             truth, made.test.vectors, world.labels, float(truth.sum(1).mean()), master_seed,
         )  # fmt: skip
         outcome = fit_cell(data, cell, recipe)
