@@ -196,9 +196,12 @@ _ALL = (
     Contract("correlations", "correlations.parquet", "parquet", "estimate_effects.py", "Correlation of fidelity with score and with gain.", (
         F("regime", "int", "real documents"), F("classifier", "str", "classifier"), F("metric", "str", "score metric"),
         F("threshold", "str", "threshold policy"), F("outcome", "str", "score or gain"), F("fidelity_metric", "str", "fidelity metric"),
-        F("scope", "str", "all, within a method, between methods, with or without controls"),
+        F("scope", "str", "all, without controls, within a method, within methods (pooled), between methods"),
         F("r", "float", "Pearson r", null=True), F("ci_low", "float", "Fisher", null=True), F("ci_high", "float", "Fisher", null=True),
-        F("spearman", "float", "rho", null=True), F("p", "float", "two-sided", null=True), F("n", "int", "conditions"),
+        F("spearman", "float", "rho", null=True), F("kendall", "float", "tau-b", null=True), F("theil_sen", "float", "median slope over pairs: outcome by fidelity", null=True),
+        F("r_lowest_left_out", "float", "lowest r when one condition is left out", null=True), F("r_highest_left_out", "float", "highest r when one condition is left out", null=True),
+        F("r_given_size", "float", "partial r given log rows", null=True), F("r_given_unique", "float", "partial r given unique documents", null=True),
+        F("p", "float", "two-sided", null=True), F("n", "int", "conditions"),
         F("note", "str", "reason when undefined", null=True), F("corpus", "str", "corpus stamp or name"),
     )),
     Contract("findings", "findings.json", "object", "estimate_effects.py", "The numbers the report leads with.", (

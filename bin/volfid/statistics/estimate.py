@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from volfid.core.contracts import Row
-from volfid.statistics import association, blends, conditions, corpora, effects, estimands
+from volfid.statistics import association, blends, conditions, corpora, effects, estimands, inversion
 from volfid.statistics.effects import Effect
 from volfid.statistics.findings import make_findings
 from volfid.statistics.table import build_table
@@ -33,14 +33,14 @@ def estimate(
     table = build_table(cells, scores)
     distances = corpora.by_rows(cells, fidelity, "rows", "reference")
     ranked = corpora.by_rows(cells, retrieval, "variant")
+    sets = conditions.point_sets(conditions.chosen_cells(cells), scores, distances)
     found: list[Effect] = [
         *estimands.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
         *estimands.paper_split(table), *estimands.over_losses(table),
         *blends.mixture_effects(table, plan["master_seed"]),
         *corpora.relative_changes(ranked), *corpora.means(ranked, "6"), *corpora.means(distances, "5"),
-        *association.regime_differences(chosen := conditions.chosen_cells(cells), scores, distances),
-        *association.distance_differences(chosen, scores, distances),
-        *association.predictors(chosen, scores, distances),
+        *association.regime_differences(sets), *association.distance_differences(sets),
+        *association.predictors(sets), *inversion.cluster_tests(sets, plan["master_seed"]),
         *estimands.floors(table), *estimands.arm_scores(table),
     ]  # fmt: skip
     decided = effects.decide(found)
@@ -50,7 +50,7 @@ def estimate(
         remark = INCOMPLETE.format(missing=len(status["missing"]), planned=status["planned"])
         findings["headline"]["warning"] = remark
     rows = [effects.to_row(_without_zero(effect), stamp) for effect in decided]
-    return Results(rows, association.correlation_rows(chosen, scores, distances, stamp), findings)
+    return Results(rows, association.correlation_rows(sets, stamp), findings)
 
 
 def _without_zero(effect: Effect) -> Effect:
