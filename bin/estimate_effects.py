@@ -12,6 +12,7 @@ def main(
     plan: InFile,
     corpus: InFile,
     scores: InFile,
+    counts: InFile,
     fidelity: InFile,
     retrieval: InFile,
     status: InFile,
@@ -36,7 +37,10 @@ def main(
     rows = {name: CONTRACTS[name].read(path) for name, path in tables.items()}
     for name, path in (tables | objects).items():
         manifest.read(path, len(rows.get(name, [None])))
-    results = estimate(**rows, **{name: CONTRACTS[name].read_object(path) for name, path in objects.items()})
+    by_document = CONTRACTS["counts"].read_table(counts)
+    manifest.read(counts, len(by_document))
+    one = {name: CONTRACTS[name].read_object(path) for name, path in objects.items()}
+    results = estimate(**rows, **one, counts=by_document)
     log(f"{len(results.effects)} effects, {len(results.correlations)} correlations")
     log(results.findings["headline"]["sentence"])
     manifest.wrote(CONTRACTS["effects"].write(out_dir, results.effects), len(results.effects))

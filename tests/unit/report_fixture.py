@@ -453,6 +453,7 @@ def make_findings() -> Row:
             for c in ("linear", "mlp")
             for size in CURVE
         ],
+        "specifications": [],
         "identity_checks": [
             {"check": "Pb - R1 (mlp, 64)", "value": -0.001, "tolerance": 0.005, "holds": True},
             {"check": "Pb - R1 (mlp, 165)", "value": None, "tolerance": 0.005, "holds": None},

@@ -249,11 +249,11 @@ def test_the_three_commands_run_one_after_the_other(tmp_path):
         assert done.returncode == 0, done.stderr
 
     step("collect_scores.py", "job", "cells", scores=part)
-    step("estimate_effects.py", "job", "cells", "plan", "corpus", "scores", "fidelity", "retrieval", "status",
-         scores=out, status=out)  # fmt: skip
+    step("estimate_effects.py", "job", "cells", "plan", "corpus", "scores", "counts", "fidelity", "retrieval", "status",
+         scores=out, counts=out, status=out)  # fmt: skip
     first = {name: (out / CONTRACTS[name].file).read_bytes() for name in ("effects", "correlations", "findings")}
-    step("estimate_effects.py", "job", "cells", "plan", "corpus", "scores", "fidelity", "retrieval", "status",
-         scores=out, status=out)  # fmt: skip
+    step("estimate_effects.py", "job", "cells", "plan", "corpus", "scores", "counts", "fidelity", "retrieval", "status",
+         scores=out, counts=out, status=out)  # fmt: skip
     assert first == {name: (out / CONTRACTS[name].file).read_bytes() for name in first}
     step("check_claims.py", "job", "effects", "correlations", "findings", "status", claims=CLAIMS, effects=out,
          correlations=out, findings=out, status=out)  # fmt: skip
@@ -264,7 +264,8 @@ def test_the_three_commands_run_one_after_the_other(tmp_path):
 
 @pytest.mark.parametrize("script", ["estimate_effects.py", "check_claims.py"])
 def test_stub_outputs_are_valid_and_empty(script, tmp_path):
-    names = {"estimate_effects.py": ("job", "cells", "plan", "corpus", "scores", "fidelity", "retrieval", "status"),
+    names = {"estimate_effects.py": ("job", "cells", "plan", "corpus", "scores", "counts", "fidelity", "retrieval",
+                                      "status"),
              "check_claims.py": ("job", "effects", "correlations", "findings", "status")}[script]  # fmt: skip
     args = [arg for name in names for arg in (f"--{name}", CONTRACTS[name].write_empty(tmp_path))]
     args += ["--claims", CLAIMS] if script == "check_claims.py" else []

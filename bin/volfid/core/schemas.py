@@ -172,6 +172,11 @@ _ALL = (
         F("value", "float", "null when undefined", null=True), F("n", "int", "documents or labels it rests on"),
         F("note", "str", "why it is undefined, or a setting", null=True),
     ), ("cell_id", "metric", "threshold", "label")),
+    Contract("counts", "counts.parquet", "parquet", "train_heads.py, collect_scores.py", "Decisions of every cell on each test document, for paired tests over documents.", (
+        F("cell_id", "str", "cell"), F("threshold", "str", "threshold policy", choices=THRESHOLDS[1:]),
+        F("tp", "int_list", "true positives of each test document, in sorted order of doc_id"),
+        F("fp", "int_list", "false positives, same order"), F("fn", "int_list", "false negatives, same order"),
+    ), ("cell_id", "threshold")),
     Contract("fidelity", "fidelity.parquet", "parquet", "measure_fidelity.py", "Fidelity and diversity of every training set, copies included.", (
         F("trainset_id", "str", "training set"), F("metric", "str", "metric"), F("rows", "str", "all rows, or the added ones", choices=("all", "added")),
         F("reference", "str", "what it is compared with"), F("value", "float", "null when undefined", null=True),
@@ -210,6 +215,7 @@ _ALL = (
         F("attribution", "object", "the factorial, Shapley shares and the paper's split"),
         F("curve", "any", "real learning curve: list of {classifier, size, mean, ci_low, ci_high, n}"),
         F("identity_checks", "any", "list of {check, value, tolerance, holds}"),
+        F("specifications", "any", "correlation claim under every reading of 1:10: list of {reading, low_regime, high_regime, classifier, metric, threshold, outcome, fidelity_metric, scope, r_low, r_high, delta, ci_low, ci_high, n, note}"),
         F("decide", "any", "list: what would decide the undecided verdicts"),
     )),
     Contract("claims", "claims.json", "json", "check_claims.py", "A verdict per claim.", (

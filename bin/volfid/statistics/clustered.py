@@ -57,15 +57,15 @@ class Resampled:
 
 
 @lru_cache(maxsize=16)
-def multisets(clusters: int) -> tuple[np.ndarray, np.ndarray]:
+def multisets(clusters: int, fewest: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """Every resample of `clusters` clusters: counts (multisets, clusters) and multinomial probabilities.
 
-    Multisets with one distinct cluster are left out; the probabilities of the others sum to one.
+    Multisets with less than `fewest` distinct clusters are left out; the probabilities of the others sum to one.
     """
     rows = [
         np.bincount(chosen, minlength=clusters) for chosen in combinations_with_replacement(range(clusters), clusters)
     ]
-    counts = np.array([row for row in rows if np.count_nonzero(row) > 1])
+    counts = np.array([row for row in rows if np.count_nonzero(row) >= fewest])
     weight = np.exp(special.gammaln(clusters + 1) - special.gammaln(counts + 1).sum(axis=1))
     return counts, weight / weight.sum()
 

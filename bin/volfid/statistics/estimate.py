@@ -3,8 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from volfid.core.contracts import Row
-from volfid.statistics import association, blends, conditions, corpora, effects, estimands, inversion
+from volfid.statistics import (
+    arms_together,
+    association,
+    blends,
+    conditions,
+    corpora,
+    document_effects,
+    effects,
+    estimands,
+    inversion,
+    specification,
+)
 from volfid.statistics.effects import Effect
 from volfid.statistics.findings import make_findings
 from volfid.statistics.table import build_table
@@ -23,10 +36,11 @@ class Results:
 
 def estimate(
     *, cells: Sequence[Row], scores: Sequence[Row], fidelity: Sequence[Row], retrieval: Sequence[Row],
-    plan: Row, corpus: Row, status: Row,
+    plan: Row, corpus: Row, status: Row, counts: pa.Table | None = None,
 ) -> Results:  # fmt: skip
     """Estimate everything that the plan's arms allow; what they do not allow is undefined with a reason.
 
+    `counts` is the table of the contract `counts`; without it nothing is tested over documents.
     The draw is the unit. Holm's adjustment runs within families (`Effect.family`).
     """
     stamp = corpus["stamp"] or corpus["name"]
@@ -34,18 +48,23 @@ def estimate(
     distances = corpora.by_rows(cells, fidelity, "rows", "reference")
     ranked = corpora.by_rows(cells, retrieval, "variant")
     sets = conditions.point_sets(conditions.chosen_cells(cells), scores, distances)
+    specs, listed = specification.specifications(sets, corpus["split_sizes"].get("train"))
     found: list[Effect] = [
         *estimands.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
         *estimands.paper_split(table), *estimands.over_losses(table),
+        *arms_together.friedman_arms(table),
         *blends.mixture_effects(table, plan["master_seed"]),
         *corpora.relative_changes(ranked), *corpora.means(ranked, "6"), *corpora.means(distances, "5"),
+        *document_effects.document_tests(table, cells, counts, plan["master_seed"]),
         *association.regime_differences(sets), *association.distance_differences(sets),
         *association.predictors(sets), *inversion.cluster_tests(sets, plan["master_seed"]),
+        *specification.sign_flips(specs, listed),
         *estimands.floors(table), *estimands.arm_scores(table),
     ]  # fmt: skip
     decided = effects.decide(found)
     findings = make_findings(decided, table, cells, plan)
     findings["headline"]["stamp"] = corpus["stamp"]
+    findings["specifications"] = specs
     if status["missing"]:
         remark = INCOMPLETE.format(missing=len(status["missing"]), planned=status["planned"])
         findings["headline"]["warning"] = remark

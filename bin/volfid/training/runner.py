@@ -16,16 +16,17 @@ from volfid.training.fit import CellData, fit_cell
 from volfid.training.metrics import frequency_bands
 from volfid.training.recipes import LinearRecipe, MlpRecipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
-from volfid.training.scoring import TestSet, book_rows, score_rows
+from volfid.training.scoring import TestSet, book_rows, count_rows, score_rows
 
 Row = dict[str, Any]
 
 
 @dataclass
 class Results:
-    """What a job leaves: score rows, gaps, and the predictions of every cell, in the order of cell ids."""
+    """What a job leaves: score rows, counts by document, gaps, and the predictions of every cell, by cell id."""
 
     scores: list[Row] = field(default_factory=list)
+    counts: list[Row] = field(default_factory=list)
     gaps: list[Row] = field(default_factory=list)
     predictions: list[tuple[str, str, list[str], np.ndarray]] = field(default_factory=list)
     label_order_sha: str = ""
@@ -109,6 +110,7 @@ class _Study:
         cell_id = cell["cell_id"]
         scores = score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, self.policies)
         results.scores += scores + book_rows(cell_id, outcome.book | _facts(data), len(doc_ids))
+        results.counts += count_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, self.policies)
         results.predictions.append((cell_id, "oof", doc_ids, outcome.oof))
         results.predictions.append((cell_id, "test", self.test_ids, outcome.test))
 

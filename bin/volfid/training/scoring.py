@@ -99,6 +99,24 @@ def score_rows(
     return table.rows
 
 
+def count_rows(
+    cell_id: str, test: TestSet, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, policies: Sequence[str]
+) -> list[Row]:
+    """True positives, false positives and false negatives of each test document (contract `counts`).
+
+    Arguments as of `score_rows`; the thresholds are the same.
+    """
+    rows = []
+    cardinality = float(real_truth.sum(1).mean())
+    for policy in policies:
+        if policy != "none":
+            predicted = decide(scores, _threshold(policy, scores, real_truth, oof, cardinality))
+            parts = {"tp": test.truth & predicted, "fp": ~test.truth & predicted, "fn": test.truth & ~predicted}
+            counted = {name: part.sum(axis=1).tolist() for name, part in parts.items()}
+            rows.append({"cell_id": cell_id, "threshold": policy, **counted})
+    return rows
+
+
 def book_rows(cell_id: str, book: Mapping[str, float], n: int) -> list[Row]:
     """Bookkeeping numbers as score rows; n is the number of real documents."""
     return [_row(cell_id, name, "none", None, value, n, "") for name, value in book.items()]
