@@ -134,7 +134,6 @@ def test_an_empty_run_decides_nothing():
 
 
 def test_a_turn_that_the_generators_do_not_bear_out_is_not_reproduced():
-    """Fisher's intervals take the conditions of one generator as independent; where generators can be counted, they must agree."""
     printed = {"r1": 0.95, "r2": -0.73, "z": 6.47, "n": 14, "ci": [1.26, 1.86]}
     flip = {"fidelity_metric": "mmd2_label_parent", "outcome": "score", "scope": "all", "metric": "f1_micro",
             "threshold": "fixed_0.5"}  # fmt: skip

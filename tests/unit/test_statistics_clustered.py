@@ -289,6 +289,14 @@ def test_few_generators_give_a_reason_and_three_no_interval(generators, words):
             assert row["estimate"] is not None and row["ci_low"] is None and "70 %" in row["note"]
 
 
+def test_the_order_of_rows_changes_nothing():
+    cells, scores, fidelity = made_run(noise=0.003)
+    rng = np.random.default_rng(14)
+    mixed_up = [[rows[i] for i in rng.permutation(len(rows))] for rows in (cells, scores, fidelity)]
+    one, other = run(cells, scores, fidelity), run(*mixed_up)
+    assert one.effects == other.effects and one.correlations == other.correlations and one.findings == other.findings
+
+
 def test_an_outcome_without_spread_has_no_test_and_says_so():
     cells, scores, fidelity = made_run()
     flat = [{**s, "value": 0.5} for s in scores]

@@ -296,8 +296,16 @@ def test_one_draw_has_an_interval_over_documents_but_none_over_draws():
     assert row["estimate"] is None and "one draw" in row["note"]
 
 
-@pytest.mark.parametrize("size", [1, 2])
-def test_one_or_two_documents_without_labels_or_predictions_have_no_f1_and_say_so(size):
+@pytest.mark.parametrize("size", [0, 1])
+def test_without_two_documents_nothing_is_resampled(size):
+    cells = [world.make_cell(arm, draw) for arm in ("S", "R1") for draw in range(2)]
+    for name in ("document_bootstrap", "document_bootstrap_hierarchical"):
+        row = pick(run_with(cells, counted(cells, size=size)), "S - R1", name)
+        assert row["estimate"] is None and row["n"] == size and "at least 2 are needed" in row["note"]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_documents_without_labels_or_predictions_have_no_f1_and_say_so(size):
     cells = [world.make_cell(arm, draw) for arm in ("S", "R1") for draw in range(2)]
     rows = [{"cell_id": c["cell_id"], "threshold": "tuned", "tp": [0] * size, "fp": [0] * size, "fn": [0] * size}
             for c in cells]  # fmt: skip

@@ -27,6 +27,7 @@ from volfid.statistics.table import (
 # contrast and its estimand
 CONTRASTS = {"St - Rt": "1", "S - Pd": "3", "S - R1": "2", "Pd - R1": "2", "C - Pp": "4"}
 POLICIES = ("tuned", "fixed_0.5", "cardinality")
+FEWEST_DOCUMENTS = 2
 NO_COUNTS = "no draw has counts by document for both arms"
 Repeats = Mapping[Condition, Mapping[tuple[int, int], str]]  # (draw, training seed) to cell
 
@@ -87,7 +88,9 @@ def document_tests(
         return
     known, repeats = read_counts(counts), _repeats(cells)
     rng = generator(master_seed, "documents")
-    weights = documents.resampling_weights(known.tp.shape[1], RESAMPLES, rng)
+    # without two documents every estimate is undefined, and nothing is drawn
+    times = RESAMPLES if known.tp.shape[1] > 1 else 0
+    weights = documents.resampling_weights(known.tp.shape[1], times, rng)
     study = _Study(known, weights, (rng.random(weights.shape, dtype=np.float32) < 0.5).astype(np.float32))
     wanted = [
         (context, contrast) for contrast in CONTRASTS for context in table.contexts(list(parse_contrast(contrast)))
@@ -138,8 +141,10 @@ def _estimates(
     study: _Study, pairs: Sequence[tuple[int, str, str]], policy: str, rng: np.random.Generator
 ) -> tuple[Estimate, Estimate]:
     """Over documents with all draws kept, and over draws, then documents."""
-    if not pairs:
-        return intervals.undefined(NO_COUNTS), intervals.undefined(NO_COUNTS)
+    n = study.counts.tp.shape[1]
+    if not pairs or n < FEWEST_DOCUMENTS:
+        reason = f"{n} test documents: at least {FEWEST_DOCUMENTS} are needed" if pairs else NO_COUNTS
+        return intervals.undefined(reason, n), intervals.undefined(reason, n)
     draws = np.array([draw for draw, _, _ in pairs])
     repeated = (draws[:, None] == draws[None, :]).sum(axis=1)
     share = 1 / (repeated * len(set(draws.tolist())))
@@ -148,8 +153,8 @@ def _estimates(
     differences = study.resampled(sides[0], policy) - study.resampled(sides[1], policy)
     left_out = (documents.left_out_f1(first) - documents.left_out_f1(second)) @ share
     totals = [documents.micro_f1(side.tp.sum(axis=1), side.errors.sum(axis=1)) for side in (first, second)]
-    delta, n = float((totals[0] - totals[1]) @ share), first.documents
-    if not (np.isfinite(delta) and np.isfinite(left_out).all()) or n < 2:
+    delta = float((totals[0] - totals[1]) @ share)
+    if not (np.isfinite(delta) and np.isfinite(left_out).all()):
         reason = intervals.undefined(f"micro-F1 is undefined on these {n} documents, or on all but one", n)
         return reason, reason
     found = documents.bootstrap_interval(delta, differences @ share, left_out)

@@ -55,7 +55,7 @@ def resampling_weights(documents: int, times: int, rng: np.random.Generator, chu
         weights_from_indices(rng.integers(0, documents, (min(chunk, times - start), documents), kind), documents)
         for start in range(0, times, chunk)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(parts) if parts else np.empty((0, documents), dtype=np.float32)
 
 
 def resampled_f1(systems: Systems, weights: np.ndarray) -> np.ndarray:
