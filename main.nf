@@ -43,7 +43,7 @@ workflow {
     // stores: ['real' or generator, folder with embeddings.npy and ids.txt]
     EMBEDDINGS(jobs, INPUTS.out.documents, CURATION.out.synthetic)
 
-    // scores, gaps: one list of files each
+    // scores, counts, gaps: one list of files each
     TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, EMBEDDINGS.out.stores)
 
     // fidelity.parquet and retrieval.parquet: every training set, copies included
@@ -51,7 +51,7 @@ workflow {
     RETRIEVAL(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
 
     // effects, correlations, findings, claims, status
-    STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.gaps, CURATION.out.gaps,
+    STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.counts, TRAINING.out.gaps, CURATION.out.gaps,
                FIDELITY.out.table, RETRIEVAL.out.table)
 
     // report.html, figures, tables; then the exit status says whether every planned cell is there

@@ -15,6 +15,7 @@ process TRAIN_HEADS {
     output:
     tuple val(meta), path('scores.parquet'), emit: scores
     tuple val(meta), path('predictions.parquet'), emit: predictions
+    tuple val(meta), path('counts.parquet'), emit: counts
     tuple val(meta), path('gaps.jsonl'), emit: gaps
     tuple val(meta), path('manifest.json'), emit: manifest
 
@@ -52,11 +53,13 @@ workflow TRAINING {
         .combine(vectors, by: 0)
     TRAIN_HEADS(work.map { _source, meta, job, sets, folders -> [meta, job, sets, folders] }, documents, labels, regimes)
     scores = sortedFiles(TRAIN_HEADS.out.scores.map { meta, f -> [meta.id, f] })
+    counts = sortedFiles(TRAIN_HEADS.out.counts.map { meta, f -> [meta.id, f] })
     gaps = TRAIN_HEADS.out.gaps.map { meta, f -> [meta.id, f] }
     manifests = TRAIN_HEADS.out.manifest.map { meta, f -> [meta.id, f] }
 
     emit:
     scores
+    counts
     gaps
     manifests
 }

@@ -94,13 +94,17 @@ class Chain:
         job = ["--job", self.jobs("statistics")[0][1]]
         collected = self.run(
             "collect_scores", "x", *job, *cells, *repeat("scores", [t / "scores.parquet" for t in trained]),
+            *repeat("counts", [t / "counts.parquet" for t in trained]),
             *repeat("gaps", [t / "gaps.jsonl" for t in [*trained, *corpora.values()]]),
         )  # fmt: skip
         tables = ["--fidelity", fidelity / "fidelity.parquet", "--retrieval", retrieval / "retrieval.parquet"]
+        counts = ["--counts", collected / "counts.parquet"]
         scores, status = ["--scores", collected / "scores.parquet"], ["--status", collected / "status.json"]
         corpus = ["--corpus", inputs / "corpus.json"]
         claims = ["--claims", params / "claims.yaml"]
-        effects = self.run("estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *status, *tables, *claims)
+        effects = self.run(
+            "estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *counts, *status, *tables, *claims
+        )
         found = [
             "--effects", effects / "effects.parquet", "--correlations", effects / "correlations.parquet",
             "--findings", effects / "findings.json",

@@ -177,6 +177,11 @@ _ALL = (
         F("value", "float", "null when undefined", null=True), F("n", "int", "documents or labels it rests on"),
         F("note", "str", "why it is undefined, or a setting", null=True),
     ), ("cell_id", "metric", "threshold", "label")),
+    Contract("counts", "counts.parquet", "parquet", "train_heads.py, collect_scores.py", "Decisions of every cell on each test document, for paired tests over documents.", (
+        F("cell_id", "str", "cell"), F("threshold", "str", "threshold policy", choices=THRESHOLDS[1:]),
+        F("tp", "int_list", "true positives of each test document, in sorted order of doc_id"),
+        F("fp", "int_list", "false positives, same order"), F("fn", "int_list", "false negatives, same order"),
+    ), ("cell_id", "threshold")),
     Contract("fidelity", "fidelity.parquet", "parquet", "measure_fidelity.py", "Fidelity and diversity of every training set, copies included.", (
         F("trainset_id", "str", "training set"), F("metric", "str", "metric"), F("rows", "str", "all rows, or the added ones", choices=("all", "added")),
         F("reference", "str", "what it is compared with"), F("value", "float", "null when undefined", null=True),
@@ -201,9 +206,12 @@ _ALL = (
     Contract("correlations", "correlations.parquet", "parquet", "estimate_effects.py", "Correlation of fidelity with score and with gain.", (
         F("regime", "int", "real documents"), F("classifier", "str", "classifier"), F("metric", "str", "score metric"),
         F("threshold", "str", "threshold policy"), F("outcome", "str", "score or gain"), F("fidelity_metric", "str", "fidelity metric"),
-        F("scope", "str", "all, within a method, between methods, with or without controls"),
+        F("scope", "str", "all, without controls, within a method, within methods (pooled), between methods"),
         F("r", "float", "Pearson r", null=True), F("ci_low", "float", "Fisher", null=True), F("ci_high", "float", "Fisher", null=True),
-        F("spearman", "float", "rho", null=True), F("p", "float", "two-sided", null=True), F("n", "int", "conditions"),
+        F("spearman", "float", "rho", null=True), F("kendall", "float", "tau-b", null=True), F("theil_sen", "float", "median slope over pairs: outcome by fidelity", null=True),
+        F("r_lowest_left_out", "float", "lowest r when one condition is left out", null=True), F("r_highest_left_out", "float", "highest r when one condition is left out", null=True),
+        F("r_given_size", "float", "partial r given log rows", null=True), F("r_given_unique", "float", "partial r given unique documents", null=True),
+        F("p", "float", "two-sided", null=True), F("n", "int", "conditions"),
         F("note", "str", "reason when undefined", null=True), F("corpus", "str", "corpus stamp or name"),
     )),
     Contract("findings", "findings.json", "object", "estimate_effects.py", "The numbers the report leads with.", (
@@ -212,6 +220,7 @@ _ALL = (
         F("attribution", "object", "the factorial, Shapley shares and the paper's split"),
         F("curve", "any", "real learning curve: list of {classifier, size, mean, ci_low, ci_high, n}"),
         F("identity_checks", "any", "list of {check, value, tolerance, holds}"),
+        F("specifications", "any", "correlation claim under every reading of 1:10: list of {reading, low_regime, high_regime, classifier, metric, threshold, outcome, fidelity_metric, scope, r_low, r_high, delta, ci_low, ci_high, n, note}"),
         F("decide", "any", "list: what would decide the undecided verdicts"),
         F("published", "any", "the published figures taken apart: list of {name, group, title, printed, statement, values, from, here, not_here}"),
     )),

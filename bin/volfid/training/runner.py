@@ -17,7 +17,7 @@ from volfid.training.metrics import frequency_bands
 from volfid.training.mixing import fit_cell
 from volfid.training.recipes import LinearRecipe, MlpRecipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
-from volfid.training.scoring import TestSet, book_rows, score_rows, search_row
+from volfid.training.scoring import TestSet, book_rows, count_rows, score_rows, search_row
 from volfid.training.search import METRIC, FixedSearch
 
 Row = dict[str, Any]
@@ -25,9 +25,10 @@ Row = dict[str, Any]
 
 @dataclass
 class Results:
-    """What a job leaves: score rows, gaps, and the predictions of every cell, in the order of cell ids."""
+    """What a job leaves: score rows, counts by document, gaps, and the predictions of every cell, by cell id."""
 
     scores: list[Row] = field(default_factory=list)
+    counts: list[Row] = field(default_factory=list)
     gaps: list[Row] = field(default_factory=list)
     predictions: list[tuple[str, str, list[str], np.ndarray]] = field(default_factory=list)
     label_order_sha: str = ""
@@ -115,6 +116,9 @@ class _Study:
         results.scores += scores + book_rows(cell_id, outcome.book | _facts(data), len(doc_ids))
         if outcome.represent is not None:
             results.scores.append(search_row(cell_id, METRIC, *self.search.score(outcome.represent)))
+        results.counts += count_rows(
+            cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies
+        )
         results.predictions.append((cell_id, "oof", doc_ids, outcome.oof))
         results.predictions.append((cell_id, "test", self.test_ids, outcome.test))
 
