@@ -11,7 +11,9 @@ TUNINGS = ("fixed", "tuned")
 HEAD_STARTS = ("zero", "prior")
 EXPOSURES = ("pooled", "half_real")
 FLOORS = ("predict_all", "prior", "top_k")
-CLASSIFIERS = ("linear", "mlp", *FLOORS)
+ANSWERS = ("zero_shot", "few_shot")
+UNTRAINED = (*FLOORS, *ANSWERS)
+CLASSIFIERS = ("linear", "mlp", *UNTRAINED)
 SOURCES = ("real", "copy", "synthetic", "real_more")
 THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality")
 
@@ -135,6 +137,22 @@ _ALL = (
         F("tokens_prompt", "int", "prompt tokens of all attempts"),
         F("tokens_completion", "int", "completion tokens of all attempts"),
         F("tokens_discarded", "int", "completion tokens of refused attempts"),
+    ), ("request_id",)),
+    Contract("answers", "answers.parquet", "parquet", "label_documents.py", "What a generator answered when it was asked, label by label, whether a document has it.", (
+        F("request_id", "str", "16 hex digits of the hash of the request"),
+        F("pool_id", "str", "requests that show the same exemplars"), F("position", "int", "order inside the group"),
+        F("labeller", "str", "how it was asked", choices=ANSWERS), F("generator", "str", "generator"),
+        F("regime", "int", "regime whose documents were shown; null for zero_shot", null=True), F("draw", "int", "draw; null for zero_shot", null=True),
+        F("doc_id", "str", "document; null for the text without content that calibrates", null=True),
+        F("exemplar_ids", "str_list", "real documents the prompt showed with their labels"),
+        F("prompt_sha", "str", "SHA-256 of all prompts of the document"),
+        F("score", "str", "what `scores` is", choices=("yes_share", "yes_share_calibrated")),
+        F("scores", "float_list", "score of each label, in label order; 0 where there was no answer"),
+        F("yes_shares", "float_list", "P(yes) / (P(yes) + P(no)) at the first token of the answer, in label order"),
+        F("answer_mass", "float", "mean P(yes) + P(no): how often an unconstrained answer would begin so"),
+        F("failures", "int", "labels without an answer"),
+        F("tokens_prompt", "int", "prompt tokens of all questions"), F("tokens_cached", "int", "of these, tokens of the shared beginning that were read once for all questions"),
+        F("tokens_completion", "int", "answer tokens"), F("label_order_sha", "str", "hash of the label order"),
     ), ("request_id",)),
     Contract("synthetic", "synthetic.jsonl", "jsonl", "build_corpus.py", "Synthetic documents, kept and dropped, each drop with its reason.", (
         F("doc_id", "str", "syn- and the request id, or the brought id"), F("pool_id", "str", "the pool"),
