@@ -67,6 +67,12 @@ class Chain:
             )
             for job, path in self.jobs("generation")
         }
+        answered = {
+            job["settings"]["source"]: self.run(
+                "label_documents", job["job_id"], "--job", path, *pair, *regimes, "--prompts", params / "prompts"
+            )
+            for job, path in self.jobs("labelling")
+        }
         corpora = {}
         for job, path in self.jobs("curation"):
             source = job["settings"]["source"]
@@ -82,7 +88,10 @@ class Chain:
             source = job["settings"]["source"]
             vectors = repeat("embeddings", [stores["real"], *([stores[source]] if source != "real" else [])])
             sets = ["--trainsets", corpora[source] / "trainsets.jsonl"]
-            trained.append(self.run("train_heads", job["job_id"], "--job", path, *pair, *regimes, *sets, *vectors))
+            asked = ["--answers", answered[job["model"]] / "answers.parquet"] if job["model"] else []
+            trained.append(
+                self.run("train_heads", job["job_id"], "--job", path, *pair, *regimes, *sets, *vectors, *asked)
+            )
         every = [
             *pair, *regimes, *repeat("trainsets", [c / "trainsets.jsonl" for c in corpora.values()]),
             *repeat("synthetic", [c / "synthetic.jsonl" for c in corpora.values()]),

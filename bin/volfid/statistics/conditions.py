@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from volfid.core.contracts import Row
-from volfid.core.schemas import FLOORS
+from volfid.core.schemas import UNTRAINED
 from volfid.statistics.corpora import Measured, Rows, rows_of
 from volfid.statistics.table import MEASURES, classifier_name
 
@@ -39,7 +39,7 @@ def chosen_cells(cells: Iterable[Row]) -> list[Row]:
     Otherwise every arm of the paper's schedule with high updates. Permuted labels stay out: they
     are a negative control whose fidelity equals that of the arm it breaks.
     """
-    trained = [cell for cell in cells if cell["classifier"] not in FLOORS]
+    trained = [cell for cell in cells if cell["classifier"] not in UNTRAINED]
     named = [cell for cell in trained if BLOCK in cell["blocks"]]
     plain = {"tuning": "fixed", "updates": "high", "exposure": "pooled", "head_start": "zero"}
     return named or [
