@@ -73,6 +73,7 @@ workflow STATISTICS {
     training_gaps
     curation_gaps
     fidelity
+    keywords
     retrieval
 
     main:
@@ -84,7 +85,7 @@ workflow STATISTICS {
     CHECK_CLAIMS(job, file(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
     // every result the report shows, one file of each name
     tables = COLLECT_SCORES.out.scores.concat(
-        COLLECT_SCORES.out.gaps, status, fidelity, retrieval, ESTIMATE_EFFECTS.out.effects,
+        COLLECT_SCORES.out.gaps, status, fidelity, keywords, retrieval, ESTIMATE_EFFECTS.out.effects,
         ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims,
     ).toList()
     manifests = COLLECT_SCORES.out.manifest.map { f -> ['statistics_collect', f] }.mix(

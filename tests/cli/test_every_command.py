@@ -21,7 +21,7 @@ OUTPUTS = {
     "build_corpus": ["synthetic", "waterfall", "trainsets", "gaps", "manifest"],
     "embed_corpus": ["manifest"],
     "train_heads": ["predictions", "scores", "gaps", "manifest"],
-    "measure_fidelity": ["fidelity", "manifest"],
+    "measure_fidelity": ["fidelity", "keywords", "manifest"],
     "evaluate_retrieval": ["retrieval", "manifest"],
     "collect_scores": ["scores", "gaps", "status", "manifest"],
     "estimate_effects": ["effects", "correlations", "findings", "manifest"],

@@ -195,6 +195,13 @@ _ALL = (
         F("reference", "str", "what it is compared with"), F("value", "float", "null when undefined", null=True),
         F("n", "int", "rows it rests on"), F("note", "str", "why it is undefined, or a setting", null=True),
     ), ("trainset_id", "metric", "rows", "reference")),
+    Contract("keywords", "keywords.parquet", "parquet", "measure_fidelity.py", "Keyword audit: how often texts hold the names of their labels.", (
+        F("subject", "str", "split of the real documents, or pool of synthetic ones"),
+        F("metric", "str", "label_name_share, label_word_share, keyword_f1_micro, keyword_any_f1_micro"),
+        F("label", "str", "label, or null for all", null=True), F("value", "float", "null when undefined", null=True),
+        F("ci_low", "float", "Wilson", null=True), F("ci_high", "float", "Wilson", null=True),
+        F("n", "int", "pairs of document and label (shares), documents (F1)"), F("note", "str", "why it is undefined", null=True),
+    ), ("subject", "metric", "label")),
     Contract("retrieval", "retrieval.parquet", "parquet", "evaluate_retrieval.py", "Retrieval over every training set used as a corpus.", (
         F("trainset_id", "str", "training set"), F("metric", "str", "ndcg_at_10, dcg_at_10, jaccard_at_10, ..."),
         F("variant", "str", "own_ideal, fixed_ideal, size_matched, random"), F("value", "float", "null when undefined", null=True),
@@ -226,6 +233,7 @@ _ALL = (
         F("curve", "any", "real learning curve: list of {classifier, size, mean, ci_low, ci_high, n}"),
         F("identity_checks", "any", "list of {check, value, tolerance, holds}"),
         F("decide", "any", "list: what would decide the undecided verdicts"),
+        F("uses", "object", "what else the same tokens buy: options with score, tokens and cost, and break-even prices"),
     )),
     Contract("claims", "claims.json", "json", "check_claims.py", "A verdict per claim.", (
         F("claim", "str", "C1 ..."), F("text", "str", "the claim"), F("tier", "str", "cheapest tier that can check it"),

@@ -12,7 +12,7 @@ from volfid.core.schemas import CONTRACTS
 OBJECTS = ("job", "plan", "corpus", "findings", "status")
 TABLES = (
     "cells", "labels", "funnel", "rejects", "scores", "effects", "correlations", "claims",
-    "gaps", "fidelity", "retrieval", "waterfall", "regimes",
+    "gaps", "fidelity", "keywords", "retrieval", "waterfall", "regimes",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ class ReportInputs:
     claims: list[Row] = field(default_factory=list)
     gaps: list[Row] = field(default_factory=list)
     fidelity: list[Row] = field(default_factory=list)
+    keywords: list[Row] = field(default_factory=list)
     retrieval: list[Row] = field(default_factory=list)
     waterfall: list[Row] = field(default_factory=list)
     regimes: list[Row] = field(default_factory=list)

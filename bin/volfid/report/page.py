@@ -30,6 +30,7 @@ CSV_TWINS = (
     "effects",
     "correlations",
     "fidelity",
+    "keywords",
     "retrieval",
     "claims",
     "labels",
