@@ -20,9 +20,9 @@ RECIPES = yaml.safe_load((ROOT / "params" / "recipes.yaml").read_text(encoding="
 POLICIES = ["fixed_0.5", "tuned", "cardinality"]
 BASE = {
     "arm": "R0", "pool_id": None, "draw": 0, "generator": None, "method": None, "label_plan": None, "text": "none",
-    "label_law": "real", "rows_added": 0, "real_share": None, "budget": None, "pool_size": None, "round": 0,
-    "added": 0, "updates": "low", "tuning": "fixed", "head_start": "zero", "exposure": "pooled", "classifier": "mlp",
-    "loss": "bce", "training_seed": 0, "encoder": "none", "n_updates": None, "penalty_scale": None,
+    "dose": None, "label_law": "real", "rows_added": 0, "real_share": None, "budget": None, "pool_size": None,
+    "round": 0, "added": 0, "updates": "low", "tuning": "fixed", "head_start": "zero", "exposure": "pooled",
+    "classifier": "mlp", "loss": "bce", "training_seed": 0, "encoder": "none", "n_updates": None, "penalty_scale": None,
     "blocks": ["test"], "priority": 1,
 }  # fmt: skip
 
@@ -54,6 +54,12 @@ class World:
 
     def trainset(self, text: str, added: int = 0) -> list[dict[str, Any]]:
         rows = [self.row(name, "real") for name in self.order[: self.n]]
+        if text == "pseudo_labelled":
+            beyond = self.order[self.n : self.n + added]
+            rows += [self.row(name, "unlabelled", labels=[], source_doc_ids=[]) for name in beyond]
+        if text == "synthetic":  # real documents in the part of synthetic ones
+            beyond = self.order[self.n : self.n + added]
+            rows += [self.row(name, "synthetic", source_doc_ids=[]) for name in beyond]
         if text == "real_more":
             rows += [self.row(name, "real_more") for name in self.order[self.n : self.n + added]]
         if text.startswith("copies"):

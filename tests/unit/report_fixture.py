@@ -76,6 +76,7 @@ def _cell(arm: str, **over: Any) -> Row:
         "label_plan": None,
         "text": "none",
         "label_law": "real",
+        "dose": None,
         "rows_added": 0,
         "real_share": None,
         "budget": None,

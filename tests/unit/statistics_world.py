@@ -48,7 +48,8 @@ def make_cell(
     cell = {
         "arm": arm, "regime": regime, "draw": draw, "generator": generator if pool else None,
         "method": method if pool else None, "label_plan": "paired" if pool else None, "text": text, "label_law": law,
-        "rows_added": rows_added, "real_share": real_share, "budget": budget, "pool_size": regime if pool else None,
+        "dose": None, "rows_added": rows_added, "real_share": real_share, "budget": budget,
+        "pool_size": regime if pool else None,
         "round": 0, "added": added, "updates": updates, "tuning": tuning, "head_start": "zero",
         "exposure": "half_real" if arm == "S_half" else "pooled", "classifier": classifier, "loss": loss,
         "training_seed": seed, "encoder": "tfidf_svd", "n_updates": None, "penalty_scale": None,

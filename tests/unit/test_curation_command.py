@@ -45,7 +45,7 @@ def write_inputs(folder: Path) -> dict:
     items = [
         {"trainset_id": f"t{m}", "pool_id": POOL["pool_id"], "regime": 4, "draw": 0, "generator": "g",
          "method": "paraphrase", "label_plan": "paired", "text": "synthetic", "label_law": "synthetic",
-         "rows_added": m, "real_share": None, "budget": None, "pool_size": 4, "round": 0} for m in (3, 8)
+         "dose": None, "rows_added": m, "real_share": None, "budget": None, "pool_size": 4, "round": 0} for m in (3, 8)
     ]  # fmt: skip
     CONTRACTS["job"].write(folder, {
         "job_id": "curation__g", "stage": "curation", "label": "cpu_small", "model": None, "code": "c",

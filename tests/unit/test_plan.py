@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from volfid.core.exits import ConfigError, ParameterError, VolfidError
+from volfid.core.schemas import EXPOSURES, FLOORS, HEAD_STARTS, LABEL_LAWS, TEXTS, TUNINGS, UPDATES
 from volfid.plan.design import Design, read_design
 from volfid.plan.fingerprint import STAGES, code_fingerprint
 from volfid.plan.planner import make_plan, read_methods, summary
@@ -208,5 +209,54 @@ def test_the_fingerprint_sees_its_own_stage_and_core_only(tmp_path):
 
 def test_the_summary_tells_cells_tokens_and_time(demo):
     text = summary(demo)
-    assert "480 cells" in text and "384 requests" in text and "minutes on 2 cores" in text
+    assert "486 cells" in text and "384 requests" in text and "minutes on 2 cores" in text
     assert demo.record["estimate"]["minutes_total"] <= 20
+
+
+@pytest.fixture(scope="module")
+def factorial():
+    return plan(raw("factorial"), corpus(train=900))
+
+
+def test_the_factorial_holds_every_level_of_every_factor(factorial):
+    levels = {
+        name: {c[name] for c in factorial.cells}
+        for name in ("text", "label_law", "updates", "tuning", "head_start", "exposure")
+    }
+    assert levels["text"] == set(TEXTS) and levels["label_law"] == set(LABEL_LAWS)
+    assert levels["updates"] == set(UPDATES) and levels["tuning"] == set(TUNINGS)
+    assert levels["head_start"] == set(HEAD_STARTS) and levels["exposure"] == set(EXPOSURES)
+    assert {c["classifier"] for c in factorial.cells} >= set(FLOORS)
+    assert factorial.record["estimate"]["minutes_total"] <= 25
+
+
+def test_what_means_nothing_for_a_family_is_refused_with_its_reason(factorial):
+    reasons = {row["reason"] for row in factorial.record["not_planned"] if "linear" in row["what"]}
+    assert any("head start" in reason for reason in reasons) and any("no batches" in reason for reason in reasons)
+    linear = [c for c in factorial.cells if c["classifier"] == "linear"]
+    assert not any(c["exposure"] in ("half_real", "curriculum") or c["updates"] == "stopped" for c in linear)
+
+
+def test_the_whole_pool_is_the_largest_real_ceiling(factorial):
+    assert max(c["regime"] for c in factorial.cells if c["arm"] == "Rt") == 900
+
+
+def test_a_shifted_law_needs_its_doses_and_only_that(factorial):
+    doses = {c["dose"] for c in factorial.cells if c["arm"] == "Sdose"}
+    assert doses == {0, 1, 2} and all(c["dose"] is None for c in factorial.cells if c["label_law"] != "shifted")
+    ids_of = {c["trainset_id"] for c in factorial.cells if c["arm"] == "Pdose" and c["draw"] == 0}
+    assert len(ids_of) == 3
+    for change_of in ({"dose": []}, {"arms": ["S"]}):
+        broken = raw("factorial")
+        block = next(b for b in broken["blocks"] if b["name"] == "dose")
+        block.update(change_of)
+        with pytest.raises(ValueError, match="dose"):
+            Design.model_validate(broken)
+
+
+def test_further_unlabelled_documents_are_drawn_with_the_regime(factorial):
+    sizes = next(job for job in factorial.jobs if job["stage"] == "regimes")["settings"]["sizes"]
+    assert 165 + 40 in sizes
+    for job in factorial.jobs:
+        if job["stage"] in ("fidelity", "retrieval"):
+            assert not any(item["text"] == "pseudo_labelled" for item in job["items"])

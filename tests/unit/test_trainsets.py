@@ -14,7 +14,8 @@ from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
 from volfid.curation.corpus import build_corpus
 from volfid.curation.pairing import nearest_by_labels, pair_with_rows, seeded_order
-from volfid.curation.trainsets import BUILDERS, Ingredients, copies_drawn
+from volfid.curation.rows import Ingredients
+from volfid.curation.trainsets import BUILDERS, copies_drawn
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LABELS = ["A", "B", "C", "D"]
@@ -46,6 +47,7 @@ def item(text: str, law: str, added: int, pool: dict | None = None, **fields) ->
     made = {
         "regime": 6, "draw": draw, "generator": "g" if pool else None, "method": "m" if pool else None,
         "label_plan": "p" if pool else None, "text": text, "label_law": law, "rows_added": added, "real_share": None,
+        "dose": 1.0 if law == "shifted" else None,
         "budget": None, "pool_size": 6 if pool else None, "round": 0, "pool_id": pool["pool_id"] if pool else None,
     } | fields  # fmt: skip
     keys = ("text", "label_law", "rows_added", "real_share", "budget", "draw", "pool_id")
@@ -349,8 +351,8 @@ def test_inputs_that_do_not_belong_together_are_refused():
 
 def test_every_combination_of_text_and_law_builds_the_planned_number_of_rows():
     for text, law in BUILDERS:
-        m = 0 if text == "none" else 4
-        pooled = text in ("synthetic", "copies_paired") or law == "synthetic"
+        m = {"none": 0, "copies_ml_ros": 1, "copies_lp_ros": 0}.get(text, 4)  # these two stop when labels are even
+        pooled = text in ("synthetic", "copies_paired", "copies_cut") or law == "synthetic"
         planned = item(text, law, m, POOL if pooled else None)
         made = build([planned], parented(), [POOL])
         assert total(rows_of(made, planned)) == 6 + m, (text, law)

@@ -59,7 +59,7 @@ def trainset_id(cell: Mapping[str, Any]) -> str:
         cell["method"] or NONE,
         cell["label_plan"] or NONE,
         cell["text"],
-        cell["label_law"],
+        cell["label_law"] if cell["dose"] is None else f"{cell['label_law']}{round(cell['dose'] * 100):03d}",
         f"m{cell['rows_added']:05d}",
         _share(cell["real_share"]),
         f"r{cell['round']}",

@@ -4,17 +4,20 @@ from volfid.core.contracts import Contract
 from volfid.core.contracts import Field as F
 
 SPLITS = ("train", "reference", "test")
-TEXTS = ("none", "copies_balanced", "copies_drawn", "copies_paired", "synthetic", "real_more")
-LABEL_LAWS = ("real", "synthetic", "permuted")
-UPDATES = ("low", "high", "grid")
+TEXTS = (
+    "none", "copies_balanced", "copies_drawn", "copies_paired", "copies_cut", "copies_ml_ros", "copies_lp_ros",
+    "copies_repeat_factor", "synthetic", "pseudo_labelled", "real_more",
+)  # fmt: skip
+LABEL_LAWS = ("real", "synthetic", "permuted", "matched", "shifted")
+UPDATES = ("low", "high", "grid", "stopped")
 TUNINGS = ("fixed", "tuned")
 HEAD_STARTS = ("zero", "prior")
-EXPOSURES = ("pooled", "half_real")
-FLOORS = ("predict_all", "prior", "top_k")
+EXPOSURES = ("pooled", "half_real", "curriculum", "ensemble", "filtered")
+FLOORS = ("predict_all", "prior", "top_k", "random")
 ANSWERS = ("zero_shot", "few_shot")
 UNTRAINED = (*FLOORS, *ANSWERS)
 CLASSIFIERS = ("linear", "mlp", *UNTRAINED)
-SOURCES = ("real", "copy", "synthetic", "real_more")
+SOURCES = ("real", "copy", "synthetic", "real_more", "unlabelled")
 THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality")
 
 DATA_FACTORS = (
@@ -25,6 +28,7 @@ DATA_FACTORS = (
     F("label_plan", "str", "how label sets were chosen for generation", null=True),
     F("text", "str", "what the added rows are", choices=TEXTS),
     F("label_law", "str", "whose label law the added rows follow", choices=LABEL_LAWS),
+    F("dose", "float", "strength of a shifted label law; null elsewhere", null=True),
     F("rows_added", "int", "rows added to the real ones (0 for real only)"),
     F("real_share", "float", "share of real rows in a fixed budget; null outside mixtures", null=True),
     F("budget", "int", "rows of a mixture; null outside mixtures", null=True),
@@ -38,10 +42,10 @@ CELL_FIELDS = (
     F("pool_id", "str", "the synthetic pool it draws on; null without one", null=True),
     *DATA_FACTORS,
     F("added", "int", "M: rows that define the high number of updates (also where no row is added)"),
-    F("updates", "str", "epochs of real-only (low), of the augmented set (high), or tuned (grid)", choices=UPDATES),
+    F("updates", "str", "epochs of real-only (low), of the augmented set (high), tuned (grid), or ended by the paper's stop rule (stopped)", choices=UPDATES),
     F("tuning", "str", "recipe as in the paper, or the grid that every arm gets", choices=TUNINGS),
     F("head_start", "str", "initial bias of the head", choices=HEAD_STARTS),
-    F("exposure", "str", "how batches mix real and added rows", choices=EXPOSURES),
+    F("exposure", "str", "how real and added rows are mixed", choices=EXPOSURES),
     F("classifier", "str", "entry of params/recipes.yaml", choices=CLASSIFIERS),
     F("loss", "str", "training loss"),
     F("training_seed", "int", "number of the training repetition"),

@@ -11,8 +11,9 @@ from volfid.core.exits import ConfigError, DataError
 from volfid.core.log import log
 from volfid.core.seeds import generator
 from volfid.curation.pairing import Pair, pair_with_rows, seeded_order
+from volfid.curation.rows import Ingredients, Shortfall
 from volfid.curation.rules import Context, Row, Thresholds, curate_pool, keep_brought, make_context
-from volfid.curation.trainsets import PAIRED, Ingredients, Shortfall, build_trainset, builder, needs_pool
+from volfid.curation.trainsets import PAIRED, build_trainset, builder, needs_pool
 
 BROUGHT = "brought"
 
@@ -140,7 +141,12 @@ def _order_rng(master_seed: int, item: Mapping[str, Any]) -> np.random.Generator
 
 
 def _item_rng(master_seed: int, item: Mapping[str, Any]) -> np.random.Generator:
-    """The stream of one training set; without M, so that a smaller M is a prefix of a larger one."""
+    """The stream of one training set; without M, so that a smaller M is a prefix of a larger one.
+
+    All shifted sets of a draw share one, so that doses and texts share the direction of the shift.
+    """
+    if item["label_law"] == "shifted":
+        return generator(master_seed, "label_shift", draw=item["draw"], regime=item["regime"])
     return generator(
         master_seed, "trainset", text=item["text"], label_law=item["label_law"],
         draw=item["draw"], regime=item["regime"], pool=item["pool_id"],

@@ -16,7 +16,7 @@ Job = dict[str, Any]
 REAL = "real"
 TRAINSET_FIELDS = (
     "trainset_id", "pool_id", "regime", "draw", "generator", "method", "label_plan", "text",
-    "label_law", "rows_added", "real_share", "budget", "pool_size", "round",
+    "label_law", "dose", "rows_added", "real_share", "budget", "pool_size", "round",
 )  # fmt: skip
 POOL_FIELDS = ("pool_id", "generator", "method", "label_plan", "pool_size", "draw", "round")
 THRESHOLDS = ["fixed_0.5", "tuned", "cardinality"]
@@ -93,8 +93,9 @@ def make_jobs(
         listed = [dict(zip(("labeller", "regime", "draw"), item, strict=True)) for item in sorted(items)]
         jobs.append(job("labelling", [name], "gpu_generate", settings, listed, name))
     jobs += _training_jobs(design, cells, recipes, job)
+    labelled = [row for row in trainsets if row["text"] != "pseudo_labelled"]  # no labels to compare before training
     for stage in ("fidelity", "retrieval"):
-        jobs.append(job(stage, ["all"], "cpu_large", {"encoder": design.encoder}, trainsets))
+        jobs.append(job(stage, ["all"], "cpu_large", {"encoder": design.encoder}, labelled))
     for stage in ("statistics", "report"):
         jobs.append(job(stage, ["all"], "cpu_small", {}, []))
     return sorted(jobs, key=lambda one: one["job_id"])

@@ -18,7 +18,7 @@ def _id_value(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_id_value)]
-Size = int | float  # documents, or a share of the train pool when below 1
+Size = int | float | Literal["all"]  # documents, a share of the train pool when below 1, or the whole pool
 Added = int | str  # rows, 'x9' for nine times the regime, 'pool' or 'pool/2' for all or half of the brought documents
 
 
@@ -57,6 +57,12 @@ class Pool(Strict):
     sampling: dict[str, dict[str, Any]] = {}
 
 
+_TEXTS_OF_LAW = {
+    "permuted": ("synthetic",), "matched": ("synthetic",), "synthetic": ("synthetic", "copies_balanced"),
+    "shifted": ("synthetic", "copies_balanced"),
+}  # fmt: skip
+
+
 class Labelling(Strict):
     """How a generator is asked which labels a document has."""
 
@@ -73,7 +79,7 @@ class Arm(Strict):
 
     text: Literal[TEXTS] = "none"  # type: ignore[valid-type]
     label_law: Literal[LABEL_LAWS] = "real"  # type: ignore[valid-type]
-    updates: Literal["low", "high"] = "low"
+    updates: Literal["low", "high", "stopped"] = "low"
     tuning: Literal[TUNINGS] = "fixed"  # type: ignore[valid-type]
     head_start: Literal[HEAD_STARTS] = "zero"  # type: ignore[valid-type]
     exposure: Literal[EXPOSURES] = "pooled"  # type: ignore[valid-type]
@@ -82,16 +88,18 @@ class Arm(Strict):
     def _meaningful(self) -> "Arm":
         if self.text == "none" and (self.label_law != "real" or self.exposure != "pooled"):
             raise ValueError("an arm without added rows has no label law and no exposure to choose")
-        if self.label_law == "permuted" and self.text != "synthetic":
-            raise ValueError("only synthetic rows can have permuted labels")
-        if self.label_law == "synthetic" and self.text not in ("synthetic", "copies_balanced"):
-            raise ValueError(f"{self.text} cannot follow the synthetic label law")
+        if self.text not in _TEXTS_OF_LAW.get(self.label_law, (self.text,)):
+            raise ValueError(f"{self.text} cannot follow the label law {self.label_law!r}")
+        if self.exposure == "filtered" and self.text != "synthetic":
+            raise ValueError("only synthetic rows are filtered")
+        if self.updates == "stopped" and (self.tuning == "tuned" or self.exposure != "pooled"):
+            raise ValueError("the paper's stop rule goes with the fixed recipe and pooled batches")
         return self
 
     @property
     def needs_pool(self) -> bool:
         """Whether the rows depend on a synthetic pool."""
-        return self.text in ("synthetic", "copies_paired") or self.label_law == "synthetic"
+        return self.text in ("synthetic", "copies_paired", "copies_cut") or self.label_law == "synthetic"
 
 
 class Block(Strict):
@@ -103,6 +111,7 @@ class Block(Strict):
     added: list[Added] = []
     real_share: list[float] = []
     budget: int | None = Field(None, ge=2)
+    dose: list[float] = Field([], description="strengths of a shifted label law, 0 for none")
     classifier: list[Literal[CLASSIFIERS]] = []  # type: ignore[valid-type]
     priority: int = Field(1, ge=1)
     claims: list[str] = []
@@ -114,6 +123,8 @@ class Block(Strict):
             raise ValueError("real_share and budget belong together")
         if any(not 0 <= share <= 1 for share in self.real_share):
             raise ValueError("real_share lies in [0, 1]")
+        if any(not 0 <= dose < 10 for dose in self.dose):
+            raise ValueError("dose lies in [0, 10)")
         return self
 
 
@@ -155,6 +166,8 @@ class Design(Strict):
             for arm in block.arms:
                 if arm not in self.arms:
                     raise ValueError(f"block {block.name!r} names the arm {arm!r}, which is not in arms")
+                if (self.arms[arm].label_law == "shifted") != bool(block.dose):
+                    raise ValueError(f"block {block.name!r}: the arm {arm!r} and dose do not go together")
         if self.factors.generator and self.factors.generator != ["brought"] and self.pool is None:
             raise ValueError("a design with a generator needs a pool section")
         return self

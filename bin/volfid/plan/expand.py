@@ -13,6 +13,7 @@ from volfid.plan.resolve import Facts, regime_sizes, resolve_added, resolve_size
 Cell = dict[str, Any]
 BROUGHT = "brought"
 LABELLER = "LLM"  # the arm whose scores are a generator's own answers
+BEYOND = ("real_more", "pseudo_labelled")  # texts that are real documents beyond the regime
 
 
 class NotPlanned(Exception):
@@ -67,23 +68,23 @@ def _points(
         pools = (
             list(product(factors.generator, factors.method)) if arm.needs_pool or block.real_share else [(None, None)]
         )
-        for (generator, method), size, classifier, loss, draw, seed, added, share in product(
+        for (generator, method), size, classifier, loss, draw, seed, added, share, dose in product(
             pools, chosen, block.classifier or factors.classifier, factors.loss, range(design.regime.draws),
-            range(factors.training_seeds), block.added or [None], block.real_share or [None],
+            range(factors.training_seeds), block.added or [None], block.real_share or [None], block.dose or [None],
         ):  # fmt: skip
             if classifier in ANSWERS and generator is None:
                 yield from (
                     (arm_name, {
                         "generator": name, "method": None, "size": size, "classifier": classifier, "loss": loss,
                         "draw": draw, "training_seed": seed, "added": added, "real_share": share,
-                        "budget": block.budget, "block": block,
+                        "budget": block.budget, "dose": dose, "block": block,
                     }) for name in factors.generator
                 )  # fmt: skip
                 continue
             yield arm_name, {
                 "generator": generator, "method": method, "size": size, "classifier": classifier,
                 "loss": loss, "draw": draw, "training_seed": seed, "added": added, "real_share": share,
-                "budget": block.budget, "block": block,
+                "budget": block.budget, "dose": dose, "block": block,
             }  # fmt: skip
 
 
@@ -116,7 +117,7 @@ def make_cell(
             raise ConfigError(f"block {block.name!r}: the arm {arm_name!r} needs added")
         added = resolve_added(point["added"], size, facts) if uses_added else 0
         rows_added = added if text != "none" else 0
-    if text == "real_more" and size + added > facts.train_pool:
+    if text in BEYOND and size + added > facts.train_pool:
         _cannot(block, f"{added} further documents beyond {size} exceed the train pool of {facts.train_pool}")
     pool = _pool(needs_pool, point, design, facts, methods, block)
     if needs_pool and pool["supply"] < rows_added:
@@ -127,6 +128,7 @@ def make_cell(
         "arm": arm_name, "regime": size, "draw": point["draw"],
         "generator": pool["generator"], "method": pool["method"], "label_plan": pool["label_plan"],
         "text": text, "label_law": arm.label_law if rows_added else "real", "rows_added": rows_added,
+        "dose": point["dose"],
         "real_share": point["real_share"], "budget": point["budget"], "pool_size": pool["pool_size"], "round": 0,
         "added": added, "tuning": arm.tuning, "head_start": arm.head_start, "exposure": arm.exposure,
         "classifier": point["classifier"], "loss": point["loss"], "training_seed": point["training_seed"],
@@ -185,14 +187,19 @@ def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: 
     if family == "penalised":
         if arm.head_start == "prior":
             raise NotPlanned("a penalised solver has no head start: its optimum does not depend on it")
-        if arm.exposure == "half_real":
-            raise NotPlanned("a penalised solver has no batches to mix")
+        if arm.exposure in ("half_real", "curriculum"):
+            raise NotPlanned("a penalised solver has no batches to mix or to order")
+        if arm.updates == "stopped":
+            raise NotPlanned("a penalised solver has no updates to stop")
     if arm.tuning == "tuned":
         return {"updates": "grid", "n_updates": None, "penalty_scale": 1.0 if family == "penalised" else None}
     if family == "penalised":
         rows = n + rows_added
         wanted = n + added if arm.updates == "high" else n
         return {"updates": arm.updates, "n_updates": None, "penalty_scale": wanted / rows}
+    if arm.updates == "stopped":  # the rule decides; n_updates is the most it may make
+        most = step_budget(n + rows_added, recipe["stop_batch"], recipe["stop_epochs"])
+        return {"updates": "stopped", "n_updates": most, "penalty_scale": None}
     steps = step_budget(n + added if arm.updates == "high" else n, recipe["batch"], recipe["epochs"])
     return {"updates": arm.updates, "n_updates": steps, "penalty_scale": None}
 

@@ -12,7 +12,7 @@ from volfid.core.files import canonical_json, sha256_text
 from volfid.plan.batch import make_jobs
 from volfid.plan.cost import estimate
 from volfid.plan.design import Design, read_yaml
-from volfid.plan.expand import expand
+from volfid.plan.expand import BEYOND, expand
 from volfid.plan.resolve import Facts, check_methods, regime_sizes
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -107,7 +107,7 @@ def make_plan(
 def needed_sizes(cells: list[dict[str, Any]]) -> list[int]:
     """Every prefix of the nested order that some cell uses."""
     sizes = {cell["regime"] for cell in cells}
-    sizes |= {cell["regime"] + cell["rows_added"] for cell in cells if cell["text"] == "real_more"}
+    sizes |= {cell["regime"] + cell["rows_added"] for cell in cells if cell["text"] in BEYOND}
     sizes |= {cell["pool_size"] for cell in cells if cell["pool_size"]}
     return sorted(sizes)
 

@@ -20,7 +20,9 @@ class Facts:
 
 
 def resolve_size(size: Size, facts: Facts) -> int:
-    """Documents of a regime: as given, or a share of the train pool when below 1."""
+    """Documents of a regime: as given, a share of the train pool when below 1, or all of it."""
+    if size == "all":
+        return facts.train_pool
     if isinstance(size, bool) or size <= 0:
         raise ParameterError(f"the regime size {size!r} means nothing", mend="Give documents, or a share below 1")
     if size < 1:

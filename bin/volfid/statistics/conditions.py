@@ -37,7 +37,8 @@ def chosen_cells(cells: Iterable[Row]) -> list[Row]:
     """Cells whose conditions are correlated: the block `correlation` where the design has it.
 
     Otherwise every arm of the paper's schedule with high updates. Permuted labels stay out: they
-    are a negative control whose fidelity equals that of the arm it breaks.
+    are a negative control whose fidelity equals that of the arm it breaks. So do shifted label laws:
+    they are the experiment beside this observation (statistics/doses.py).
     """
     trained = [cell for cell in cells if cell["classifier"] not in UNTRAINED]
     named = [cell for cell in trained if BLOCK in cell["blocks"]]
@@ -45,7 +46,7 @@ def chosen_cells(cells: Iterable[Row]) -> list[Row]:
     return named or [
         cell
         for cell in trained
-        if all(cell[key] == value for key, value in plain.items()) and cell["label_law"] != "permuted"
+        if all(cell[key] == value for key, value in plain.items()) and cell["label_law"] not in ("permuted", "shifted")
     ]
 
 

@@ -14,6 +14,9 @@ ROWS_NAME = {
     ("none", "real"): "R", ("real_more", "real"): "RM", ("copies_balanced", "real"): "Pb",
     ("copies_balanced", "synthetic"): "PL", ("copies_drawn", "real"): "Pd", ("copies_paired", "real"): "Pp",
     ("synthetic", "synthetic"): "S", ("synthetic", "real"): "C", ("synthetic", "permuted"): "S_perm",
+    ("copies_cut", "real"): "Pcut", ("copies_ml_ros", "real"): "Pml", ("copies_lp_ros", "real"): "Plp",
+    ("copies_repeat_factor", "real"): "Prf", ("synthetic", "matched"): "Sm", ("pseudo_labelled", "real"): "U",
+    ("copies_balanced", "shifted"): "Pdose", ("synthetic", "shifted"): "Sdose",
 }  # fmt: skip
 
 
@@ -39,6 +42,8 @@ def rows_of(cell: Row) -> Rows:
     name = ROWS_NAME[cell["text"], cell["label_law"]]
     if cell["real_share"] is not None:
         name = f"MIX {cell['real_share']:g} of {cell['budget']}"
+    if cell["dose"] is not None:
+        name = f"{name} {cell['dose']:g}"
     return Rows(name, cell["regime"], cell["rows_added"], source_of(cell), cell["real_share"])
 
 

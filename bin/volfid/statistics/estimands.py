@@ -29,6 +29,17 @@ DIFFERENCES = (
     ("4", "content_paired", "C - Pp"),
     ("4", "content_own_law", "S - PL"),
     ("4", "permuted_labels", "S_perm - R1"),
+    ("4", "content_matched_law", "Sm - Pcut"),
+    ("1", "gain_pseudo_labels_tuned", "Ut - Rt"),
+    ("1", "gain_over_pseudo_labels_tuned", "St - Ut"),
+    ("2", "oversampling_ml_ros", "Pml - Pb"),
+    ("2", "oversampling_lp_ros", "Plp - Pb"),
+    ("2", "oversampling_repeat_factor", "Prf - Pb"),
+    ("3", "stop_rule_real", "R_stop - R0"),
+    ("3", "volume_under_stop_rule", "Pd_stop - R_stop"),
+    ("4", "mixing_curriculum", "S_cur - S"),
+    ("4", "mixing_ensemble", "S_ens - S"),
+    ("4", "mixing_filtered", "S_filt - S"),
 )
 RATIOS = (
     ("1", "content_efficiency", "St - Rt", "RMt - Rt"),
@@ -42,7 +53,7 @@ SPLIT_NAMES = {
     True: ("paper_volume", "paper_content", "paper_total", "volume_share_of_paper_total"),
     False: ("split_volume", "split_content", "split_total", "volume_share_of_split_total"),
 }
-WORTH_ARMS = (("worth_documents", "St"), ("worth_documents_paired", "Ct"))
+WORTH_ARMS = (("worth_documents", "St"), ("worth_documents_paired", "Ct"), ("worth_documents_pseudo_labels", "Ut"))
 
 
 def contrasts(table: ScoreTable) -> Iterator[Effect]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from volfid.core.contracts import Row
-from volfid.statistics import association, blends, conditions, corpora, effects, estimands
+from volfid.statistics import association, blends, conditions, corpora, doses, effects, estimands
 from volfid.statistics.effects import Effect
 from volfid.statistics.findings import make_findings
 from volfid.statistics.table import build_table
@@ -36,7 +36,7 @@ def estimate(
     found: list[Effect] = [
         *estimands.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
         *estimands.paper_split(table), *estimands.over_losses(table),
-        *blends.mixture_effects(table, plan["master_seed"]),
+        *blends.mixture_effects(table, plan["master_seed"]), *doses.dose_effects(table, distances),
         *corpora.relative_changes(ranked), *corpora.means(ranked, "6"), *corpora.means(distances, "5"),
         *association.regime_differences(chosen := conditions.chosen_cells(cells), scores, distances),
         *association.distance_differences(chosen, scores, distances),

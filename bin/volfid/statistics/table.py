@@ -70,10 +70,11 @@ def source_of(cell: Row) -> Source | None:
 
 @dataclass
 class ScoreTable:
-    """Look-up of per-draw scores. `floors`, `mixtures` and `answers` are kept apart from the trained arms."""
+    """Look-up of per-draw scores. `floors`, `mixtures`, `doses` and `answers` are kept apart from the trained arms."""
 
     series: dict[tuple[Condition, str, str], dict[int, float]] = field(default_factory=dict)
     mixtures: dict[tuple, dict[float, dict[int, float]]] = field(default_factory=dict)
+    doses: dict[tuple, dict[float, dict[int, float]]] = field(default_factory=dict)
     floors: dict[tuple[str, int, str, str], dict[int, float]] = field(default_factory=dict)
     answers: dict[tuple[str, str, int, str, str], dict[int, float]] = field(default_factory=dict)
     conditions: set[Condition] = field(default_factory=set)
@@ -158,6 +159,8 @@ def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
             place = ("answers", name, cell["generator"], cell["regime"])
         elif cell["real_share"] is not None:
             place = ("mixture", name, cell["regime"], cell["budget"], cell["arm"], source_of(cell), cell["real_share"])
+        elif cell["dose"] is not None:
+            place = ("dose", name, cell["regime"], cell["added"], cell["arm"], source_of(cell), cell["dose"])
         else:
             condition = Condition(name, cell["arm"], cell["regime"], cell["added"], source_of(cell))
             table.conditions.add(condition)
@@ -170,8 +173,9 @@ def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
             table.floors.setdefault((*place[1:], metric, threshold), {})[draw] = mean
         elif place[0] == "answers":
             table.answers.setdefault((*place[1:], metric, threshold), {})[draw] = mean
-        elif place[0] == "mixture":
-            table.mixtures.setdefault((*place[1:6], metric, threshold), {}).setdefault(place[6], {})[draw] = mean
+        elif place[0] in ("mixture", "dose"):
+            sets = table.mixtures if place[0] == "mixture" else table.doses
+            sets.setdefault((*place[1:6], metric, threshold), {}).setdefault(place[6], {})[draw] = mean
         else:
             table.series.setdefault((place[1], metric, threshold), {})[draw] = mean
     return table

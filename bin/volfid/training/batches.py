@@ -6,14 +6,16 @@ from volfid.core.exits import ParameterError
 
 
 def batch_plan(
-    rows: np.ndarray, updates: int, batch: int, rng: np.random.Generator, added: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+    rows: np.ndarray, updates: int, batch: int, rng: np.random.Generator, added: np.ndarray | None = None,
+    order: str = "half_real",
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Rows of every update: numbers (updates, batch) int64, weights (updates, batch) float32.
 
     rows   row numbers of one epoch, a row of multiplicity k standing k times
     added  None (pooled): every epoch is one shuffle of `rows`; its last batch may be short and
-           is not dropped. Else (half real): every batch is half `rows` and half `added`, each
-           from its own endless sequence of shuffles.
+           is not dropped. Else by `order`. half_real: every batch is half `rows` and half `added`,
+           each from its own endless sequence of shuffles. curriculum: epochs of `added` alone, then of
+           `rows` alone, with updates in proportion to their numbers.
     The weights of a batch sum to 1; the empty places of a short batch have weight 0 (and row 0).
     """
     if added is None:
@@ -26,7 +28,11 @@ def batch_plan(
         plan, weight = plan.reshape(-1, batch)[:updates], weight.reshape(-1, batch)[:updates]
         return plan, weight / weight.sum(1, keepdims=True)
     if not len(rows) or not len(added):
-        raise ParameterError("batches of half real and half added rows need rows of both kinds")
+        raise ParameterError("batches that tell real from added rows need rows of both kinds")
+    if order == "curriculum":
+        first = round(updates * len(added) / (len(rows) + len(added)))
+        stages = [batch_plan(kind, u, batch, rng) for kind, u in ((added, first), (rows, updates - first)) if u]
+        return tuple(np.concatenate(parts) for parts in zip(*stages, strict=True))
     if batch % 2:
         raise ParameterError(f"batches of {batch} rows cannot be half real and half added")
     parts = [_endless(kind, updates * batch // 2, rng).reshape(updates, -1) for kind in (rows, added)]

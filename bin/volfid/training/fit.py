@@ -1,20 +1,25 @@
 """How each family of classifiers is trained for one cell: out-of-fold scores, grid, final fit, test scores."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from volfid.core.exits import ParameterError
+from volfid.core.log import log
+from volfid.core.seeds import generator
 from volfid.training.floors import floor_scores
 from volfid.training.linear import LinearModel, fit_linear
 from volfid.training.metrics import ap_micro
-from volfid.training.mlp import Head, fit_mlp
+from volfid.training.mlp import Head, MlpStack, fit_mlp
 from volfid.training.recipes import AnswersRecipe, LinearRecipe, MlpRecipe, Recipe
 from volfid.training.rows import TrainRows
+from volfid.training.stopping import StopRule
 
 ALL_ROWS = -1  # the "fold" of the final fit
+ORDERED = ("half_real", "curriculum")  # exposures that say which rows make a batch
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,8 @@ class CellData:
     """What a cell trains on and is scored on.
 
     rows, vectors  training rows and their vectors, (rows, dimensions) float32
-    kept           fold -> rows that may train it
+    kept           fold -> rows that may train it; ALL_ROWS -> rows of the final fit. A row may stand in it
+                   several times
     folds          fold of each of the n real documents; real_vectors, real_truth: theirs
     test_vectors   vectors of the test documents (their labels are not here)
     cardinality    mean labels of the n real documents
@@ -41,21 +47,31 @@ class CellData:
     master_seed: int
     answers: "Outcome | None" = None
 
+    @property
+    def held_out(self) -> dict[int, np.ndarray]:
+        """`kept` of the folds alone."""
+        return {fold: rows for fold, rows in self.kept.items() if fold != ALL_ROWS}
+
 
 @dataclass
 class Outcome:
     """Scores (documents, labels) float32 of the n real documents, out of fold, and of the test documents.
 
-    `book`: bookkeeping numbers, written as score rows.
+    `book`: bookkeeping numbers, written as score rows. `models`: fold (or ALL_ROWS) -> the function that
+    gives the probabilities of its model for any vectors.
     """
 
     oof: np.ndarray
     test: np.ndarray
     book: dict[str, float] = field(default_factory=dict)
+    models: dict[int, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
 
 
-def fit_cell(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcome:
-    """Train and apply one cell. Raises ParameterError for a factor value that its family does not have."""
+def fit_plain(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcome:
+    """Train and apply one classifier on the rows as they are.
+
+    Raises ParameterError for a factor value that its family does not have.
+    """
     if recipe is None:
         return _fit_floor(data, cell)
     if isinstance(recipe, AnswersRecipe):
@@ -65,22 +81,27 @@ def fit_cell(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcome
     if cell["loss"] != "bce":
         raise ParameterError(f"the loss {cell['loss']!r} is not available for {cell['classifier']!r}", mend="Use bce")
     if isinstance(recipe, LinearRecipe):
-        for factor, value in (("head_start", "zero"), ("exposure", "pooled")):
-            if cell[factor] != value:
+        for factor, values in (("head_start", ("prior",)), ("exposure", ORDERED), ("updates", ("stopped",))):
+            if cell[factor] in values:
                 raise ParameterError(f"{factor} {cell[factor]!r} means nothing for a solver without updates")
         return _fit_linear_cell(data, cell, recipe)
+    if cell["updates"] == "stopped":
+        return _fit_stopped_cell(data, cell, recipe)
     return _fit_mlp_cell(data, cell, recipe)
 
 
 def _fit_floor(data: CellData, cell: Mapping[str, Any]) -> Outcome:
     rows = data.rows
+    if cell["classifier"] == "random":
+        rng = generator(data.master_seed, "random_floor", draw=cell["draw"], training_seed=cell["training_seed"])
+        sizes = [(len(part), len(data.label_ids)) for part in (data.folds, data.test_vectors)]
+        return Outcome(*(rng.random(size, dtype=np.float32) for size in sizes))
 
     def scores(kept: np.ndarray) -> np.ndarray:
         return floor_scores(cell["classifier"], rows.labels[kept], rows.multiplicity[kept], data.cardinality)
 
     oof = np.stack([scores(data.kept[fold]) for fold in data.folds.tolist()])
-    everything = np.arange(len(rows.doc_ids))
-    return Outcome(oof, np.tile(scores(everything), (len(data.test_vectors), 1)))
+    return Outcome(oof, np.tile(scores(data.kept[ALL_ROWS]), (len(data.test_vectors), 1)))
 
 
 def _fit_linear_cell(data: CellData, cell: Mapping[str, Any], recipe: LinearRecipe) -> Outcome:
@@ -92,15 +113,17 @@ def _fit_linear_cell(data: CellData, cell: Mapping[str, Any], recipe: LinearReci
         return fit_linear(data.vectors[numbers], data.rows.labels[numbers], weight, strengths, recipe)
 
     oof = np.empty((len(grid), *data.real_truth.shape), dtype=np.float32)
-    for fold, kept in data.kept.items():
+    trained = {fold: fit(kept, grid) for fold, kept in data.held_out.items()}
+    for fold, models in trained.items():
         held = data.folds == fold
-        for point, model in enumerate(fit(kept, grid)):
+        for point, model in enumerate(models):
             oof[point][held] = model.predict(data.real_vectors[held])
     place, book = _selected(data, oof, grid, "C_selected", cell)
-    (model,) = fit(np.arange(len(data.rows.doc_ids)), [grid[place]])
+    (model,) = fit(data.kept[ALL_ROWS], [grid[place]])
     book["labels_constant"] = float(model.constant.sum())
     book["loss_final"] = _loss(data, model.predict(data.vectors))
-    return Outcome(oof[place], model.predict(data.test_vectors), book)
+    models = {fold: points[place].predict for fold, points in trained.items()} | {ALL_ROWS: model.predict}
+    return Outcome(oof[place], model.predict(data.test_vectors), book, models)
 
 
 def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) -> Outcome:
@@ -108,13 +131,13 @@ def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) ->
     if not tuned and not cell["n_updates"]:
         raise ParameterError("the plan gives no number of updates", mend="Make the plan again")
     grid = list(recipe.grid_updates) if tuned else [cell["n_updates"]]
-    final = np.arange(len(data.rows.doc_ids))
-    half = cell["exposure"] == "half_real"
+    final = data.kept[ALL_ROWS]
 
     def head(kept: np.ndarray, fold: int, updates: int) -> Head:
-        if not half:
+        if cell["exposure"] not in ORDERED:
             return Head(data.rows.epoch(kept), updates, fold)
-        return Head(data.rows.epoch(kept, data.rows.real), updates, fold, data.rows.epoch(kept, ~data.rows.real))
+        real, added = (data.rows.epoch(kept, wanted) for wanted in (data.rows.real, ~data.rows.real))
+        return Head(real, updates, fold, added, cell["exposure"])
 
     def fit(heads: list[Head]) -> Any:
         stack = fit_mlp(
@@ -124,7 +147,7 @@ def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) ->
         assert stack.updates.tolist() == [h.updates for h in heads], "a head made another number of updates"
         return stack
 
-    heads = [head(kept, fold, updates) for fold, kept in data.kept.items() for updates in grid]
+    heads = [head(kept, fold, updates) for fold, kept in data.held_out.items() for updates in grid]
     # a fixed cell trains its final head in the same stack; a tuned one must choose first
     stack = fit(heads if tuned else [*heads, head(final, ALL_ROWS, grid[0])])
     oof = np.empty((len(grid), *data.real_truth.shape), dtype=np.float32)
@@ -133,15 +156,49 @@ def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) ->
         oof[number % len(grid)][held] = stack.predict(number, data.real_vectors[held])
     place, book = _selected(data, oof, grid, "updates_selected", cell)
     last = len(heads)
+    models = {h.fold: partial(stack.predict, i) for i, h in enumerate(heads) if i % len(grid) == place}
     if tuned:
         stack, last = fit([head(final, ALL_ROWS, grid[place])]), 0
+    models[ALL_ROWS] = partial(stack.predict, last)
+    book |= _sgd_book(data, stack, last)
+    return Outcome(oof[place], stack.predict(last, data.test_vectors), book, models)
+
+
+def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) -> Outcome:
+    """The paper's stop rule; the model of the first fold, which is its validation set, is the final one."""
+    folds = list(data.held_out)
+    recipe = replace(recipe, batch=recipe.stop_batch)
+    heads = []
+    for fold, kept in data.held_out.items():
+        rows = data.rows.epoch(kept)
+        heads.append(Head(rows, recipe.stop_epochs * -(-len(rows) // recipe.stop_batch), fold))
+    rule = StopRule(
+        [-(-len(head.rows) // recipe.stop_batch) for head in heads],
+        [(data.real_vectors[data.folds == fold], data.real_truth[data.folds == fold]) for fold in folds],
+        recipe.stop_patience,
+    )
+    fit_mlp(
+        data.vectors, data.rows.labels, data.label_ids, heads, recipe, cell["head_start"], data.master_seed,
+        cell["draw"], cell["training_seed"], rule,
+    )  # fmt: skip
+    oof = np.empty(data.real_truth.shape, dtype=np.float32)
+    for number, fold in enumerate(folds):
+        oof[data.folds == fold] = rule.best[number].predict(number, data.real_vectors[data.folds == fold])
+    stack, epoch = rule.best[0], rule.best_epoch[0]
+    book = {"epoch_selected": float(epoch), "epochs_done": float(rule.epochs[0])} | _sgd_book(data, stack, 0)
+    if epoch == 1:
+        log(f"{cell['cell_id']}: the stop rule kept the first epoch ({int(stack.updates[0])} updates): see METHODS 0.1")
+    book["stopped_at_first"] = float(epoch == 1)
+    return Outcome(oof, stack.predict(0, data.test_vectors), book)
+
+
+def _sgd_book(data: CellData, stack: MlpStack, head: int) -> dict[str, float]:
     own = data.rows.own
     documents = len({doc_id for doc_id, is_own in zip(data.rows.doc_ids, own, strict=True) if is_own})
-    book["updates_done"] = float(stack.updates[last])
+    book = {"updates_done": float(stack.updates[head])}
     if documents:
-        book["exposures_per_real_document"] = float(stack.exposures[last][own].sum() / documents)
-    book["loss_final"] = _loss(data, stack.predict(last, data.vectors))
-    return Outcome(oof[place], stack.predict(last, data.test_vectors), book)
+        book["exposures_per_real_document"] = float(stack.exposures[head][own].sum() / documents)
+    return book | {"loss_final": _loss(data, stack.predict(head, data.vectors))}
 
 
 def _selected(
@@ -161,4 +218,4 @@ def _loss(data: CellData, probability: np.ndarray) -> float:
     """Mean BCE over training rows (with multiplicity) and labels, without dropout or penalty."""
     p = np.clip(probability.astype(np.float64), 1e-7, 1 - 1e-7)
     losses = -np.where(data.rows.labels > 0, np.log(p), np.log1p(-p)).mean(1)
-    return float(np.average(losses, weights=data.rows.multiplicity))
+    return float(losses[data.rows.epoch(data.kept[ALL_ROWS])].mean())

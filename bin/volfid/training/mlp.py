@@ -12,7 +12,7 @@ pair start equal. Output columns start from a seed with the label id, and column
 order of the ids, so that the order of the label list changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,8 @@ class Head:
     """One head of a stack.
 
     rows      row numbers of an epoch (into the vectors given), repeated by multiplicity
-    added     None, or the added rows when every batch is to be half real (then `rows` are the real)
+    added     None, or the added rows when batches tell them from the real ones (then `rows` are the real)
+    order     how they do: half_real or curriculum
     updates   U, optimiser updates
     fold      fold that is left out; -1 for the fit on all rows
     """
@@ -41,6 +42,7 @@ class Head:
     updates: int
     fold: int
     added: np.ndarray | None = None
+    order: str = "half_real"
 
     @property
     def pool(self) -> np.ndarray:
@@ -72,10 +74,13 @@ class MlpStack:
 def fit_mlp(
     vectors: np.ndarray, labels: np.ndarray, label_ids: Sequence[str], heads: Sequence[Head],
     recipe: MlpRecipe, head_start: str, master_seed: int, draw: int, training_seed: int,
+    monitor: Callable[[int, Callable[[], MlpStack]], bool] | None = None,
 ) -> MlpStack:  # fmt: skip
     """Train `heads` on vectors (rows, dimensions) float32 and labels (rows, labels) binary.
 
     head_start  zero: output biases start at 0; prior: at logit(max(n_k, 1) / (N + 2)) of the head's rows
+    monitor     called after every update with the updates made and a function that gives the heads as they
+                are now; training ends when it returns True
     Raises DataError for a head without rows. Use one thread: results are then the same on every call.
     """
     if any(not len(head.rows) for head in heads):
@@ -91,13 +96,19 @@ def fit_mlp(
         [label_ids[c] for c in columns], [heads[i] for i in sequence], [seeds[i] for i in sequence],
         recipe, head_start, master_seed,
     )  # fmt: skip
+    back = np.argsort(sequence)
+    label_back = np.argsort(columns)
+
+    def now() -> MlpStack:
+        w1, b1, w2, b2 = (tensor[back] for tensor in stack.parameters)
+        return MlpStack(w1, b1, w2[:, :, label_back], b2[:, :, label_back], stack.made[back], stack.exposures[back])
+
     with torch.inference_mode():
         for update in range(max(head.updates for head in heads)):
             stack.step(update)
-    back = np.argsort(sequence)
-    label_back = np.argsort(columns)
-    w1, b1, w2, b2 = (tensor[back] for tensor in stack.parameters)
-    return MlpStack(w1, b1, w2[:, :, label_back], b2[:, :, label_back], stack.made[back], stack.exposures[back])
+            if monitor is not None and monitor(update + 1, now):
+                break
+        return now()
 
 
 class _Stack:
@@ -116,8 +127,7 @@ class _Stack:
         plans = []
         for head, seed in zip(heads, seeds, strict=True):
             rng = generator(master_seed, "batch_order", **seed)
-            plans.append(batch_plan(head.rows, head.updates, recipe.batch, rng, head.added))
-        self.exposures = np.stack([np.bincount(p[w > 0], minlength=len(x)) for p, w in plans])
+            plans.append(batch_plan(head.rows, head.updates, recipe.batch, rng, head.added, head.order))
         self.plans = [(torch.from_numpy(plan), torch.from_numpy(weight)) for plan, weight in plans]
         self.rates = [learning_rates(h.updates, recipe.learning_rate, recipe.warmup_share) for h in heads]
         self.dropout = [np.random.default_rng(derive_seed(master_seed, "dropout", **seed)) for seed in seeds]
@@ -126,6 +136,15 @@ class _Stack:
         )  # fmt: skip
         self.clock = [torch.zeros(()) for _ in heads]
         self.made = np.zeros(len(heads), dtype=np.int64)
+
+    @property
+    def exposures(self) -> np.ndarray:
+        """How often each row was in a batch of the updates made, shape (heads, rows)."""
+        counts = []
+        for (plan, weight), made in zip(self.plans, self.made, strict=True):
+            rows = plan[:made][weight[:made] > 0].numpy()
+            counts.append(np.bincount(rows, minlength=len(self.x)))
+        return np.stack(counts)
 
     def step(self, update: int) -> None:
         """One optimiser update of every head that has any left."""

@@ -20,7 +20,10 @@ class LinearRecipe:
 
 @dataclass(frozen=True)
 class MlpRecipe:
-    """embedding -> linear -> GELU -> dropout -> linear, trained by AdamW for a fixed number of updates."""
+    """embedding -> linear -> GELU -> dropout -> linear, trained by AdamW for a fixed number of updates.
+
+    stop_*: batch, most epochs and patience (epochs) of the paper's stop rule (METHODS-training 0.1).
+    """
 
     hidden: int
     activation: str
@@ -32,6 +35,9 @@ class MlpRecipe:
     warmup_share: float
     clip: float
     grid_updates: tuple[int, ...]
+    stop_batch: int
+    stop_epochs: int
+    stop_patience: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def _check(recipe: LinearRecipe | MlpRecipe) -> None:
         raise ConfigError("the grid of a recipe must be positive and rise", mend="Give at least two values")
     positive = ["C", "tolerance", "max_iterations"]
     if isinstance(recipe, MlpRecipe):
-        positive = ["hidden", "learning_rate", "batch", "epochs", "clip"]
+        positive = ["hidden", "learning_rate", "batch", "epochs", "clip", "stop_batch", "stop_epochs", "stop_patience"]
         if recipe.activation != "gelu":
             raise ConfigError(f"activation {recipe.activation!r} is unknown", mend="Use gelu")
         if not (0 <= recipe.dropout < 1 and 0 <= recipe.warmup_share < 1 and recipe.weight_decay >= 0):

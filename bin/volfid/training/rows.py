@@ -20,6 +20,7 @@ class TrainRows:
     multiplicity  how many times it stands in an epoch
     real          source is `real`: one of the n documents themselves
     own           source is `real` or `copy`: the text of one of the n documents
+    unlabelled    source is `unlabelled`: a classifier gives it labels before it is trained on
     ancestors     groups (families, near-duplicates) of the row's document, parent and sources
     """
 
@@ -29,6 +30,7 @@ class TrainRows:
     multiplicity: np.ndarray
     real: np.ndarray
     own: np.ndarray
+    unlabelled: np.ndarray
     ancestors: tuple[frozenset[str], ...]
 
     def epoch(self, kept: np.ndarray, wanted: np.ndarray | None = None) -> np.ndarray:
@@ -82,6 +84,7 @@ def train_rows(
         multiplicity=np.array([merged[key][0] for key in keys], dtype=np.int64),
         real=sources == "real",
         own=np.isin(sources, ("real", "copy")),
+        unlabelled=sources == "unlabelled",
         ancestors=tuple(frozenset(merged[key][1]) for key in keys),
     )
 

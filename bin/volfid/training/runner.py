@@ -13,8 +13,9 @@ from volfid.core.exits import DataError, InputMissingError, VolfidError
 from volfid.core.labels import label_matrix, label_order_sha
 from volfid.core.log import Progress
 from volfid.training.answers import Answers
-from volfid.training.fit import CellData, fit_cell
+from volfid.training.fit import ALL_ROWS, CellData
 from volfid.training.metrics import frequency_bands
+from volfid.training.mixing import fit_cell
 from volfid.training.recipes import AnswersRecipe, Recipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
 from volfid.training.scoring import TestSet, book_rows, score_rows
@@ -128,8 +129,9 @@ class _Study:
         rows = self._rows(cell)
         truth = self._truth(doc_ids)
         asked = isinstance(self.recipe, AnswersRecipe)
+        kept = rows_by_fold(rows, doc_ids, folds, self.group) | {ALL_ROWS: np.arange(len(rows.doc_ids))}
         data = CellData(
-            rows=rows, vectors=self.vectors[rows.vector], kept=rows_by_fold(rows, doc_ids, folds, self.group),
+            rows=rows, vectors=self.vectors[rows.vector], kept=kept,
             folds=folds, real_vectors=self._vectors(doc_ids), real_truth=truth, test_vectors=self.test_vectors,
             label_ids=self.label_ids, cardinality=float(truth.sum(1).mean()), master_seed=self.job["master_seed"],
             answers=self.answers.outcome(cell, doc_ids, self.test_ids) if asked else None,
@@ -162,7 +164,7 @@ def _facts(data: CellData) -> dict[str, float]:
     return {
         "rows": float(rows.multiplicity.sum()),
         "unique_documents": float(len(set(rows.doc_ids))),
-        "fold_rows_min": float(min(rows.multiplicity[kept].sum() for kept in data.kept.values())),
+        "fold_rows_min": float(min(rows.multiplicity[kept].sum() for kept in data.held_out.values())),
         "cardinality_real": data.cardinality,
     }
 
