@@ -1,5 +1,6 @@
 include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
 include { CHECK_CLAIMS } from './claims.nf'
+include { PRICE_USES ; priceOptions } from './uses.nf'
 
 process COLLECT_SCORES {
     label 'cpu_small'
@@ -75,6 +76,7 @@ workflow STATISTICS {
     fidelity
     keywords
     retrieval
+    generations
 
     main:
     job = ofStage(jobs, 'statistics').first()
@@ -83,14 +85,16 @@ workflow STATISTICS {
     ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, status, fidelity, retrieval)
     findings = ESTIMATE_EFFECTS.out.findings
     CHECK_CLAIMS(job, file(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
+    PRICE_USES(job, cells, plan, COLLECT_SCORES.out.scores, sortedFiles(generations), priceOptions())
     // every result the report shows, one file of each name
     tables = COLLECT_SCORES.out.scores.concat(
         COLLECT_SCORES.out.gaps, status, fidelity, keywords, retrieval, ESTIMATE_EFFECTS.out.effects,
-        ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims,
+        ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims, PRICE_USES.out.uses,
     ).toList()
     manifests = COLLECT_SCORES.out.manifest.map { f -> ['statistics_collect', f] }.mix(
         ESTIMATE_EFFECTS.out.manifest.map { f -> ['statistics_estimate', f] },
         CHECK_CLAIMS.out.manifest.map { f -> ['statistics_claims', f] },
+        PRICE_USES.out.manifest.map { f -> ['statistics_uses', f] },
     )
 
     emit:

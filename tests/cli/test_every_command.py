@@ -26,6 +26,7 @@ OUTPUTS = {
     "collect_scores": ["scores", "gaps", "status", "manifest"],
     "estimate_effects": ["effects", "correlations", "findings", "manifest"],
     "check_claims": ["claims", "manifest"],
+    "price_uses": ["uses", "manifest"],
     "draw_figures": ["manifest"],
     "write_report": ["manifest"],
 }

@@ -114,6 +114,8 @@ class Chain:
             "--findings", effects / "findings.json",
         ]  # fmt: skip
         claims = self.run("check_claims", "x", *job, "--claims", params / "claims.yaml", *found, *status)
+        made = repeat("generations", [path / "generations.jsonl" for path in generated.values()])
+        uses = self.run("price_uses", "x", *job, *cells, *plan, *scores, *made, "--price-per-million-tokens", 0.5)
         job = ["--job", self.jobs("report")[0][1]]
         figures = self.run("draw_figures", "x", *job, *cells, *plan, *corpus, *found, *tables, *scores)
         manifests = sorted(self.folder.glob("*/*/manifest.json"))
@@ -121,8 +123,7 @@ class Chain:
             "write_report", "x", *job, *cells, *plan, *corpus, "--labels", labels, "--funnel", inputs / "funnel.json",
             "--rejects", inputs / "rejects.jsonl", *scores, *found, "--claims", claims / "claims.json", *status,
             "--gaps", collected / "gaps.jsonl", *tables, "--keywords", fidelity / "keywords.parquet",
-            "--figures", figures / "figures",
-            "--prompts", params / "prompts", *regimes,
+            "--uses", uses / "uses.json", "--figures", figures / "figures", "--prompts", params / "prompts", *regimes,
             *repeat("waterfall", [c / "waterfall.jsonl" for c in corpora.values()]), *repeat("manifests", manifests),
         )  # fmt: skip
         return self

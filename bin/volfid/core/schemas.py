@@ -237,7 +237,12 @@ _ALL = (
         F("curve", "any", "real learning curve: list of {classifier, size, mean, ci_low, ci_high, n}"),
         F("identity_checks", "any", "list of {check, value, tolerance, holds}"),
         F("decide", "any", "list: what would decide the undecided verdicts"),
-        F("uses", "object", "what else the same tokens buy: options with score, tokens and cost, and break-even prices"),
+    )),
+    Contract("uses", "uses.json", "object", "price_uses.py", "What else the same tokens buy.", (
+        F("metric", "str", "score of the table"), F("threshold", "str", "its threshold policy"),
+        F("prices", "object", "prices given: million_tokens, label_document, gpu_hour; null where not given"),
+        F("options", "any", "list of {option, classifier, regime, score, gain, tokens, documents, cost, cost per 0.01}"),
+        F("break_even", "any", "list of {option, worth, tokens, cost, price of the labels of one document, tokens per document}"),
     )),
     Contract("claims", "claims.json", "json", "check_claims.py", "A verdict per claim.", (
         F("claim", "str", "C1 ..."), F("text", "str", "the claim"), F("tier", "str", "cheapest tier that can check it"),

@@ -12,7 +12,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "training": ("train_heads.py",),
     "fidelity": ("measure_fidelity.py",),
     "retrieval": ("evaluate_retrieval.py",),
-    "statistics": ("collect_scores.py", "estimate_effects.py", "check_claims.py"),
+    "statistics": ("collect_scores.py", "estimate_effects.py", "check_claims.py", "price_uses.py"),
     "report": ("draw_figures.py", "write_report.py"),
 }
 

@@ -9,7 +9,7 @@ from volfid.core.contracts import Row
 from volfid.core.exits import DataError, InputMissingError
 from volfid.core.schemas import CONTRACTS
 
-OBJECTS = ("job", "plan", "corpus", "findings", "status")
+OBJECTS = ("job", "plan", "corpus", "findings", "uses", "status")
 TABLES = (
     "cells", "labels", "funnel", "rejects", "scores", "effects", "correlations", "claims",
     "gaps", "fidelity", "keywords", "retrieval", "waterfall", "regimes",
@@ -24,6 +24,7 @@ class ReportInputs:
     plan: Row = field(default_factory=dict)
     corpus: Row = field(default_factory=dict)
     findings: Row = field(default_factory=dict)
+    uses: Row = field(default_factory=dict)
     status: Row = field(default_factory=dict)
     cells: list[Row] = field(default_factory=list)
     labels: list[Row] = field(default_factory=list)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from volfid.core.contracts import Row
-from volfid.statistics import association, blends, conditions, corpora, doses, effects, estimands
+from volfid.statistics import association, blends, conditions, corpora, doses, effects, estimands, uses
 from volfid.statistics.effects import Effect
 from volfid.statistics.findings import make_findings
 from volfid.statistics.table import build_table
@@ -41,7 +41,7 @@ def estimate(
         *association.regime_differences(chosen := conditions.chosen_cells(cells), scores, distances),
         *association.distance_differences(chosen, scores, distances),
         *association.predictors(chosen, scores, distances),
-        *estimands.floors(table), *estimands.arm_scores(table),
+        *uses.labelling_effects(table), *estimands.floors(table), *estimands.arm_scores(table),
     ]  # fmt: skip
     decided = effects.decide(found)
     findings = make_findings(decided, table, cells, plan)
