@@ -32,7 +32,6 @@ def main(
     from volfid.plan.design import read_design, read_yaml
     from volfid.plan.planner import make_plan, read_methods, summary
 
-    CONTRACTS["labels"].read(labels)
     plan = make_plan(
         read_design(design),
         corpus=CONTRACTS["corpus"].read_object(corpus),
@@ -43,6 +42,7 @@ def main(
         seed=seed,
         cores=cores,
         bin_dir=Path(__file__).resolve().parent,
+        labels=CONTRACTS["labels"].read(labels),
     )
     CONTRACTS["cells"].write(out_dir, plan.cells)
     CONTRACTS["plan"].write(out_dir, plan.record)

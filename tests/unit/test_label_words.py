@@ -1,9 +1,12 @@
 """Label names in texts: found whole, whatever the case or number; masked; audited."""
 
+import numpy as np
 import pytest
 
+from volfid.core.files import sha256_text
 from volfid.core.label_words import all_name_words, masked, name_words, stem, text_words
 from volfid.core.schemas import CONTRACTS
+from volfid.embeddings.store import embed_rows, mask_rows
 from volfid.fidelity.keywords import audit
 from volfid.report.inputs import ReportInputs
 from volfid.report.tables_uses import keyword_table
@@ -80,3 +83,14 @@ def test_the_audit_table_has_the_real_splits_first():
     assert [row[0] for row in table.rows] == ["reference", "test", "train", "pool"]
     assert len(table.kinds) == len(table.columns) == len(table.rows[0])
     assert "undefined (no document has it)" in table.rows[0][1]
+
+
+def test_masked_documents_are_embedded_as_if_they_named_no_label():
+    words = all_name_words(row["name"] for row in LABELS)
+    rows = [{**row, "text_sha": row["doc_id"]} for row in REAL]
+    assert mask_rows(rows, ()) == rows
+    found = mask_rows(rows, words)
+    assert [row["text"] for row in found] == [masked(row["text"], words) for row in rows]
+    assert all(row["text_sha"] == sha256_text(row["text"]) for row in found)
+    encode = lambda texts: np.array([[len(text), "alking" in text] for text in texts], dtype=np.float32)  # noqa: E731
+    assert not embed_rows(found, encode).vectors[:, 1].any() and embed_rows(rows, encode).vectors[:, 1].any()

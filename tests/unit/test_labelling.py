@@ -19,6 +19,7 @@ from volfid.generation.engines.tokens import choice_output, choice_tokens, commo
 from volfid.generation.labelling import calibrated, plan_labelling, read_labelling
 from volfid.generation.labelling_run import run_labelling
 from volfid.generation.requests import Corpus
+from volfid.plan.planner import summary
 
 ASK = {"chunk": 4, "shown_words": 40, "exemplars": 2, "definitions": True, "genre": None, "calibrate": True}
 BOTH = [{"labeller": name, "regime": 12, "draw": 0} for name in ("few_shot", "zero_shot")]
@@ -288,3 +289,20 @@ def test_the_smoke_design_asks_its_generator():
     made = plan(raw("smoke"), facts(train=504))
     asked = [c for c in made.cells if c["classifier"] in ("zero_shot", "few_shot")]
     assert len(asked) == 4 and json.dumps(made.record["counts"]["jobs_by_stage"]).count("labelling") == 1
+
+
+def test_the_plan_counts_and_prices_its_questions_and_gives_masked_words_to_the_encoder_alone():
+    labels = [{"label": f"L{i}", "name": name} for i, name in enumerate(("Walking aid", "Batteries"))]
+    made = plan(with_answers(), labels=labels)
+    estimate = made.record["estimate"]
+    # few-shot: every regime and draw; zero-shot: the largest regime of each draw; each with the test documents
+    documents = 3 * (64 + 220) + 3 * (165 + 220) + min(3 * 165, 474) + 220
+    assert estimate["questions"] == 2 * documents and estimate["seconds"]["labelling"] > 0
+    assert "yes/no questions" in summary(made) and "yes/no questions" not in summary(plan(raw()))
+    masked = plan(raw() | {"mask_label_names": True}, labels=labels)
+    for one, other in zip(masked.jobs, plan(raw(), labels=labels).jobs, strict=True):
+        if one["stage"] == "embeddings":
+            assert one["settings"].pop("masked_words") == ["aid", "battery", "walking"]
+        assert one == other
+    with pytest.raises(ConfigError, match="needs labels with names"):
+        plan(raw() | {"mask_label_names": True})

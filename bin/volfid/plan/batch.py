@@ -1,11 +1,12 @@
 """From cells to jobs: what one task runs. Groups come from the plan alone, in sorted order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from volfid.core import ids
 from volfid.core.files import canonical_json, sha256_text
+from volfid.core.label_words import all_name_words
 from volfid.core.manifest import installed_versions
 from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
@@ -40,7 +41,7 @@ def distinct(cells: Iterable[Cell], key: str, fields: tuple[str, ...]) -> list[d
 
 def make_jobs(
     design: Design, cells: list[Cell], sizes: list[int], seed: int, bin_dir: Path,
-    models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str,
+    models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str, names: Sequence[str | None] = (),
 ) -> list[Job]:  # fmt: skip
     """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need."""
     # other versions of the packages may give other numbers, so they are part of the fingerprint
@@ -50,6 +51,7 @@ def make_jobs(
         "statistics", "report",
     )}  # fmt: skip
     encoder = {"name": design.encoder, **models["encoders"][design.encoder]}
+    masked = {"masked_words": sorted(all_name_words(names))} if design.mask_label_names else {}
 
     def job(
         stage: str, parts: list[str], label: str, settings: dict[str, Any], items: list[Any], model: str | None = None
@@ -72,7 +74,8 @@ def make_jobs(
         jobs.append(job("curation", [source], "cpu_small", settings, mine))
         jobs.append(
             job("embeddings", [design.encoder, source], "gpu_embed",
-                {"source": source, "encoder": encoder, "threads": design.threads, "batch": 32}, [], design.encoder)
+                {"source": source, "encoder": encoder, "threads": design.threads, "batch": 32, **masked}, [],
+                design.encoder)
         )  # fmt: skip
         if source in models["generators"] and design.pool is not None:
             engine = {"name": source, **models["generators"][source]}

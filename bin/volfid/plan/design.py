@@ -151,6 +151,7 @@ class Design(Strict):
     factors: Factors
     pool: Pool | None = None
     labelling: Labelling = Labelling()
+    mask_label_names: bool = Field(False, description="embed all texts with the words of label names masked")
     rules: dict[str, float] = {}
     arms: dict[str, Arm]
     blocks: list[Block] = Field(min_length=1)
