@@ -8,7 +8,7 @@ from volfid.plan.design import Design
 SECONDS_PER_CELL = {"linear": (0.4, 1.5), "mlp": (1.2, 4.0), "floor": (0.05, 0.05)}
 TOKENS_PER_WORD = 1.4
 WORDS_A_DOCUMENT = 80
-QUESTION_TOKENS = {False: 22, True: 42}  # without and with the label's definition
+QUESTION_TOKENS = {False: 16, True: 42}  # without and with the label's definition
 ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
 START_SECONDS = {"engine": 40, "task": 4}
 
