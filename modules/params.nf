@@ -20,6 +20,7 @@ def helpText() {
     --chunk_store DIR   finished generation chunks; a killed run resumes from them
     --model_dir DIR     folder of fetched models
     --models, --recipes, --claims, --prompts     other files than those of params/
+    --price_per_million_tokens X, --price_per_label_document X, --price_per_gpu_hour X   for costs in the report
     --max_cpus N, --max_memory SIZE              most that one task may take
     """.stripIndent()
 }
@@ -27,7 +28,8 @@ def helpText() {
 // one clear line for each mistake that can be seen before anything starts
 def checkParams() {
     def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
-                 'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'max_cpus', 'max_memory', 'help']
+                 'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'max_cpus', 'max_memory', 'help',
+                 'price_per_million_tokens', 'price_per_label_document', 'price_per_gpu_hour']
     def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
     if( unknown ) {
         error "unknown parameter --${unknown.sort()[0]}; known: ${known.sort().join(', ')}"
@@ -39,6 +41,11 @@ def checkParams() {
     ['seed', 'look'].each { name ->
         if( params[name] != null && !(params[name].toString() ==~ /[0-9]+/) ) {
             error "--${name}: ${params[name]} is not a whole number"
+        }
+    }
+    known.findAll { name -> name.startsWith('price_') && params[name] != null }.each { name ->
+        if( !(params[name].toString() ==~ /[0-9]+(\.[0-9]+)?/) ) {
+            error "--${name}: ${params[name]} is not a price"
         }
     }
     if( params.real && !params.synthetic ) {

@@ -1,5 +1,6 @@
 include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
 include { CHECK_CLAIMS } from './claims.nf'
+include { PRICE_USES ; priceOptions } from './uses.nf'
 
 process COLLECT_SCORES {
     label 'cpu_small'
@@ -80,7 +81,9 @@ workflow STATISTICS {
     training_gaps
     curation_gaps
     fidelity
+    keywords
     retrieval
+    generations
 
     main:
     job = ofStage(jobs, 'statistics').first()
@@ -89,14 +92,16 @@ workflow STATISTICS {
     ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, COLLECT_SCORES.out.counts, status, fidelity, retrieval, file(params.claims))
     findings = ESTIMATE_EFFECTS.out.findings
     CHECK_CLAIMS(job, file(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
+    PRICE_USES(job, cells, plan, COLLECT_SCORES.out.scores, sortedFiles(generations), priceOptions())
     // every result the report shows, one file of each name
     tables = COLLECT_SCORES.out.scores.concat(
-        COLLECT_SCORES.out.gaps, status, fidelity, retrieval, ESTIMATE_EFFECTS.out.effects,
-        ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims,
+        COLLECT_SCORES.out.gaps, status, fidelity, keywords, retrieval, ESTIMATE_EFFECTS.out.effects,
+        ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims, PRICE_USES.out.uses,
     ).toList()
     manifests = COLLECT_SCORES.out.manifest.map { f -> ['statistics_collect', f] }.mix(
         ESTIMATE_EFFECTS.out.manifest.map { f -> ['statistics_estimate', f] },
         CHECK_CLAIMS.out.manifest.map { f -> ['statistics_claims', f] },
+        PRICE_USES.out.manifest.map { f -> ['statistics_uses', f] },
     )
 
     emit:

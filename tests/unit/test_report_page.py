@@ -92,6 +92,7 @@ def test_every_section_is_there_in_order(page):
         "What the gain is made of",
         "Scores of every arm",
         "Fidelity",
+        "What else the same tokens buy",
         "Retrieval",
         "Mixtures of real and synthetic rows",
         "Claims",

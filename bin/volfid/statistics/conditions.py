@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from volfid.core.contracts import Row
-from volfid.core.schemas import FLOORS
+from volfid.core.schemas import UNTRAINED
 from volfid.statistics.corpora import Measured, Rows, rows_of
 from volfid.statistics.table import MEASURES, classifier_name
 
@@ -71,7 +71,7 @@ def chosen_cells(cells: Iterable[Row]) -> list[Row]:
     are a negative control whose fidelity equals that of the arm it breaks. So do shifted label laws:
     they are the experiment beside this observation (statistics/doses.py).
     """
-    trained = [cell for cell in cells if cell["classifier"] not in FLOORS]
+    trained = [cell for cell in cells if cell["classifier"] not in UNTRAINED]
     named = [cell for cell in trained if BLOCK in cell["blocks"]]
     plain = {"tuning": "fixed", "updates": "high", "exposure": "pooled", "head_start": "zero"}
     return named or [
