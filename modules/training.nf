@@ -7,7 +7,7 @@ process TRAIN_HEADS {
     publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
 
     input:
-    tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*'), path(answers)
+    tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*'), path(answers, stageAs: 'answers/?/*')
     path documents
     path labels
     path regimes, stageAs: 'regimes/?/*'
