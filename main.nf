@@ -6,6 +6,7 @@ include { INPUTS     } from './modules/inputs.nf'
 include { PLAN       } from './modules/plan.nf'
 include { REGIMES    } from './modules/regimes.nf'
 include { GENERATION } from './modules/generation.nf'
+include { LABELLING  } from './modules/labelling.nf'
 include { CURATION   } from './modules/curation.nf'
 include { EMBEDDINGS } from './modules/embeddings.nf'
 include { TRAINING   } from './modules/training.nf'
@@ -35,25 +36,29 @@ workflow STUDY {
     // generations: ['smollm2_135m', generations.jsonl]
     GENERATION(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes)
 
+    // answers: ['smollm2_135m', answers.parquet], what the generator says of the documents when it is asked for labels
+    LABELLING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes)
+
     // synthetic, trainsets: ['real' or generator, file]
     CURATION(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, GENERATION.out.generations, INPUTS.out.brought)
 
     // stores: ['real' or generator, folder with embeddings.npy and ids.txt]
     EMBEDDINGS(jobs, INPUTS.out.documents, CURATION.out.synthetic)
 
-    // scores, gaps: one list of files each
-    TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, EMBEDDINGS.out.stores)
+    // scores, counts, gaps: one list of files each
+    TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, EMBEDDINGS.out.stores,
+             LABELLING.out.answers)
 
     // fidelity.parquet and retrieval.parquet: every training set, copies included
     FIDELITY(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
     RETRIEVAL(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
 
     // effects, correlations, findings, claims, status
-    STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.gaps, CURATION.out.gaps,
-               FIDELITY.out.table, RETRIEVAL.out.table)
+    STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.counts, TRAINING.out.gaps,
+               CURATION.out.gaps, FIDELITY.out.table, FIDELITY.out.keywords, RETRIEVAL.out.table, GENERATION.out.generations)
 
     // report.html, figures, tables; then the exit status says whether every planned cell is there
-    manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, CURATION.out.manifests,
+    manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, LABELLING.out.manifests, CURATION.out.manifests,
         EMBEDDINGS.out.manifests, TRAINING.out.manifests, FIDELITY.out.manifest, RETRIEVAL.out.manifest, STATISTICS.out.manifests)
     REPORT(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.report_files, regimes, CURATION.out.waterfalls, STATISTICS.out.tables, manifests)
 }

@@ -34,7 +34,7 @@ def embed_corpus(
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
     from volfid.embeddings.encoders import accelerator, make_encoder
-    from volfid.embeddings.store import embed_rows
+    from volfid.embeddings.store import embed_rows, mask_rows
 
     manifest = Manifest("embed_corpus.py", task)
     real = CONTRACTS["documents"].read(documents)
@@ -44,6 +44,8 @@ def embed_corpus(
         pool = CONTRACTS["synthetic"].read(synthetic)
         manifest.read(synthetic, rows=len(pool))
         rows = [row for row in pool if row["kept"]]
+    words = frozenset(task["settings"].get("masked_words") or ())
+    real, rows = (mask_rows(some, words) for some in (real, rows))
     entry, threads, batch = (task["settings"][name] for name in ("encoder", "threads", "batch"))
     corpus = [row["text"] for row in real if row["split"] == "train"]
     encode = make_encoder(entry, model_dir, threads, batch, corpus, task["master_seed"])
@@ -53,7 +55,7 @@ def embed_corpus(
     write_vectors(out_dir, embedded.ids, embedded.vectors)
     for name in ("embeddings.npy", "ids.txt"):
         manifest.wrote(out_dir / name, rows=len(embedded.ids))
-    manifest.settings = {"encoder": entry, "threads": threads, "batch": batch, "dtype": "float32"}
+    manifest.settings = {"encoder": entry, "threads": threads, "batch": batch, "dtype": "float32", "masked": len(words)}
     manifest.seeds = {"master_seed": task["master_seed"]}
     rate = round(embedded.counts["texts"] / max(seconds, 1e-9), 1)
     manifest.counts = embedded.counts | {"dimensions": embedded.vectors.shape[1], "texts_per_s": rate}

@@ -17,6 +17,7 @@ def main(
     plan: InFile,
     corpus: InFile,
     scores: InFile,
+    counts: InFile,
     fidelity: InFile,
     retrieval: InFile,
     status: InFile,
@@ -48,8 +49,10 @@ def main(
     if claims:
         manifest.read(claims)
         figures = read_figures(claims)
+    by_document = CONTRACTS["counts"].read_table(counts)
+    manifest.read(counts, len(by_document))
     given = {name: CONTRACTS[name].read_object(path) for name, path in objects.items()}
-    results = estimate(**rows, **given, figures=figures)
+    results = estimate(**rows, **given, counts=by_document, figures=figures)
     log(f"{len(results.effects)} effects, {len(results.correlations)} correlations")
     log(results.findings["headline"]["sentence"])
     manifest.wrote(CONTRACTS["effects"].write(out_dir, results.effects), len(results.effects))

@@ -25,16 +25,17 @@ def main(
 ) -> None:
     """Measure label, text, diversity and memorisation figures of every training set of the job.
 
-    Writes fidelity.parquet: one figure a row; undefined ones are null with the reason.
+    Writes fidelity.parquet and keywords.parquet: one figure a row; undefined ones are null with the reason.
     """
     task = read_job(job)
     if stub:
-        return write_stub(out_dir, "fidelity")
+        return write_stub(out_dir, "fidelity", "keywords")
     from volfid.core.log import Progress
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
     from volfid.core.vectors import read_vectors
     from volfid.fidelity.corpus import assemble, group_rows
+    from volfid.fidelity.keywords import audit
     from volfid.fidelity.measure import Measurer, Settings
 
     settings = Settings.of(task["settings"])
@@ -57,6 +58,8 @@ def main(
     for path in [*trainsets, *(synthetic or [])]:
         manifest.read(path)
     manifest.wrote(CONTRACTS["fidelity"].write(out_dir, lines), len(lines))
+    words = audit(real, made, label_list)
+    manifest.wrote(CONTRACTS["keywords"].write(out_dir, words), len(words))
     manifest.seeds = {"master_seed": task["master_seed"]}
     manifest.settings = {**settings.echo(), **measurer.frozen()}
     manifest.counts = {"trainsets": {"planned": len(task["items"]), "measured": len(groups)}, "figures": len(lines)}

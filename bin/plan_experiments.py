@@ -34,7 +34,6 @@ def main(
     from volfid.plan.design import read_design, read_yaml
     from volfid.plan.planner import make_plan, read_methods, summary
 
-    CONTRACTS["labels"].read(labels)
     plan = make_plan(
         read_design(design),
         corpus=CONTRACTS["corpus"].read_object(corpus),
@@ -45,6 +44,7 @@ def main(
         seed=seed,
         cores=cores,
         bin_dir=Path(__file__).resolve().parent,
+        labels=CONTRACTS["labels"].read(labels),
         look=look,
         previous=CONTRACTS["effects"].read(previous) if previous else (),
     )

@@ -15,6 +15,7 @@ process MEASURE_FIDELITY {
 
     output:
     path 'fidelity.parquet', emit: table
+    path 'keywords.parquet', emit: keywords
     path 'manifest.json', emit: manifest
 
     script:
@@ -51,9 +52,11 @@ workflow FIDELITY {
         sortedFiles(stores),
     )
     table = MEASURE_FIDELITY.out.table
+    keywords = MEASURE_FIDELITY.out.keywords
     manifest = MEASURE_FIDELITY.out.manifest.map { f -> ['fidelity', f] }
 
     emit:
     table
+    keywords
     manifest
 }

@@ -1,5 +1,6 @@
 include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
 include { CHECK_CLAIMS } from './claims.nf'
+include { PRICE_USES ; priceOptions } from './uses.nf'
 
 process COLLECT_SCORES {
     label 'cpu_small'
@@ -8,10 +9,12 @@ process COLLECT_SCORES {
     tuple val(meta), val(job)
     path cells
     path scores, stageAs: 'scores/?/*'
+    path counts, stageAs: 'counts/?/*'
     path gaps, stageAs: 'gaps/?/*'
 
     output:
     path 'scores.parquet', emit: scores
+    path 'counts.parquet', emit: counts
     path 'gaps.jsonl', emit: gaps
     path 'status.json', emit: status
     path 'manifest.json', emit: manifest
@@ -19,13 +22,15 @@ process COLLECT_SCORES {
     script:
     """
     ${jobFile(job)}
-    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)}
+    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} \\
+        ${options('counts', counts)} ${options('gaps', gaps)}
     """
 
     stub:
     """
     ${jobFile(job)}
-    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)} --stub
+    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} \\
+        ${options('counts', counts)} ${options('gaps', gaps)} --stub
     """
 }
 
@@ -38,6 +43,7 @@ process ESTIMATE_EFFECTS {
     path plan
     path corpus
     path scores
+    path counts
     path status
     path fidelity
     path retrieval
@@ -53,14 +59,14 @@ process ESTIMATE_EFFECTS {
     """
     ${jobFile(job)}
     estimate_effects.py --job job.json --cells ${cells} --plan ${plan} --corpus ${corpus} --scores ${scores} \\
-        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --claims ${claims}
+        --counts ${counts} --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --claims ${claims}
     """
 
     stub:
     """
     ${jobFile(job)}
     estimate_effects.py --job job.json --cells ${cells} --plan ${plan} --corpus ${corpus} --scores ${scores} \\
-        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --claims ${claims} --stub
+        --counts ${counts} --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --claims ${claims} --stub
     """
 }
 
@@ -71,26 +77,31 @@ workflow STATISTICS {
     plan
     corpus
     scores
+    counts
     training_gaps
     curation_gaps
     fidelity
+    keywords
     retrieval
+    generations
 
     main:
     job = ofStage(jobs, 'statistics').first()
-    COLLECT_SCORES(job, cells, scores, sortedFiles(training_gaps.mix(curation_gaps)))
+    COLLECT_SCORES(job, cells, scores, counts, sortedFiles(training_gaps.mix(curation_gaps)))
     status = COLLECT_SCORES.out.status
-    ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, status, fidelity, retrieval, file(params.claims))
+    ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, COLLECT_SCORES.out.counts, status, fidelity, retrieval, file(params.claims))
     findings = ESTIMATE_EFFECTS.out.findings
     CHECK_CLAIMS(job, file(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
+    PRICE_USES(job, cells, plan, COLLECT_SCORES.out.scores, sortedFiles(generations), priceOptions())
     // every result the report shows, one file of each name
     tables = COLLECT_SCORES.out.scores.concat(
-        COLLECT_SCORES.out.gaps, status, fidelity, retrieval, ESTIMATE_EFFECTS.out.effects,
-        ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims,
+        COLLECT_SCORES.out.gaps, status, fidelity, keywords, retrieval, ESTIMATE_EFFECTS.out.effects,
+        ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims, PRICE_USES.out.uses,
     ).toList()
     manifests = COLLECT_SCORES.out.manifest.map { f -> ['statistics_collect', f] }.mix(
         ESTIMATE_EFFECTS.out.manifest.map { f -> ['statistics_estimate', f] },
         CHECK_CLAIMS.out.manifest.map { f -> ['statistics_claims', f] },
+        PRICE_USES.out.manifest.map { f -> ['statistics_uses', f] },
     )
 
     emit:

@@ -7,7 +7,7 @@ process TRAIN_HEADS {
     publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
 
     input:
-    tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*')
+    tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*'), path(answers, stageAs: 'answers/?/*')
     path documents
     path labels
     path regimes, stageAs: 'regimes/?/*'
@@ -15,6 +15,7 @@ process TRAIN_HEADS {
     output:
     tuple val(meta), path('scores.parquet'), emit: scores
     tuple val(meta), path('predictions.parquet'), emit: predictions
+    tuple val(meta), path('counts.parquet'), emit: counts
     tuple val(meta), path('gaps.jsonl'), emit: gaps
     tuple val(meta), path('manifest.json'), emit: manifest
 
@@ -22,14 +23,14 @@ process TRAIN_HEADS {
     """
     ${jobFile(job)}
     train_heads.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
-        --trainsets ${trainsets} ${options('embeddings', stores)}
+        --trainsets ${trainsets} ${options('embeddings', stores)} ${options('answers', answers)}
     """
 
     stub:
     """
     ${jobFile(job)}
     train_heads.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
-        --trainsets ${trainsets} ${options('embeddings', stores)} --stub
+        --trainsets ${trainsets} ${options('embeddings', stores)} ${options('answers', answers)} --stub
     """
 }
 
@@ -41,6 +42,7 @@ workflow TRAINING {
     regimes
     trainsets
     stores
+    answers
 
     main:
     // ['real' or generator, [its folders of vectors]]
@@ -50,13 +52,25 @@ workflow TRAINING {
         .map { meta, job -> [meta.source, meta, job] }
         .combine(trainsets, by: 0)
         .combine(vectors, by: 0)
-    TRAIN_HEADS(work.map { _source, meta, job, sets, folders -> [meta, job, sets, folders] }, documents, labels, regimes)
+        .map { _source, meta, job, sets, folders -> [meta, job, sets, folders] }
+    // cells that a generator answers wait for it, also when it fails: their task then says why they are missing
+    parts = work.branch { meta, _job, _sets, _folders ->
+        answered: meta.model
+        trained: true
+    }
+    asked = parts.answered.combine(answers.toList().map { rows -> [rows] }).map { meta, job, sets, folders, rows ->
+        [meta, job, sets, folders, rows.findAll { row -> row[0] == meta.model }.collect { row -> row[1] }]
+    }
+    trained = parts.trained.map { meta, job, sets, folders -> [meta, job, sets, folders, []] }
+    TRAIN_HEADS(trained.mix(asked), documents, labels, regimes)
     scores = sortedFiles(TRAIN_HEADS.out.scores.map { meta, f -> [meta.id, f] })
+    counts = sortedFiles(TRAIN_HEADS.out.counts.map { meta, f -> [meta.id, f] })
     gaps = TRAIN_HEADS.out.gaps.map { meta, f -> [meta.id, f] }
     manifests = TRAIN_HEADS.out.manifest.map { meta, f -> [meta.id, f] }
 
     emit:
     scores
+    counts
     gaps
     manifests
 }

@@ -4,6 +4,7 @@ import functools
 import gzip
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,10 @@ class World:
         cell = {**cell, "rows_total": self.n + rows_added, **factors}
         return {**cell, "trainset_id": ids.trainset_id(cell), "cell_id": ids.cell_id(cell)}
 
-    def run(self, cells: list[dict[str, Any]], trainsets: dict[str, list] | None = None, **recipe: Any) -> Results:
+    def run(
+        self, cells: list[dict[str, Any]], trainsets: dict[str, list] | None = None,
+        answers: Sequence[dict[str, Any]] = (), **recipe: Any,
+    ) -> Results:  # fmt: skip
         """Run cells of one classifier; training sets are made from the cell's factors unless given."""
         sets = []
         for cell in {c["trainset_id"]: c for c in cells}.values():
@@ -85,7 +89,7 @@ class World:
         entry = {**RECIPES[cells[0]["classifier"]], **recipe}
         settings = {"recipe": entry, "thresholds": POLICIES, "folds": 3}
         job = {"master_seed": 11, "settings": settings, "items": cells}
-        return run_cells(job, self.documents, self.labels, self.regimes, sets, self.vector_row, self.vectors)
+        return run_cells(job, self.documents, self.labels, self.regimes, sets, self.vector_row, self.vectors, answers)
 
 
 def value(

@@ -17,14 +17,16 @@ OUTPUTS = {
     "plan_experiments": ["cells", "plan"],
     "sample_regimes": ["regimes", "manifest"],
     "generate_text": ["generations", "manifest"],
+    "label_documents": ["answers", "manifest"],
     "build_corpus": ["synthetic", "waterfall", "trainsets", "gaps", "manifest"],
     "embed_corpus": ["manifest"],
-    "train_heads": ["predictions", "scores", "gaps", "manifest"],
-    "measure_fidelity": ["fidelity", "manifest"],
+    "train_heads": ["predictions", "scores", "counts", "gaps", "manifest"],
+    "measure_fidelity": ["fidelity", "keywords", "manifest"],
     "evaluate_retrieval": ["retrieval", "manifest"],
-    "collect_scores": ["scores", "gaps", "status", "manifest"],
+    "collect_scores": ["scores", "counts", "gaps", "status", "manifest"],
     "estimate_effects": ["effects", "correlations", "findings", "manifest"],
     "check_claims": ["claims", "manifest"],
+    "price_uses": ["uses", "manifest"],
     "draw_figures": ["manifest"],
     "write_report": ["manifest"],
     "calibrate_instrument": ["calibration_scores", "manifest"],
@@ -115,8 +117,14 @@ def test_a_wrong_option_is_exit_2(name):
 
 def test_equal_inputs_give_equal_bytes(chain, tmp_path):
     for name in (
-        "sample_regimes", "generate_text", "build_corpus", "train_heads", "estimate_effects", "calibrate_instrument",
-    ):  # fmt: skip
+        "sample_regimes",
+        "generate_text",
+        "label_documents",
+        "build_corpus",
+        "train_heads",
+        "estimate_effects",
+        "calibrate_instrument",
+    ):
         _, arguments, out = chain.calls[name][-1]
         done = call(name, *arguments[:-1], tmp_path / name)
         assert done.returncode == 0, done.stderr

@@ -67,6 +67,12 @@ class Chain:
             )
             for job, path in self.jobs("generation")
         }
+        answered = {
+            job["settings"]["source"]: self.run(
+                "label_documents", job["job_id"], "--job", path, *pair, *regimes, "--prompts", params / "prompts"
+            )
+            for job, path in self.jobs("labelling")
+        }
         corpora = {}
         for job, path in self.jobs("curation"):
             source = job["settings"]["source"]
@@ -82,7 +88,10 @@ class Chain:
             source = job["settings"]["source"]
             vectors = repeat("embeddings", [stores["real"], *([stores[source]] if source != "real" else [])])
             sets = ["--trainsets", corpora[source] / "trainsets.jsonl"]
-            trained.append(self.run("train_heads", job["job_id"], "--job", path, *pair, *regimes, *sets, *vectors))
+            asked = ["--answers", answered[job["model"]] / "answers.parquet"] if job["model"] else []
+            trained.append(
+                self.run("train_heads", job["job_id"], "--job", path, *pair, *regimes, *sets, *vectors, *asked)
+            )
         every = [
             *pair, *regimes, *repeat("trainsets", [c / "trainsets.jsonl" for c in corpora.values()]),
             *repeat("synthetic", [c / "synthetic.jsonl" for c in corpora.values()]),
@@ -94,26 +103,32 @@ class Chain:
         job = ["--job", self.jobs("statistics")[0][1]]
         collected = self.run(
             "collect_scores", "x", *job, *cells, *repeat("scores", [t / "scores.parquet" for t in trained]),
+            *repeat("counts", [t / "counts.parquet" for t in trained]),
             *repeat("gaps", [t / "gaps.jsonl" for t in [*trained, *corpora.values()]]),
         )  # fmt: skip
         tables = ["--fidelity", fidelity / "fidelity.parquet", "--retrieval", retrieval / "retrieval.parquet"]
+        counts = ["--counts", collected / "counts.parquet"]
         scores, status = ["--scores", collected / "scores.parquet"], ["--status", collected / "status.json"]
         corpus = ["--corpus", inputs / "corpus.json"]
         claims = ["--claims", params / "claims.yaml"]
-        effects = self.run("estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *status, *tables, *claims)
+        effects = self.run(
+            "estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *counts, *status, *tables, *claims
+        )
         found = [
             "--effects", effects / "effects.parquet", "--correlations", effects / "correlations.parquet",
             "--findings", effects / "findings.json",
         ]  # fmt: skip
         claims = self.run("check_claims", "x", *job, *claims, *found, *status)
+        made = repeat("generations", [path / "generations.jsonl" for path in generated.values()])
+        uses = self.run("price_uses", "x", *job, *cells, *plan, *scores, *made, "--price-per-million-tokens", 0.5)
         job = ["--job", self.jobs("report")[0][1]]
         figures = self.run("draw_figures", "x", *job, *cells, *plan, *corpus, *found, *tables, *scores)
         manifests = sorted(self.folder.glob("*/*/manifest.json"))
         self.run(
             "write_report", "x", *job, *cells, *plan, *corpus, "--labels", labels, "--funnel", inputs / "funnel.json",
             "--rejects", inputs / "rejects.jsonl", *scores, *found, "--claims", claims / "claims.json", *status,
-            "--gaps", collected / "gaps.jsonl", *tables, "--figures", figures / "figures",
-            "--prompts", params / "prompts", *regimes,
+            "--gaps", collected / "gaps.jsonl", *tables, "--keywords", fidelity / "keywords.parquet",
+            "--uses", uses / "uses.json", "--figures", figures / "figures", "--prompts", params / "prompts", *regimes,
             *repeat("waterfall", [c / "waterfall.jsonl" for c in corpora.values()]), *repeat("manifests", manifests),
         )  # fmt: skip
         self.calibration()

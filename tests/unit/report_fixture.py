@@ -417,6 +417,12 @@ def make_correlations() -> list[Row]:
                         "ci_low": None if r is None else r - 0.4,
                         "ci_high": None if r is None else min(r + 0.2, 1.0),
                         "spearman": None if r is None else r - 0.05,
+                        "kendall": None if r is None else r - 0.1,
+                        "theil_sen": None if r is None else 0.8,
+                        "r_lowest_left_out": None if r is None else r - 0.1,
+                        "r_highest_left_out": None if r is None else r + 0.1,
+                        "r_given_size": None,
+                        "r_given_unique": None,
                         "p": None if r is None else 0.0004,
                         "n": 9 if r is not None else 2,
                         "note": "two conditions: r is 1 or -1 by construction" if r is None else None,
@@ -464,6 +470,7 @@ def make_findings() -> Row:
             for c in ("linear", "mlp")
             for size in CURVE
         ],
+        "specifications": [],
         "identity_checks": [
             {"check": "Pb - R1 (mlp, 64)", "value": -0.001, "tolerance": 0.005, "holds": True},
             {"check": "Pb - R1 (mlp, 165)", "value": None, "tolerance": 0.005, "holds": None},

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from volfid.core.exits import InputMissingError
-from volfid.generation.engines.base import EngineRequest, engine_settings
+from volfid.generation.engines.base import ChoiceRequest, EngineRequest, engine_settings
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
+from volfid.generation.engines.tokens import encode  # noqa: E402
 from volfid.generation.engines.transformers import TransformersEngine, choose  # noqa: E402
 
 ENTRY = {"name": "tiny", "engine": "transformers", "dtype": "float32", "max_model_len": 128, "chat": {"system": None}}
@@ -20,7 +21,7 @@ def engine(tmp_path_factory):
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    words = ["<s>", "</s>", "<unk>", *(f"w{i}" for i in range(60)), "stop"]
+    words = ["<s>", "</s>", "<unk>", *(f"w{i}" for i in range(60)), "stop", "yes", "no", "Yes"]
     inner = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = transformers.PreTrainedTokenizerFast(
@@ -79,6 +80,32 @@ def test_the_nucleus_keeps_the_smallest_set_that_reaches_its_mass():
     hot = np.bincount([choose(logits, 2.0, 1.0, generator) for _ in range(6000)], minlength=4) / 6000
     weights = np.sqrt([0.05, 0.5, 0.15, 0.3])
     assert hot == pytest.approx(weights / weights.sum(), abs=0.03)
+
+
+def test_shares_of_yes_equal_a_plain_pass_over_each_whole_prompt(engine):
+    prompts = [
+        tuple(f"w1 w2 {document} w9 {' '.join(f'w{k}' for k in range(10, 10 + size))}" for size in (1, 4, 2))
+        for document in ("w5 w6 w7", "w5 w8", "w30")
+    ]
+    asked = [ChoiceRequest(f"r{i}", questions, "") for i, questions in enumerate(prompts)]
+    beats = []
+    outputs = engine.judge(asked, lambda: beats.append(1))
+    assert len(beats) == 3 and outputs == engine.judge(asked, lambda: None)
+    vocabulary = engine.tokenizer.get_vocab()
+    yes, no = [vocabulary["yes"], vocabulary["Yes"]], [vocabulary["no"]]
+    for questions, output in zip(prompts, outputs, strict=True):
+        masses = []
+        for prompt, share in zip(questions, output.shares, strict=True):
+            ids = encode(engine.tokenizer, prompt, "", {}, 128)
+            with torch.inference_mode():
+                p = torch.softmax(engine.model(input_ids=torch.tensor([ids])).logits[0, -1], dim=-1)
+            masses.append(float(p[yes].sum() + p[no].sum()))
+            assert share == pytest.approx(float(p[yes].sum()) / masses[-1], abs=1e-6)
+        assert output.mass == pytest.approx(np.mean(masses), abs=1e-6)
+    alone = engine.judge(asked[1:2], lambda: None)[0]
+    assert alone.shares == pytest.approx(outputs[1].shares, abs=1e-6)
+    assert alone.prompt_tokens == sum(len(p.split()) + 1 for p in prompts[1])
+    assert alone.cached_tokens == 2 * len(["<s>", "w1", "w2", "w5", "w8", "w9"])
 
 
 def test_describe_names_model_device_and_template(engine):

@@ -1,12 +1,13 @@
 """The real engine on the small model: repeats, batches, and the traps of seeded requests on a CPU."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from volfid.core.seeds import request_seed
-from volfid.generation.engines.base import EngineRequest, engine_settings
+from volfid.generation.engines.base import ChoiceRequest, EngineRequest, engine_settings
 from volfid.generation.engines.tokens import encode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,35 @@ def test_the_prompt_has_one_bos_and_a_document_cannot_end_its_turn(engine):
         token = tokenizer.convert_tokens_to_ids(special)
         assert ids.count(token) == plain.count(token)
     assert ids[0] == tokenizer.bos_token_id != ids[1]
+
+
+def test_yes_shares_repeat_themselves_and_equal_those_of_transformers():
+    pytest.importorskip("vllm")
+    if not (MODELS / NAME / "config.json").is_file():
+        pytest.skip(f"no {NAME} in {MODELS}; make setup converts it")
+    from volfid.generation.engines.transformers import TransformersEngine
+    from volfid.generation.engines.vllm import VllmEngine
+
+    asked = [
+        ChoiceRequest(f"r{i}", tuple(
+            f"Here is a text: {text} Is it about this topic: {topic}? Answer yes or no." for topic in THINGS[:5]
+        ), "") for i, text in enumerate(("A pump moves water through a valve.", "A lens is held by a frame.",
+                                         "A mirror shows a clock.", "A cable feeds a motor."))
+    ]  # fmt: skip
+    own = replace(engine_settings(ENTRY, 16), prefix_caching=True)
+    found = {}
+    for kind in (VllmEngine, TransformersEngine):
+        made = kind(own, MODELS)
+        made.start()
+        found[kind] = made.judge(asked, lambda: None)
+        if kind is VllmEngine:
+            assert made.judge(asked, lambda: None) == found[kind]
+            assert made.describe()["enable_prefix_caching"] is True
+        made.close()
+    for left, right in zip(*found.values(), strict=True):
+        assert left.shares == pytest.approx(right.shares, abs=2e-3)
+        assert left.mass == pytest.approx(right.mass, abs=2e-3) and 0.05 < left.mass <= 1
+        assert (left.prompt_tokens, left.cached_tokens) == (right.prompt_tokens, right.cached_tokens)
 
 
 def test_describe_states_what_decides_the_text(engine):

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import yaml
-from generation_fixture import PROMPTS, SEED, corpus, document_rows, label_rows, pool, regime_rows, settings
+from generation_fixture import NAMES, PROMPTS, SEED, corpus, document_rows, label_rows, pool, regime_rows, settings
 
 from volfid.core.exits import ConfigError, DataError, InputMissingError
 from volfid.core.seeds import request_seed
@@ -16,7 +16,8 @@ from volfid.generation.prompts import FILE, check_template, load_template, rende
 from volfid.generation.requests import Corpus, confusable_names, label_plan_rows, plan_requests
 from volfid.generation.settings import read_settings
 
-METHODS = sorted(path.parent.name for path in PROMPTS.glob(f"*/{FILE}"))
+METHODS = ["full_synthesis", "paraphrase"]
+FOLDERS = sorted(path.name for path in PROMPTS.iterdir())
 
 
 def plan(*pools, data=None, **sampling):
@@ -35,9 +36,9 @@ def edited(tmp_path, old, new, method="full_synthesis"):
     return folder / FILE
 
 
-def test_both_methods_have_a_sound_template():
-    assert METHODS == ["full_synthesis", "paraphrase"]
-    for method in METHODS:
+def test_every_folder_of_prompts_has_a_sound_template():
+    assert FOLDERS == ["few_shot", "full_synthesis", "full_synthesis_blind", "paraphrase", "zero_shot"]
+    for method in FOLDERS:
         path = PROMPTS / method / FILE
         assert check_template(path) == set(yaml.safe_load(path.read_text())["placeholders"])
 
@@ -82,6 +83,18 @@ def test_rendering_is_byte_stable():
         texts = [request.prompt for request in plan(pool(method))]
         assert texts == [request.prompt for request in plan(pool(method))]
         assert hashlib.sha256("\0".join(texts).encode()).hexdigest()[:8] == golden[method]
+
+
+def test_the_blind_method_shows_the_real_row_and_no_label_name_and_copies_its_labels():
+    sampling = {"temperature": 0.8, "top_p": 1.0, "max_tokens": 100}
+    given = settings() | {"sampling": {"full_synthesis_blind": sampling}}
+    blind = plan_requests([pool("full_synthesis_blind", 12)], corpus(), PROMPTS, read_settings(given), SEED)
+    named = plan(pool("full_synthesis", 12))
+    assert [(r.labels, r.parent_doc_id) for r in blind] == [(r.labels, r.parent_doc_id) for r in named]
+    for request, other in zip(blind, named, strict=True):
+        assert request.shown[0][:40] in request.prompt and request.source_doc_ids == (request.parent_doc_id,)
+        assert not any(topic.lower() in request.prompt.lower() for topic in NAMES)
+        assert any(topic in other.prompt for topic in NAMES)
 
 
 def test_braces_and_delimiters_in_a_document_are_only_text():

@@ -93,6 +93,7 @@ def test_every_section_is_there_in_order(page):
         "What this run can decide",
         "Scores of every arm",
         "Fidelity",
+        "What else the same tokens buy",
         "Retrieval",
         "Mixtures of real and synthetic rows",
         "Claims",

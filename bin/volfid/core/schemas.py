@@ -14,7 +14,9 @@ TUNINGS = ("fixed", "tuned")
 HEAD_STARTS = ("zero", "prior")
 EXPOSURES = ("pooled", "half_real", "curriculum", "ensemble", "filtered")
 FLOORS = ("predict_all", "prior", "top_k", "random")
-CLASSIFIERS = ("linear", "mlp", *FLOORS)
+ANSWERS = ("zero_shot", "few_shot")
+UNTRAINED = (*FLOORS, *ANSWERS)
+CLASSIFIERS = ("linear", "mlp", *UNTRAINED)
 SOURCES = ("real", "copy", "synthetic", "real_more", "unlabelled")
 THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated")
 
@@ -141,6 +143,22 @@ _ALL = (
         F("tokens_completion", "int", "completion tokens of all attempts"),
         F("tokens_discarded", "int", "completion tokens of refused attempts"),
     ), ("request_id",)),
+    Contract("answers", "answers.parquet", "parquet", "label_documents.py", "What a generator answered when it was asked, label by label, whether a document has it.", (
+        F("request_id", "str", "16 hex digits of the hash of the request"),
+        F("pool_id", "str", "requests that show the same exemplars"), F("position", "int", "order inside the group"),
+        F("labeller", "str", "how it was asked", choices=ANSWERS), F("generator", "str", "generator"),
+        F("regime", "int", "regime whose documents were shown; null for zero_shot", null=True), F("draw", "int", "draw; null for zero_shot", null=True),
+        F("doc_id", "str", "document; null for the text without content that calibrates", null=True),
+        F("exemplar_ids", "str_list", "real documents the prompt showed with their labels"),
+        F("prompt_sha", "str", "SHA-256 of all prompts of the document"),
+        F("score", "str", "what `scores` is", choices=("yes_share", "yes_share_calibrated")),
+        F("scores", "float_list", "score of each label, in label order; 0 where there was no answer"),
+        F("yes_shares", "float_list", "P(yes) / (P(yes) + P(no)) at the first token of the answer, in label order"),
+        F("answer_mass", "float", "mean P(yes) + P(no): how often an unconstrained answer would begin so"),
+        F("failures", "int", "labels without an answer"),
+        F("tokens_prompt", "int", "prompt tokens of all questions"), F("tokens_cached", "int", "of these, tokens of the shared beginning that were read once for all questions"),
+        F("tokens_completion", "int", "answer tokens"), F("label_order_sha", "str", "hash of the label order"),
+    ), ("request_id",)),
     Contract("synthetic", "synthetic.jsonl", "jsonl", "build_corpus.py", "Synthetic documents, kept and dropped, each drop with its reason.", (
         F("doc_id", "str", "syn- and the request id, or the brought id"), F("pool_id", "str", "the pool"),
         F("position", "int", "order inside the pool"), F("text", "str", "text"),
@@ -177,11 +195,23 @@ _ALL = (
         F("value", "float", "null when undefined", null=True), F("n", "int", "documents or labels it rests on"),
         F("note", "str", "why it is undefined, or a setting", null=True),
     ), ("cell_id", "metric", "threshold", "label")),
+    Contract("counts", "counts.parquet", "parquet", "train_heads.py, collect_scores.py", "Decisions of every cell on each test document, for paired tests over documents.", (
+        F("cell_id", "str", "cell"), F("threshold", "str", "threshold policy", choices=THRESHOLDS[1:]),
+        F("tp", "int_list", "true positives of each test document, in sorted order of doc_id"),
+        F("fp", "int_list", "false positives, same order"), F("fn", "int_list", "false negatives, same order"),
+    ), ("cell_id", "threshold")),
     Contract("fidelity", "fidelity.parquet", "parquet", "measure_fidelity.py", "Fidelity and diversity of every training set, copies included.", (
         F("trainset_id", "str", "training set"), F("metric", "str", "metric"), F("rows", "str", "all rows, or the added ones", choices=("all", "added")),
         F("reference", "str", "what it is compared with"), F("value", "float", "null when undefined", null=True),
         F("n", "int", "rows it rests on"), F("note", "str", "why it is undefined, or a setting", null=True),
     ), ("trainset_id", "metric", "rows", "reference")),
+    Contract("keywords", "keywords.parquet", "parquet", "measure_fidelity.py", "Keyword audit: how often texts hold the names of their labels.", (
+        F("subject", "str", "split of the real documents, or pool of synthetic ones"),
+        F("metric", "str", "label_name_share, label_word_share, keyword_f1_micro, keyword_any_f1_micro"),
+        F("label", "str", "label, or null for all", null=True), F("value", "float", "null when undefined", null=True),
+        F("ci_low", "float", "Wilson", null=True), F("ci_high", "float", "Wilson", null=True),
+        F("n", "int", "pairs of document and label (shares), documents (F1)"), F("note", "str", "why it is undefined", null=True),
+    ), ("subject", "metric", "label")),
     Contract("retrieval", "retrieval.parquet", "parquet", "evaluate_retrieval.py", "Retrieval over every training set used as a corpus.", (
         F("trainset_id", "str", "training set"), F("metric", "str", "ndcg_at_10, dcg_at_10, jaccard_at_10, ..."),
         F("variant", "str", "own_ideal, fixed_ideal, size_matched, random"), F("value", "float", "null when undefined", null=True),
@@ -201,9 +231,12 @@ _ALL = (
     Contract("correlations", "correlations.parquet", "parquet", "estimate_effects.py", "Correlation of fidelity with score and with gain.", (
         F("regime", "int", "real documents"), F("classifier", "str", "classifier"), F("metric", "str", "score metric"),
         F("threshold", "str", "threshold policy"), F("outcome", "str", "score or gain"), F("fidelity_metric", "str", "fidelity metric"),
-        F("scope", "str", "all, within a method, between methods, with or without controls"),
+        F("scope", "str", "all, without controls, within a method, within methods (pooled), between methods"),
         F("r", "float", "Pearson r", null=True), F("ci_low", "float", "Fisher", null=True), F("ci_high", "float", "Fisher", null=True),
-        F("spearman", "float", "rho", null=True), F("p", "float", "two-sided", null=True), F("n", "int", "conditions"),
+        F("spearman", "float", "rho", null=True), F("kendall", "float", "tau-b", null=True), F("theil_sen", "float", "median slope over pairs: outcome by fidelity", null=True),
+        F("r_lowest_left_out", "float", "lowest r when one condition is left out", null=True), F("r_highest_left_out", "float", "highest r when one condition is left out", null=True),
+        F("r_given_size", "float", "partial r given log rows", null=True), F("r_given_unique", "float", "partial r given unique documents", null=True),
+        F("p", "float", "two-sided", null=True), F("n", "int", "conditions"),
         F("note", "str", "reason when undefined", null=True), F("corpus", "str", "corpus stamp or name"),
     )),
     Contract("findings", "findings.json", "object", "estimate_effects.py", "The numbers the report leads with.", (
@@ -212,8 +245,15 @@ _ALL = (
         F("attribution", "object", "the factorial, Shapley shares and the paper's split"),
         F("curve", "any", "real learning curve: list of {classifier, size, mean, ci_low, ci_high, n}"),
         F("identity_checks", "any", "list of {check, value, tolerance, holds}"),
+        F("specifications", "any", "correlation claim under every reading of 1:10: list of {reading, low_regime, high_regime, classifier, metric, threshold, outcome, fidelity_metric, scope, r_low, r_high, delta, ci_low, ci_high, n, note}"),
         F("decide", "any", "list: what would decide the undecided verdicts"),
         F("published", "any", "the published figures taken apart: list of {name, group, title, printed, statement, values, from, here, not_here}"),
+    )),
+    Contract("uses", "uses.json", "object", "price_uses.py", "What else the same tokens buy.", (
+        F("metric", "str", "score of the table"), F("threshold", "str", "its threshold policy"),
+        F("prices", "object", "prices given: million_tokens, label_document, gpu_hour; null where not given"),
+        F("options", "any", "list of {option, classifier, regime, score, gain, tokens, documents, cost, cost per 0.01}"),
+        F("break_even", "any", "list of {option, worth, tokens, cost, price of the labels of one document, tokens per document}"),
     )),
     Contract("claims", "claims.json", "json", "check_claims.py", "A verdict per claim.", (
         F("claim", "str", "C1 ..."), F("text", "str", "the claim"), F("tier", "str", "cheapest tier that can check it"),

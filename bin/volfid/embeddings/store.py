@@ -1,12 +1,14 @@
 """Each text is encoded once, whatever the number of documents that have it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from volfid.core.exits import DataError
+from volfid.core.files import sha256_text
+from volfid.core.label_words import masked
 from volfid.embeddings.encoders import Encoder
 
 
@@ -17,6 +19,17 @@ class Embedded:
     ids: list[str]
     vectors: np.ndarray
     counts: dict[str, int]
+
+
+def mask_rows(rows: Sequence[Mapping[str, Any]], words: Collection[str]) -> list[Mapping[str, Any]]:
+    """Rows with the words of label names masked in their texts (stems in `words`); the rows themselves without any.
+
+    Real, test and synthetic documents alike, so that no text can tell its label by name.
+    """
+    if not words:
+        return list(rows)
+    texts = [masked(row["text"], words) for row in rows]
+    return [{**row, "text": text, "text_sha": sha256_text(text)} for row, text in zip(rows, texts, strict=True)]
 
 
 def embed_rows(rows: Sequence[Mapping[str, Any]], encode: Encoder) -> Embedded:

@@ -36,7 +36,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Made:
-    """What came of a chunk: rows of contract `generations`, and how often each repair was made."""
+    """What came of a chunk: rows of contract `generations` (or `answers`), and how often each repair was made."""
 
     rows: list[Row]
     repairs: dict[str, int]
@@ -68,7 +68,8 @@ def code_sha(*paths: Path) -> str:
 class ChunkStore:
     """Finished chunks in folders: the task's own, and one that outlives the task (or None)."""
 
-    def __init__(self, work: Path, shared: Path | None):
+    def __init__(self, work: Path, shared: Path | None, contract: str = "generations"):
+        self.contract = contract
         self.folders = [work] if shared is None else [work, shared]
         for folder in self.folders:
             folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +82,7 @@ class ChunkStore:
                 continue
             content = path.read_bytes()
             try:
-                made = _parse(content, chunk)
+                made = _parse(content, chunk, self.contract)
             except (ValueError, KeyError, DataError) as error:
                 log(f"generation: stored chunk {chunk.key[:12]} is damaged ({type(error).__name__}); it is made again")
                 path.unlink(missing_ok=True)
@@ -119,14 +120,14 @@ class ChunkStore:
                 _sync_folder(folder)
 
 
-def _parse(content: bytes, chunk: Chunk) -> Made:
+def _parse(content: bytes, chunk: Chunk, contract: str) -> Made:
     """A chunk file; ValueError or KeyError when it is not whole or not this chunk."""
     first, _, body = content.partition(b"\n")
     head = json.loads(first)
     if head["key"] != chunk.key or head["sha256"] != hashlib.sha256(body).hexdigest():
         raise ValueError("content and hash differ")
     rows = [json.loads(line) for line in body.decode("utf-8").split("\n")[:-1]]
-    CONTRACTS["generations"].check(rows, f"chunk {chunk.key[:12]}")
+    CONTRACTS[contract].check(rows, f"chunk {chunk.key[:12]}")
     if [row["request_id"] for row in rows] != [request.request_id for request in chunk.requests]:
         raise ValueError("other requests")
     return Made(rows, head["repairs"])

@@ -1,12 +1,14 @@
 """From cells to jobs: what one task runs. Groups come from the plan alone, in sorted order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from volfid.core import ids
 from volfid.core.files import canonical_json, sha256_text
+from volfid.core.label_words import all_name_words
 from volfid.core.manifest import installed_versions
+from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 from volfid.plan.fingerprint import code_fingerprint
 
@@ -23,7 +25,12 @@ THRESHOLDS = ["fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated
 
 def source_of(cell: Cell) -> str:
     """Whose corpus a cell needs: that of its generator, or only real documents."""
-    return cell["generator"] or REAL
+    return REAL if cell.get("classifier") in ANSWERS else cell["generator"] or REAL
+
+
+def rows_of(cell: Cell) -> Cell:
+    """The cell as its training set sees it: a generator that only answers adds no row."""
+    return {**cell, "generator": None} if cell["classifier"] in ANSWERS else cell
 
 
 def distinct(cells: Iterable[Cell], key: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -35,6 +42,7 @@ def distinct(cells: Iterable[Cell], key: str, fields: tuple[str, ...]) -> list[d
 def make_jobs(
     design: Design, cells: list[Cell], sizes: list[int], seed: int, bin_dir: Path,
     models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str, stamp: str | None,
+    names: Sequence[str | None] = (),
 ) -> list[Job]:  # fmt: skip
     """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need.
 
@@ -43,9 +51,11 @@ def make_jobs(
     # other versions of the packages may give other numbers, so they are part of the fingerprint
     versions = canonical_json(installed_versions())
     prints = {stage: sha256_text(code_fingerprint(bin_dir, stage) + versions) for stage in (
-        "regimes", "generation", "curation", "embeddings", "training", "fidelity", "retrieval", "statistics", "report",
+        "regimes", "generation", "labelling", "curation", "embeddings", "training", "fidelity", "retrieval",
+        "statistics", "report",
     )}  # fmt: skip
     encoder = {"name": design.encoder, **models["encoders"][design.encoder]}
+    masked = {"masked_words": sorted(all_name_words(names))} if design.mask_label_names else {}
 
     def job(
         stage: str, parts: list[str], label: str, settings: dict[str, Any], items: list[Any], model: str | None = None
@@ -60,7 +70,7 @@ def make_jobs(
         for draw in range(design.regime.draws)
     ]
     sources = sorted({source_of(cell) for cell in cells} | {REAL})
-    trainsets = distinct(cells, "trainset_id", TRAINSET_FIELDS)
+    trainsets = distinct(map(rows_of, cells), "trainset_id", TRAINSET_FIELDS)
     for source in sources:
         pools = _pools(design, [cell for cell in cells if source_of(cell) == source])
         mine = [row for row in trainsets if source_of(row) == source]
@@ -68,7 +78,8 @@ def make_jobs(
         jobs.append(job("curation", [source], "cpu_small", settings, mine))
         jobs.append(
             job("embeddings", [design.encoder, source], "gpu_embed",
-                {"source": source, "encoder": encoder, "threads": design.threads, "batch": 32}, [], design.encoder)
+                {"source": source, "encoder": encoder, "threads": design.threads, "batch": 32, **masked}, [],
+                design.encoder)
         )  # fmt: skip
         if source in models["generators"] and design.pool is not None:
             engine = {"name": source, **models["generators"][source]}
@@ -77,6 +88,17 @@ def make_jobs(
                 "chunk": design.pool.chunk, "attempts": design.pool.attempts, "words": list(design.pool.words),
             }  # fmt: skip
             jobs.append(job("generation", [source], "gpu_generate", settings, pools, source))
+    asked = [cell for cell in cells if cell["classifier"] in ANSWERS]
+    for name in sorted({cell["generator"] for cell in asked}):
+        settings = {
+            "source": name, "engine": {"name": name, **models["generators"][name]}, "prompts_sha": prompts_sha,
+            "labelling": design.labelling.model_dump(mode="json"),
+        }  # fmt: skip
+        items = {
+            (cell["classifier"], cell["regime"], cell["draw"]) for cell in asked if cell["generator"] == name
+        }  # fmt: skip
+        listed = [dict(zip(("labeller", "regime", "draw"), item, strict=True)) for item in sorted(items)]
+        jobs.append(job("labelling", [name], "gpu_generate", settings, listed, name))
     jobs += _training_jobs(design, cells, recipes, job)
     labelled = [row for row in trainsets if row["text"] != "pseudo_labelled"]  # no labels to compare before training
     for stage in ("fidelity", "retrieval"):
@@ -100,6 +122,8 @@ def _training_jobs(design: Design, cells: list[Cell], recipes: dict[str, Any], j
     for cell in cells:
         floor = recipes[cell["classifier"]]["family"] == "floor"
         group = ("floors", source_of(cell)) if floor else (cell["classifier"], source_of(cell), f"d{cell['draw']:02d}")
+        if cell["classifier"] in ANSWERS:
+            group = (cell["classifier"], REAL, cell["generator"])
         groups.setdefault(group, []).append(cell)
     jobs = []
     for group, members in sorted(groups.items()):
@@ -110,5 +134,6 @@ def _training_jobs(design: Design, cells: list[Cell], recipes: dict[str, Any], j
         }  # fmt: skip
         for part, start in enumerate(range(0, len(members), design.cells_per_job)):
             chunk = members[start : start + design.cells_per_job]
-            jobs.append(job("training", [*group, f"p{part:02d}"], "gpu_train", settings, chunk))
+            labeller = chunk[0]["generator"] if chunk[0]["classifier"] in ANSWERS else None
+            jobs.append(job("training", [*group, f"p{part:02d}"], "gpu_train", settings, chunk, labeller))
     return jobs

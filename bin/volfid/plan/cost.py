@@ -7,6 +7,8 @@ from volfid.plan.design import Design
 # Seconds a cell on one core of a 2-core machine, frozen embeddings: (fixed recipe, tuned grid).
 SECONDS_PER_CELL = {"linear": (0.4, 1.5), "mlp": (1.2, 4.0), "floor": (0.05, 0.05)}
 TOKENS_PER_WORD = 1.4
+WORDS_A_DOCUMENT = 80
+QUESTION_TOKENS = {False: 16, True: 42}  # without and with the label's definition
 ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
 START_SECONDS = {"engine": 40, "task": 4}
 
@@ -18,6 +20,7 @@ def estimate(
     corpus: dict[str, Any],
     models: dict[str, Any],
     cores: int,
+    labels: int = 0,
 ) -> dict[str, Any]:
     """Tokens, seconds by stage and in all, on `cores` cores without a GPU."""
     documents = corpus["documents"]
@@ -30,6 +33,7 @@ def estimate(
     token_rate = min(
         (models["generators"][name].get("tokens_per_s", 100) for name in {p["generator"] for p in pools}), default=100
     )
+    questions, read, read_rate = _questions(design, jobs, corpus, models, labels)
     training = 0.0
     for cell in cells:
         kind = cell["classifier"] if cell["classifier"] in SECONDS_PER_CELL else "floor"
@@ -37,12 +41,35 @@ def estimate(
     brought = corpus["brought"]
     seconds = {
         "generation": round(tokens / token_rate + START_SECONDS["engine"]) if pools else 0,
+        "labelling": round(read / read_rate + START_SECONDS["engine"]) if questions else 0,
         "embeddings": round((documents + requests + brought) / rate),
         "training": round(training / max(cores, 1)),
         "tasks": round(len(jobs) * START_SECONDS["task"] / max(cores, 1)),
     }
     return {
+        "questions": questions, "tokens_read": round(read), "tokens_read_per_s": read_rate if questions else None,
         "requests": requests, "tokens": tokens, "tokens_per_s": token_rate if pools else None,
         "seconds": seconds, "minutes_total": round(sum(seconds.values()) / 60, 1), "cores": cores, "gpu_hours": 0.0,
         "basis": "rates measured on 2 cores without a GPU; a busy machine takes longer",
     }  # fmt: skip
+
+
+def _questions(
+    design: Design, jobs: list[dict[str, Any]], corpus: dict[str, Any], models: dict[str, Any], labels: int
+) -> tuple[int, float, float]:
+    """Yes/no questions, prompt tokens read for them (a document once, then the end of each question), their rate."""
+    documents, rate = 0, float("inf")
+    for job in jobs:
+        if job["stage"] != "labelling":
+            continue
+        splits, items = corpus["split_sizes"], job["items"]
+        few = [item for item in items if item["labeller"] == "few_shot"]
+        zero = {item["draw"]: 0 for item in items if item["labeller"] == "zero_shot"}
+        for draw in zero:
+            zero[draw] = max(item["regime"] for item in items if item["draw"] == draw)
+        documents += sum(item["regime"] + splits["test"] for item in few)
+        documents += min(sum(zero.values()), splits["train"]) + splits["test"] if zero else 0
+        rate = min(rate, models["generators"][job["model"]].get("prompt_tokens_per_s", 400))
+    words = min(design.labelling.shown_words, WORDS_A_DOCUMENT)
+    end = QUESTION_TOKENS[design.labelling.definitions]
+    return documents * labels, documents * (words * TOKENS_PER_WORD + labels * end), rate

@@ -63,6 +63,17 @@ _TEXTS_OF_LAW = {
 }  # fmt: skip
 
 
+class Labelling(Strict):
+    """How a generator is asked which labels a document has."""
+
+    chunk: int = Field(8, ge=1, description="documents asked about together")
+    shown_words: int = Field(120, ge=10)
+    exemplars: int = Field(3, ge=1, description="labelled real documents in a few-shot prompt")
+    definitions: bool = True
+    genre: str | None = None
+    calibrate: bool = Field(True, description="take off the answers to a text without content")
+
+
 class Arm(Strict):
     """A named point of the factorial (ESTIMANDS section 1)."""
 
@@ -155,6 +166,8 @@ class Design(Strict):
     factors: Factors
     pool: Pool | None = None
     sequential: Sequential | None = None
+    labelling: Labelling = Labelling()
+    mask_label_names: bool = Field(False, description="embed all texts with the words of label names masked")
     rules: dict[str, float] = {}
     arms: dict[str, Arm]
     blocks: list[Block] = Field(min_length=1)

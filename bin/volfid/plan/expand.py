@@ -6,11 +6,13 @@ from typing import Any
 
 from volfid.core import ids
 from volfid.core.exits import ConfigError
+from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Arm, Block, Design
 from volfid.plan.resolve import Facts, regime_sizes, resolve_added, resolve_size, step_budget
 
 Cell = dict[str, Any]
 BROUGHT = "brought"
+LABELLER = "LLM"  # the arm whose scores are a generator's own answers
 BEYOND = ("real_more", "pseudo_labelled")  # texts that are real documents beyond the regime
 
 
@@ -70,6 +72,15 @@ def _points(
             pools, chosen, block.classifier or factors.classifier, factors.loss, range(design.regime.draws),
             range(factors.training_seeds), block.added or [None], block.real_share or [None], block.dose or [None],
         ):  # fmt: skip
+            if classifier in ANSWERS and generator is None:
+                yield from (
+                    (arm_name, {
+                        "generator": name, "method": None, "size": size, "classifier": classifier, "loss": loss,
+                        "draw": draw, "training_seed": seed, "added": added, "real_share": share,
+                        "budget": block.budget, "dose": dose, "block": block,
+                    }) for name in factors.generator
+                )  # fmt: skip
+                continue
             yield arm_name, {
                 "generator": generator, "method": method, "size": size, "classifier": classifier,
                 "loss": loss, "draw": draw, "training_seed": seed, "added": added, "real_share": share,
@@ -87,6 +98,9 @@ def make_cell(
     corpus cannot support it.
     """
     size, block, recipe = point["size"], point["block"], recipes[point["classifier"]]
+    answers = recipe["family"] == "answers"
+    if answers != (arm_name == LABELLER):
+        raise NotPlanned(f"the arm {LABELLER} and the classifiers {', '.join(ANSWERS)} mean something only together")
     mixture = point["real_share"] is not None
     if mixture:
         real_rows = round(point["real_share"] * point["budget"])
@@ -121,7 +135,10 @@ def make_cell(
         "encoder": design.encoder, "rows_total": rows_total, "blocks": [], "priority": 99, "optional": True, **training,
     }  # fmt: skip
     cell["pool_id"] = pool_of(cell) if needs_pool else None
-    cell["trainset_id"] = ids.trainset_id(cell)
+    if answers:
+        cell |= _labeller(point["generator"], facts)
+    # a generator that only answers adds no row: its cells share the real rows of their regime
+    cell["trainset_id"] = ids.trainset_id(cell if needs_pool else {**cell, "generator": None})
     cell["cell_id"] = ids.cell_id(cell)
     return cell
 
@@ -151,12 +168,21 @@ def _pool(
     }  # fmt: skip
 
 
+def _labeller(generator: str, facts: Facts) -> dict[str, Any]:
+    """The factors of a cell that a generator answers."""
+    if generator == BROUGHT:
+        raise NotPlanned("brought documents come without the model that wrote them, so it cannot be asked")
+    if not facts.named_labels:
+        raise NotPlanned("labels have no names, so nobody can be asked for them (give --labels)")
+    return {"generator": generator}
+
+
 def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: int) -> dict[str, Any]:
     """Updates of an SGD family, or the factor on C of a penalised one (ESTIMANDS section 1)."""
     family = recipe["family"]
-    if family == "floor":
+    if family in ("floor", "answers"):
         if arm != Arm():
-            raise NotPlanned("a floor has no training, so only the plain real-only arm means something")
+            raise NotPlanned(f"{family} have no training, so only the plain real-only arm means something")
         return {"updates": "low", "n_updates": None, "penalty_scale": None}
     if family == "penalised":
         if arm.head_start == "prior":

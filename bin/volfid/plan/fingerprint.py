@@ -6,14 +6,18 @@ from pathlib import Path
 STAGES: dict[str, tuple[str, ...]] = {
     "regimes": ("sample_regimes.py",),
     "generation": ("generate_text.py",),
+    "labelling": ("label_documents.py",),
     "curation": ("build_corpus.py",),
     "embeddings": ("embed_corpus.py",),
     "training": ("train_heads.py",),
     "fidelity": ("measure_fidelity.py",),
     "retrieval": ("evaluate_retrieval.py",),
-    "statistics": ("collect_scores.py", "estimate_effects.py", "check_claims.py"),
+    "statistics": ("collect_scores.py", "estimate_effects.py", "check_claims.py", "price_uses.py"),
     "report": ("draw_figures.py", "write_report.py"),
 }
+
+# A stage whose code lies in the folder of another: asking for labels needs the engines of generation.
+FOLDERS = {"labelling": "generation"}
 
 
 def code_fingerprint(bin_dir: Path, stage: str) -> str:
@@ -23,7 +27,11 @@ def code_fingerprint(bin_dir: Path, stage: str) -> str:
     """
     package = bin_dir / "volfid"
     files = [bin_dir / name for name in STAGES[stage]]
-    files += [package / "__init__.py", *(package / "core").rglob("*.py"), *(package / stage).rglob("*.py")]
+    files += [
+        package / "__init__.py",
+        *(package / "core").rglob("*.py"),
+        *(package / FOLDERS.get(stage, stage)).rglob("*.py"),
+    ]
     digest = hashlib.sha256()
     for path in sorted(set(files), key=lambda p: p.relative_to(bin_dir).as_posix()):
         content = path.read_bytes()

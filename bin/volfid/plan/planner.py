@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,9 @@ def check_claims(design: Design, claims: Mapping[str, Any]) -> None:
 def make_plan(
     design: Design, *, corpus: dict[str, Any], models: dict[str, Any], recipes: dict[str, Any],
     methods: dict[str, dict[str, Any]], claims: Mapping[str, Any], seed: int | None, cores: int, bin_dir: Path,
-    look: int | None = None, previous: Iterable[Row] = (),
+    labels: Sequence[Mapping[str, Any]] = (), look: int | None = None, previous: Iterable[Row] = (),
 ) -> Plan:  # fmt: skip
-    """Validate everything and expand the design. `seed` replaces the design's own.
+    """Validate everything and expand the design. `seed` replaces the design's own; `labels`: rows of labels.json.
 
     look, previous: the look of a sequential design, and the effects of the look before (plan/looks.py).
     """
@@ -92,12 +92,16 @@ def make_plan(
     cells, not_planned = expand(design, facts, recipes, methods)
     cells, stopped = without_decided(cells, decided_arms(design, previous))
     master_seed = design.seed if seed is None else seed
+    names = [row["name"] for row in labels]
+    if design.mask_label_names and not any(names):
+        raise ConfigError("mask_label_names needs labels with names", mend="Give --labels, or leave it out")
+    sha = prompts_sha(methods)
     jobs = make_jobs(
-        design, cells, needed_sizes(cells), master_seed, bin_dir, models, recipes, prompts_sha(methods), corpus["stamp"]
+        design, cells, needed_sizes(cells), master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names
     )
     sizes, curve, _ = regime_sizes(design, facts)
     blocks = Counter(block for cell in cells for block in cell["blocks"])
-    costs = estimate(design, cells, jobs, corpus, models, cores)
+    costs = estimate(design, cells, jobs, corpus, models, cores, len(names))
     fed = {claim: block.name for block in design.blocks for claim in block.claims if blocks[block.name]}
     resolved = {"sizes": sizes, "curve": curve, "train_pool": facts.train_pool}
     record = {
@@ -110,7 +114,8 @@ def make_plan(
         },
         "estimate": costs, "not_planned": not_planned, "stopped": stopped,
         "protocol": {**PROTOCOL, "encoder": design.encoder, "folds_n": design.regime.folds, "recipes": recipes,
-                     "claims_fed": fed, "prompts_sha": prompts_sha(methods), "rules": dict(design.rules)},
+                     "claims_fed": fed, "prompts_sha": sha, "rules": dict(design.rules),
+                     "label_names_masked": design.mask_label_names},
     }  # fmt: skip
     return Plan(cells, jobs, record)
 
@@ -137,6 +142,11 @@ def summary(plan: Plan) -> str:
     if counts["requests"]:
         lines.append(
             f"  {counts['requests']} requests, about {costs['tokens']} tokens at {costs['tokens_per_s']} tokens/s"
+        )
+    if costs["questions"]:
+        lines.append(
+            f"  {costs['questions']} yes/no questions about labels, about {costs['tokens_read']} tokens at "
+            f"{costs['tokens_read_per_s']} tokens/s"
         )
     parts = ", ".join(f"{stage} {seconds} s" for stage, seconds in costs["seconds"].items())
     lines.append(f"  about {costs['minutes_total']} minutes on {costs['cores']} cores ({parts}); GPU hours 0")

@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any
 
 from volfid.core.exits import ConfigError, ParameterError
+from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Added, Design, Size
 
 
@@ -94,7 +95,7 @@ def check_methods(design: Design, models: dict[str, Any], methods: dict[str, dic
         if entry.get("source") and not entry.get("revision"):
             raise ConfigError(f"models.yaml: generator {generator!r} has no pinned revision")
     if design.factors.generator != ["brought"]:
-        _known("method", design.factors.method, methods)
+        _known("method", design.factors.method, [name for name in methods if name not in ANSWERS])
 
 
 def _known(what: str, names: Sequence[str], known: Any) -> None:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from volfid.core.contracts import Row
-from volfid.core.schemas import FLOORS
+from volfid.core.schemas import UNTRAINED
 from volfid.report import roles
 from volfid.report.inputs import ReportInputs
 from volfid.report.means import Mean, mean_over_draws, order, primary_score, score_index, trainset_means
@@ -86,7 +86,7 @@ def gains(inputs: ReportInputs, metric: str, threshold: str) -> list[Row]:
         if cell["text"] == "none" or cell["real_share"] is not None or row is None or row["value"] is None:
             continue
         reference = base.get(_base_key(cell))
-        if reference is not None and cell["classifier"] not in FLOORS and cell["exposure"] == "pooled":
+        if reference is not None and cell["classifier"] not in UNTRAINED and cell["exposure"] == "pooled":
             found.append({**cell, "gain": row["value"] - reference})
     return found
 
@@ -165,7 +165,7 @@ def cooccurrence(inputs: ReportInputs) -> Drawing:
     cells = [
         cell
         for cell in inputs.cells
-        if cell["regime"] == regime and cell["real_share"] is None and cell["classifier"] not in FLOORS
+        if cell["regime"] == regime and cell["real_share"] is None and cell["classifier"] not in UNTRAINED
     ]
     rows = [row for row in inputs.fidelity if row["reference"] == roles.REFERENCE]
     means = trainset_means(cells, rows, ("arm", "method", "added"), ("metric", "rows"))

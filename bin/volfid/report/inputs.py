@@ -9,10 +9,10 @@ from volfid.core.contracts import Row
 from volfid.core.exits import DataError, InputMissingError
 from volfid.core.schemas import CONTRACTS
 
-OBJECTS = ("job", "plan", "corpus", "findings", "status")
+OBJECTS = ("job", "plan", "corpus", "findings", "uses", "status")
 TABLES = (
     "cells", "labels", "funnel", "rejects", "scores", "effects", "correlations", "claims",
-    "gaps", "fidelity", "retrieval", "waterfall", "regimes",
+    "gaps", "fidelity", "keywords", "retrieval", "waterfall", "regimes",
 )  # fmt: skip
 
 
@@ -24,6 +24,7 @@ class ReportInputs:
     plan: Row = field(default_factory=dict)
     corpus: Row = field(default_factory=dict)
     findings: Row = field(default_factory=dict)
+    uses: Row = field(default_factory=dict)
     status: Row = field(default_factory=dict)
     cells: list[Row] = field(default_factory=list)
     labels: list[Row] = field(default_factory=list)
@@ -35,6 +36,7 @@ class ReportInputs:
     claims: list[Row] = field(default_factory=list)
     gaps: list[Row] = field(default_factory=list)
     fidelity: list[Row] = field(default_factory=list)
+    keywords: list[Row] = field(default_factory=list)
     retrieval: list[Row] = field(default_factory=list)
     waterfall: list[Row] = field(default_factory=list)
     regimes: list[Row] = field(default_factory=list)

@@ -13,7 +13,7 @@ from typing import Any
 from scipy.special import stdtrit
 
 from volfid.core.contracts import Row
-from volfid.core.schemas import FLOORS
+from volfid.core.schemas import UNTRAINED
 
 PRIMARY = ("ap_micro", "none")
 LEVEL = 0.95
@@ -90,7 +90,7 @@ def trainset_means(
     wanted: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     draw: dict[str, int] = {}
     for cell in cells:
-        if cell["classifier"] not in FLOORS:
+        if cell["classifier"] not in UNTRAINED:
             wanted[cell["trainset_id"]].add(tuple(cell[name] for name in group))
             draw[cell["trainset_id"]] = cell["draw"]
     values: dict[tuple[Any, ...], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -112,8 +112,8 @@ def order(key: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def classifiers(cells: Iterable[Row]) -> list[str]:
-    """Trained classifiers of the run, floors aside, `mlp` first."""
-    found = {cell["classifier"] for cell in cells} - set(FLOORS)
+    """Trained classifiers of the run, floors and answers aside, `mlp` first."""
+    found = {cell["classifier"] for cell in cells} - set(UNTRAINED)
     return sorted(found, key=lambda name: (name != "mlp", name))
 
 

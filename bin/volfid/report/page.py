@@ -13,7 +13,17 @@ from volfid.core.contracts import Row
 from volfid.core.exits import DataError
 from volfid.core.files import write_text
 from volfid.core.schemas import CONTRACTS
-from volfid.report import calibration, policies, published, tables_arms, tables_effects, tables_gaps, tables_run
+from volfid.report import (
+    calibration,
+    policies,
+    published,
+    tables_arms,
+    tables_controls,
+    tables_effects,
+    tables_gaps,
+    tables_run,
+    tables_uses,
+)
 from volfid.report.inputs import ReportInputs
 from volfid.report.table import Table
 from volfid.report.text import PROMPT_LIMIT, clean, count, csv_cell, duration, plain, units
@@ -30,6 +40,7 @@ CSV_TWINS = (
     "effects",
     "correlations",
     "fidelity",
+    "keywords",
     "retrieval",
     "claims",
     "labels",
@@ -180,9 +191,11 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
         "first": [effects.five_figures(inputs)],
         "worth": effects.worth_tables(inputs),
         "attribution": [*effects.attribution_tables(inputs), effects.identity_table(inputs)],
-        "law": [effects.law_table(inputs)],
+        "law": [tables_controls.controls_table(inputs), effects.law_table(inputs)],
         "scores": [*policies.score_tables(inputs), *arms.threshold_tables(inputs), arms.floor_table(inputs)],
         "fidelity": [*arms.fidelity_tables(inputs), effects.correlation_table(inputs)],
+        "keywords": [tables_uses.keyword_table(inputs)],
+        "uses": tables_uses.tables(inputs),
         "cooccurrence": arms.cooccurrence_tables(inputs),
         "retrieval": [arms.retrieval_table(inputs)],
         "mixture": [arms.mixture_table(inputs)],

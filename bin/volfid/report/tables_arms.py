@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from volfid.core.contracts import Row
-from volfid.core.schemas import FLOORS
+from volfid.core.schemas import FLOORS, UNTRAINED
 from volfid.report import roles
 from volfid.report.inputs import ReportInputs
 from volfid.report.means import Mean, arm_means, classifiers, order, trainset_means
@@ -34,8 +34,9 @@ FIDELITY_SHOWN = (
     "vendi",
     "compression_ratio",
     "nearest_cosine",
+    "realised_labels",
 )
-ADDED_ONLY = ("nearest_cosine",)
+ADDED_ONLY = ("nearest_cosine", "realised_labels")
 Key = tuple[Any, ...]
 
 
@@ -255,7 +256,7 @@ def sizes_table(inputs: ReportInputs) -> Table:
     """M and U of every arm, fixed by the plan."""
     groups: dict[Key, dict[str, set[Any]]] = {}
     for cell in inputs.cells:
-        if cell["real_share"] is None and cell["classifier"] not in FLOORS:
+        if cell["real_share"] is None and cell["classifier"] not in UNTRAINED:
             found = groups.setdefault((cell["regime"], cell["arm"], cell["added"]), {})
             for name in ("rows_total", "n_updates", "penalty_scale", "updates", "draw"):
                 found.setdefault(name, set()).add(cell[name])

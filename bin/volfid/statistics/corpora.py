@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from volfid.core.contracts import Row
-from volfid.core.schemas import FLOORS
+from volfid.core.schemas import UNTRAINED
 from volfid.statistics import intervals
 from volfid.statistics.effects import MEAN, RATIO, Effect
 from volfid.statistics.table import Context, Source, align, source_note, source_of
@@ -51,7 +51,9 @@ def rows_of(cell: Row) -> Rows:
 
 def by_rows(cells: Iterable[Row], table: Iterable[Row], *variant: str) -> dict[Measured, dict[Rows, dict[int, float]]]:
     """Defined values by metric, kind of training set and draw."""
-    place = {cell["trainset_id"]: (rows_of(cell), cell["draw"]) for cell in cells if cell["classifier"] not in FLOORS}
+    place = {
+        cell["trainset_id"]: (rows_of(cell), cell["draw"]) for cell in cells if cell["classifier"] not in UNTRAINED
+    }
     found: dict[Measured, dict[Rows, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     for row in table:
         if row["value"] is not None and row["trainset_id"] in place:

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from volfid.core.contracts import Row
-from volfid.statistics import intervals
+from volfid.statistics import intervals, several
 from volfid.statistics.intervals import ALPHA, EQUIVALENCE_BOUNDS, LEVEL, Estimate, join_notes
-from volfid.statistics.table import Context, ScoreTable, source_note
+from volfid.statistics.table import Context, Paired, ScoreTable, source_note
 
 POSITIVE, NEGATIVE = "positive", "negative"
 CANNOT_DECIDE, IDENTITY_HOLDS, UNDEFINED, VALUE = "cannot decide", "identity holds", "undefined", "value"
 DIFFERENCE, RATIO, IDENTITY, MEAN, WORTH = "difference", "ratio", "identity", "mean", "worth"
 DECIDED = "decided"
+# Main effects whose note gives standardised sizes.
+WITH_SIZES = frozenset({"gain_tuned", "ceiling_tuned", "synthetic_over_updates", "paper_total", "paper_content"})
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,18 @@ def difference(
     estimate = intervals.mean_interval(combine(weights, paired.values) if paired.draws else [])
     if paired.missing:
         estimate = replace(estimate, note=None)
-    estimate = estimate.noted(paired.note, remark, source_note(context.source))
+    sizes = effect_sizes(paired, weights) if name in WITH_SIZES else None
+    estimate = estimate.noted(paired.note, sizes, remark, source_note(context.source))
     return Effect(name, estimand, contrast, context, metric, threshold, estimate)
+
+
+def effect_sizes(paired: Paired, weights: Mapping[str, int]) -> str | None:
+    """Standardised sizes of a contrast of two arms in words; None below two draws or without spread."""
+    if len(paired.draws) < 2 or len(weights) != 2:
+        return None
+    dz = several.paired_dz(combine(weights, paired.values))
+    g = several.hedges_g(*(paired.values[arm] for arm in weights))
+    return None if dz is None or g is None else f"dz {dz:.2f}, Hedges g {g:.2f}"
 
 
 def ratio(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from volfid.core.contracts import Row
-from volfid.core.schemas import FLOORS
+from volfid.core.schemas import ANSWERS, FLOORS
 from volfid.statistics.intervals import join_notes
 
 # Metric and threshold of every estimate, the primary first.
@@ -71,12 +71,13 @@ def source_of(cell: Row) -> Source | None:
 
 @dataclass
 class ScoreTable:
-    """Look-up of per-draw scores. `floors`, `mixtures` and `doses` are kept apart from the trained arms."""
+    """Look-up of per-draw scores. `floors`, `mixtures`, `doses` and `answers` are kept apart from the trained arms."""
 
     series: dict[tuple[Condition, str, str], dict[int, float]] = field(default_factory=dict)
     mixtures: dict[tuple, dict[float, dict[int, float]]] = field(default_factory=dict)
     doses: dict[tuple, dict[float, dict[int, float]]] = field(default_factory=dict)
     floors: dict[tuple[str, int, str, str], dict[int, float]] = field(default_factory=dict)
+    answers: dict[tuple[str, str, int, str, str], dict[int, float]] = field(default_factory=dict)
     conditions: set[Condition] = field(default_factory=set)
 
     @property
@@ -155,6 +156,8 @@ def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
         name = classifier_name(cell)
         if cell["classifier"] in FLOORS:
             place: tuple = ("floor", name, cell["regime"])
+        elif cell["classifier"] in ANSWERS:
+            place = ("answers", name, cell["generator"], cell["regime"])
         elif cell["real_share"] is not None:
             place = ("mixture", name, cell["regime"], cell["budget"], cell["arm"], source_of(cell), cell["real_share"])
         elif cell["dose"] is not None:
@@ -169,6 +172,8 @@ def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
         mean = float(np.mean(sorted(repeats[place, metric, threshold, draw])))
         if place[0] == "floor":
             table.floors.setdefault((*place[1:], metric, threshold), {})[draw] = mean
+        elif place[0] == "answers":
+            table.answers.setdefault((*place[1:], metric, threshold), {})[draw] = mean
         elif place[0] in ("mixture", "dose"):
             sets = table.mixtures if place[0] == "mixture" else table.doses
             sets.setdefault((*place[1:6], metric, threshold), {}).setdefault(place[6], {})[draw] = mean

@@ -14,7 +14,7 @@ from volfid.training.floors import floor_scores
 from volfid.training.linear import LinearModel, fit_linear
 from volfid.training.metrics import ap_micro
 from volfid.training.mlp import Head, MlpStack, fit_mlp
-from volfid.training.recipes import LinearRecipe, MlpRecipe
+from volfid.training.recipes import AnswersRecipe, LinearRecipe, MlpRecipe, Recipe
 from volfid.training.rows import TrainRows
 from volfid.training.stopping import StopRule
 
@@ -32,6 +32,7 @@ class CellData:
     folds          fold of each of the n real documents; real_vectors, real_truth: theirs
     test_vectors   vectors of the test documents (their labels are not here)
     cardinality    mean labels of the n real documents
+    answers        what a generator answered about the real and the test documents; None for trained classifiers
     """
 
     rows: TrainRows
@@ -44,6 +45,7 @@ class CellData:
     label_ids: Sequence[str]
     cardinality: float
     master_seed: int
+    answers: "Outcome | None" = None
 
     @property
     def held_out(self) -> dict[int, np.ndarray]:
@@ -67,13 +69,17 @@ class Outcome:
     represent: Callable[[np.ndarray], np.ndarray] | None = None
 
 
-def fit_plain(data: CellData, cell: Mapping[str, Any], recipe: LinearRecipe | MlpRecipe | None) -> Outcome:
+def fit_plain(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcome:
     """Train and apply one classifier on the rows as they are.
 
     Raises ParameterError for a factor value that its family does not have.
     """
     if recipe is None:
         return _fit_floor(data, cell)
+    if isinstance(recipe, AnswersRecipe):
+        if data.answers is None:
+            raise ParameterError("the generator's answers were not read", mend="Make the plan again")
+        return data.answers
     if cell["loss"] != "bce":
         raise ParameterError(f"the loss {cell['loss']!r} is not available for {cell['classifier']!r}", mend="Use bce")
     if isinstance(recipe, LinearRecipe):

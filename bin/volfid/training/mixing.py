@@ -19,11 +19,10 @@ import numpy as np
 
 from volfid.core.exits import DataError
 from volfid.training.fit import ALL_ROWS, CellData, Outcome, fit_plain
-from volfid.training.recipes import LinearRecipe, MlpRecipe
+from volfid.training.recipes import Recipe
 from volfid.training.rows import TrainRows
 from volfid.training.thresholds import cardinality_threshold, decide
 
-Recipe = LinearRecipe | MlpRecipe | None
 Cell = Mapping[str, Any]
 KEPT_SHARE = 0.5
 

@@ -12,12 +12,13 @@ from threadpoolctl import threadpool_limits
 from volfid.core.exits import DataError, InputMissingError, VolfidError
 from volfid.core.labels import label_matrix, label_order_sha
 from volfid.core.log import Progress
+from volfid.training.answers import Answers
 from volfid.training.fit import ALL_ROWS, CellData
 from volfid.training.metrics import frequency_bands
 from volfid.training.mixing import fit_cell
-from volfid.training.recipes import LinearRecipe, MlpRecipe, read_recipe
+from volfid.training.recipes import AnswersRecipe, Recipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
-from volfid.training.scoring import TestSet, book_rows, score_rows, search_row
+from volfid.training.scoring import TestSet, book_rows, count_rows, score_rows, search_row
 from volfid.training.search import METRIC, FixedSearch
 
 Row = dict[str, Any]
@@ -25,9 +26,10 @@ Row = dict[str, Any]
 
 @dataclass
 class Results:
-    """What a job leaves: score rows, gaps, and the predictions of every cell, in the order of cell ids."""
+    """What a job leaves: score rows, counts by document, gaps, and the predictions of every cell, by cell id."""
 
     scores: list[Row] = field(default_factory=list)
+    counts: list[Row] = field(default_factory=list)
     gaps: list[Row] = field(default_factory=list)
     predictions: list[tuple[str, str, list[str], np.ndarray]] = field(default_factory=list)
     label_order_sha: str = ""
@@ -49,7 +51,7 @@ class Results:
 
 def run_cells(
     job: Mapping[str, Any], documents: Sequence[Row], labels: Sequence[Row], regimes: Sequence[Row],
-    trainsets: Iterable[Row], vector_row: Mapping[str, int], vectors: np.ndarray,
+    trainsets: Iterable[Row], vector_row: Mapping[str, int], vectors: np.ndarray, answers: Sequence[Row] = (),
 ) -> Results:  # fmt: skip
     """Train and score the cells of `job` (contract `job`: items = cells, settings = recipe, thresholds, folds).
 
@@ -58,6 +60,7 @@ def run_cells(
     cell become rows of gaps; other errors are bugs and are raised.
     """
     study = _Study(job, documents, labels, regimes, trainsets, vector_row, vectors)
+    study.answers = Answers(answers, study.label_ids)
     results = Results(label_order_sha=label_order_sha(study.label_ids))
     progress = Progress("train heads", len(job["items"]), "cells")
     torch.set_num_threads(1)
@@ -83,7 +86,8 @@ class _Study:
         trainsets: Iterable[Row], vector_row: Mapping[str, int], vectors: np.ndarray,
     ):  # fmt: skip
         self.job, self.vector_row, self.vectors = job, vector_row, vectors
-        self.recipe: LinearRecipe | MlpRecipe | None = read_recipe(job["settings"]["recipe"])
+        self.answers = Answers((), ())
+        self.recipe: Recipe = read_recipe(job["settings"]["recipe"])
         self.policies: list[str] = job["settings"]["thresholds"]
         self.label_ids = [row["label"] for row in labels]
         self.group = {row["doc_id"]: row["group"] for row in documents}
@@ -115,6 +119,9 @@ class _Study:
         results.scores += scores + book_rows(cell_id, outcome.book | _facts(data), len(doc_ids))
         if outcome.represent is not None:
             results.scores.append(search_row(cell_id, METRIC, *self.search.score(outcome.represent)))
+        results.counts += count_rows(
+            cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies
+        )
         results.predictions.append((cell_id, "oof", doc_ids, outcome.oof))
         results.predictions.append((cell_id, "test", self.test_ids, outcome.test))
 
@@ -130,11 +137,13 @@ class _Study:
             raise DataError("one fold cannot be tuned out of fold", mend="Use at least 2 folds in the design")
         rows = self._rows(cell)
         truth = self._truth(doc_ids)
+        asked = isinstance(self.recipe, AnswersRecipe)
         kept = rows_by_fold(rows, doc_ids, folds, self.group) | {ALL_ROWS: np.arange(len(rows.doc_ids))}
         data = CellData(
             rows=rows, vectors=self.vectors[rows.vector], kept=kept,
             folds=folds, real_vectors=self._vectors(doc_ids), real_truth=truth, test_vectors=self.test_vectors,
             label_ids=self.label_ids, cardinality=float(truth.sum(1).mean()), master_seed=self.job["master_seed"],
+            answers=self.answers.outcome(cell, doc_ids, self.test_ids) if asked else None,
         )  # fmt: skip
         return data, doc_ids
 

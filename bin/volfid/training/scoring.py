@@ -40,6 +40,8 @@ _DECISION = {
     "hamming": (metrics.hamming, "documents", "no test document"),
 }
 
+COUNTED = ("fixed_0.5", "tuned", "cardinality")  # policies that are compared document by document
+
 
 @dataclass(frozen=True)
 class TestSet:
@@ -109,6 +111,25 @@ def score_rows(
         if policy == "tuned":
             table.by_label("f1", policy, metrics.f1_by_label(test.truth, predicted))
     return table.rows
+
+
+def count_rows(
+    cell_id: str, test: TestSet, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, folds: np.ndarray,
+    policies: Sequence[str],
+) -> list[Row]:  # fmt: skip
+    """True positives, false positives and false negatives of each test document (contract `counts`).
+
+    Arguments as of `score_rows`; the thresholds are the same, for the policies of COUNTED.
+    """
+    rows = []
+    cardinality = float(real_truth.sum(1).mean())
+    for policy in policies:
+        if policy in COUNTED:
+            predicted = decide(scores, _threshold(policy, scores, real_truth, oof, folds, cardinality)[0])
+            parts = {"tp": test.truth & predicted, "fp": ~test.truth & predicted, "fn": test.truth & ~predicted}
+            counted = {name: part.sum(axis=1).tolist() for name, part in parts.items()}
+            rows.append({"cell_id": cell_id, "threshold": policy, **counted})
+    return rows
 
 
 def book_rows(cell_id: str, book: Mapping[str, float], n: int) -> list[Row]:

@@ -35,6 +35,36 @@ class EngineOutput:
 
 
 @dataclass(frozen=True)
+class ChoiceRequest:
+    """Yes/no questions about one document: `prompts`, one a question, equal but for their ends.
+
+    `seed`, `subject` (the document) and `topics` (what each question is about) serve the fake engine alone.
+    """
+
+    request_id: str
+    prompts: tuple[str, ...]
+    answer_prefix: str
+    seed: int = 0
+    subject: str = ""
+    topics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChoiceOutput:
+    """What the first token of each answer would be.
+
+    shares: P(yes) / (P(yes) + P(no)) of each question, None where neither has a probability. mass: mean of
+    P(yes) + P(no). prompt_tokens: of all questions; cached_tokens: of these, how many need not be read again
+    because they stand in the common beginning.
+    """
+
+    shares: tuple[float | None, ...]
+    mass: float
+    prompt_tokens: int
+    cached_tokens: int
+
+
+@dataclass(frozen=True)
 class EngineSettings:
     """An engine's settings: the model entry, with its optional keys filled in.
 
@@ -54,6 +84,7 @@ class EngineSettings:
     tensor_parallel: int
     stall_s: float
     chat: Mapping[str, Any]
+    prefix_caching: bool = False
 
 
 def engine_settings(entry: Mapping[str, Any], chunk: int, attempt: int = 1) -> EngineSettings:
@@ -107,6 +138,13 @@ class Engine(Protocol):
 
     def generate(self, requests: Sequence[EngineRequest], beat: Callable[[], None]) -> list[EngineOutput]:
         """Answers in the order of the requests. Raises RetryError when memory runs out."""
+
+    def judge(self, requests: Sequence[ChoiceRequest], beat: Callable[[], None]) -> list[ChoiceOutput]:
+        """Answers to yes/no questions in the order of the requests; nothing is drawn, so nothing is seeded.
+
+        What is kept of common beginnings is forgotten between calls: a call gives the same bits again.
+        Raises RetryError when memory runs out.
+        """
 
     def close(self) -> None:
         """Free what the engine holds."""

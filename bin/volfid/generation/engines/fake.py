@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from volfid.core.exits import ConfigError, RetryError
-from volfid.generation.engines.base import EngineOutput, EngineRequest, EngineSettings
+from volfid.generation.engines.base import ChoiceOutput, ChoiceRequest, EngineOutput, EngineRequest, EngineSettings
+from volfid.generation.engines.tokens import common_length
 
 VARIABLE = "VOLFID_FAKE_FAULTS"
 SUBJECTS = (
@@ -30,9 +31,9 @@ QUALITIES = (
 
 @dataclass(frozen=True)
 class Faults:
-    """What goes wrong. Shares of answers in [0, 1] that are a refusal, cut off, the prompt itself, empty or not
-    UTF-8; `oom`: a batch size above which memory runs out; `crash_after`: answers before SIGKILL; `hang_s`:
-    silence before each batch; `delay_s`: for each answer.
+    """What goes wrong. Shares of answers in [0, 1] that are a refusal, cut off, the prompt itself, empty (a question:
+    neither yes nor no) or not UTF-8; `oom`: a batch size above which memory runs out; `crash_after`: answers before
+    SIGKILL; `hang_s`: silence before each batch; `delay_s`: for each answer.
     """
 
     refusal: float = 0.0
@@ -77,6 +78,26 @@ class FakeEngine:
         time.sleep(self.faults.hang_s)
         return [self._answer(request, beat) for request in requests]
 
+    def judge(self, requests: Sequence[ChoiceRequest], beat: Callable[[], None]) -> list[ChoiceOutput]:
+        """Answers in order: a yes is likelier the more words of the topic stand in the subject."""
+        if self.faults.oom is not None and self.settings.max_num_seqs > self.faults.oom:
+            raise RetryError("the engine ran out of memory (injected)", mend="A retry uses a smaller batch")
+        time.sleep(self.faults.hang_s)
+        return [self._judge(request, beat) for request in requests]
+
+    def _judge(self, request: ChoiceRequest, beat: Callable[[], None]) -> ChoiceOutput:
+        self._sign_of_life(beat)
+        rng = np.random.default_rng(request.seed)
+        there = set(_words([request.subject]))
+        shares: list[float | None] = []
+        for topic in request.topics:
+            found = [word in there for word in _words([topic])]
+            logit = 3 * sum(found) / max(len(found), 1) - 2 + rng.normal(0, 0.7)
+            shares.append(None if rng.random() < self.faults.empty else float(1 / (1 + np.exp(-logit))))
+        lengths = [len(prompt.split()) for prompt in request.prompts]
+        shared = common_length([prompt.split() for prompt in request.prompts])
+        return ChoiceOutput(tuple(shares), 0.5, sum(lengths), shared * (len(lengths) - 1))
+
     def close(self) -> None:
         """Nothing to free."""
 
@@ -85,17 +106,20 @@ class FakeEngine:
         return {"engine": "fake", "model": self.settings.name, "max_num_seqs": self.settings.max_num_seqs}
 
     def _answer(self, request: EngineRequest, beat: Callable[[], None]) -> EngineOutput:
-        beat()
-        time.sleep(self.faults.delay_s)
-        if self.faults.crash_after is not None and self.answered >= self.faults.crash_after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.answered += 1
+        self._sign_of_life(beat)
         rng = np.random.default_rng(request.seed)
         text, reason = self._faulty(rng.random(), request) or (" " + fake_text(rng, request.topics), "stop")
         words = text.split()
         if len(words) > request.max_tokens:
             text, words, reason = " ".join(words[: request.max_tokens]), words[: request.max_tokens], "length"
         return EngineOutput(text, tuple(len(word) for word in words), len(request.prompt.split()), reason)
+
+    def _sign_of_life(self, beat: Callable[[], None]) -> None:
+        beat()
+        time.sleep(self.faults.delay_s)
+        if self.faults.crash_after is not None and self.answered >= self.faults.crash_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.answered += 1
 
     def _faulty(self, luck: float, request: EngineRequest) -> tuple[str, str] | None:
         """The fault that `luck` in [0, 1) falls on, if any."""
@@ -119,9 +143,13 @@ def _until(text: str, stops: Sequence[str]) -> str:
     return text[: min((text.find(stop) for stop in stops if stop in text), default=len(text))]
 
 
+def _words(texts: Sequence[str]) -> list[str]:
+    return [word.strip(".,;()").lower() for text in texts for word in text.split()]
+
+
 def fake_text(rng: np.random.Generator, topics: Sequence[str]) -> str:
     """Two to four sentences, each about a word of the topics, every third about all of them."""
-    words = [word.strip(".,;()").lower() for topic in topics for word in topic.split()] or ["device"]
+    words = _words(topics) or ["device"]
     sentences = []
     for index in range(int(rng.integers(2, 5))):
         about = words[int(rng.integers(len(words)))] if index % 3 else " ".join(words[:6])

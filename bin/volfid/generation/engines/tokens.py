@@ -1,9 +1,15 @@
 """Chat templates to token ids, with neither a second BOS nor a user's special token."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.files import sha256_text
+from volfid.generation.engines.base import ChoiceOutput
+
+YES = ("yes", "Yes", "YES", " yes", " Yes", " YES")
+NO = ("no", "No", "NO", " no", " No", " NO")
 
 
 def encode(tokenizer: Any, prompt: str, answer_prefix: str, chat: dict[str, Any] | None, room: int) -> list[int]:
@@ -28,6 +34,43 @@ def encode(tokenizer: Any, prompt: str, answer_prefix: str, chat: dict[str, Any]
             mend="Lower shown_words or exemplars in the design, or raise max_model_len of the model",
         )
     return ids
+
+
+def choice_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Ids of the single tokens that begin a yes and a no, in any case, with and without a space before.
+
+    Raises ConfigError when the tokenizer has none, or one token for both.
+    """
+    found = []
+    for words in (YES, NO):
+        encoded = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
+        found.append(sorted({ids[0] for ids in encoded if len(ids) == 1 and ids[0] != tokenizer.unk_token_id}))
+    if not all(found) or set(found[0]) & set(found[1]):
+        raise ConfigError("the tokenizer has no single tokens for yes and no, so it cannot be asked for labels")
+    return found[0], found[1]
+
+
+def common_length(sequences: Sequence[Sequence[Any]]) -> int:
+    """Length of the longest common beginning that leaves every sequence at least one token."""
+    shortest = min(len(one) for one in sequences) - 1
+    first = sequences[0]
+    return next((i for i in range(shortest) if any(one[i] != first[i] for one in sequences)), shortest)
+
+
+def choice_output(
+    log_yes: Sequence[Sequence[float]], log_no: Sequence[Sequence[float]], ids: Sequence[Sequence[int]]
+) -> ChoiceOutput:
+    """Shares and mass from the log-probabilities of the yes and no tokens of each question.
+
+    `ids`: the prompt tokens of each question. All but the first need to read only what follows the beginning
+    that all of them have in common.
+    """
+    yes = [math.fsum(math.exp(x) for x in row if not math.isnan(x)) for row in log_yes]
+    no = [math.fsum(math.exp(x) for x in row if not math.isnan(x)) for row in log_no]
+    shares = tuple(y / (y + n) if y + n > 0 else None for y, n in zip(yes, no, strict=True))
+    mass = math.fsum(yes + no) / len(shares)
+    cached = common_length(ids) * (len(ids) - 1) if len(ids) > 1 else 0
+    return ChoiceOutput(shares, mass, sum(map(len, ids)), cached)
 
 
 def harmless(tokenizer: Any, text: str) -> str:

@@ -1,13 +1,21 @@
 """transformers, one request at a time with its own generator: slow, and exact wherever torch runs."""
 
+import copy
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from volfid.core.exits import RetryError, UnavailableError
-from volfid.generation.engines.base import EngineOutput, EngineRequest, EngineSettings, model_folder
-from volfid.generation.engines.tokens import encode, template_sha
+from volfid.generation.engines.base import (
+    ChoiceOutput,
+    ChoiceRequest,
+    EngineOutput,
+    EngineRequest,
+    EngineSettings,
+    model_folder,
+)
+from volfid.generation.engines.tokens import choice_output, choice_tokens, common_length, encode, template_sha
 
 
 class TransformersEngine:
@@ -46,6 +54,54 @@ class TransformersEngine:
                 return [self._answer(request, beat) for request in requests]
         except torch.OutOfMemoryError as error:
             raise RetryError("the accelerator ran out of memory", mend="A retry may find more free") from error
+
+    def judge(self, requests: Sequence[ChoiceRequest], beat: Callable[[], None]) -> list[ChoiceOutput]:
+        """Answers in order; what all prompts of the call begin with is read once, then what those of a request do."""
+        import torch
+
+        room = self.settings.max_model_len - 1
+        chat = self.settings.chat
+        ids = [
+            [encode(self.tokenizer, prompt, request.answer_prefix, chat, room) for prompt in request.prompts]
+            for request in requests
+        ]
+        try:
+            with torch.inference_mode():
+                start = common_length([one for questions in ids for one in questions])
+                common = self._read(ids[0][0][:start], None)
+                return [self._judge(questions, common, start, beat) for questions in ids]
+        except torch.OutOfMemoryError as error:
+            raise RetryError("the accelerator ran out of memory", mend="A retry may find more free") from error
+
+    def _read(self, ids: list[int], cache: Any) -> Any:
+        """The cache after `ids`; None when there is nothing to read."""
+        import torch
+
+        if not ids:
+            return cache
+        read = torch.tensor([ids], device=self.model.device)
+        return self.model(input_ids=read, past_key_values=cache, use_cache=True, logits_to_keep=1).past_key_values
+
+    def _judge(self, ids: list[list[int]], common: Any, start: int, beat: Callable[[], None]) -> ChoiceOutput:
+        """One document: its text after the common beginning, then the ends of all questions side by side."""
+        import torch
+
+        beat()
+        shared = common_length(ids)
+        cache = self._read(ids[0][start:shared], copy.deepcopy(common))
+        if cache is not None:
+            cache.batch_repeat_interleave(len(ids))
+        ends = [one[shared:] for one in ids]
+        # Filled up on the right: a causal model cannot see what follows a token.
+        width, shortest = max(map(len, ends)), min(map(len, ends))
+        padded = torch.tensor([end + [end[-1]] * (width - len(end)) for end in ends], device=self.model.device)
+        kept = width - shortest + 1
+        result = self.model(input_ids=padded, past_key_values=cache, use_cache=True, logits_to_keep=kept)
+        last = torch.tensor([len(end) - 1 - (width - kept) for end in ends], device=self.model.device)
+        logits = result.logits[torch.arange(len(ends), device=self.model.device), last]
+        log = torch.log_softmax(logits.float(), dim=-1)
+        yes, no = choice_tokens(self.tokenizer)
+        return choice_output(log[:, yes].tolist(), log[:, no].tolist(), ids)
 
     def close(self) -> None:
         """Drop the model."""

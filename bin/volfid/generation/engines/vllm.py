@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from volfid.core.exits import RetryError, UnavailableError
-from volfid.generation.engines.base import EngineOutput, EngineRequest, EngineSettings, model_folder
-from volfid.generation.engines.tokens import encode, template_sha
+from volfid.generation.engines.base import (
+    ChoiceOutput,
+    ChoiceRequest,
+    EngineOutput,
+    EngineRequest,
+    EngineSettings,
+    model_folder,
+)
+from volfid.generation.engines.tokens import choice_output, choice_tokens, encode, template_sha
 
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # deterministic scheduling
@@ -73,6 +80,35 @@ class VllmEngine:
             raise RetryError("the engine ran out of memory", mend=SMALLER) from error
         return [_output(answer, prompt["prompt_token_ids"]) for answer, prompt in zip(answers, prompts, strict=True)]
 
+    def judge(self, requests: Sequence[ChoiceRequest], beat: Callable[[], None]) -> list[ChoiceOutput]:
+        """Answers in order: a request of one token a question, with the log-probabilities of yes and no."""
+        from vllm import SamplingParams
+
+        yes, no = choice_tokens(self.tokenizer)
+        greedy = SamplingParams(
+            n=1, temperature=0.0, max_tokens=1, logprob_token_ids=[*yes, *no], detokenize=False
+        )  # fmt: skip
+        room = self.settings.max_model_len - 1
+        ids = [
+            [encode(self.tokenizer, prompt, request.answer_prefix, self.settings.chat, room)
+             for prompt in request.prompts] for request in requests
+        ]  # fmt: skip
+        flat = [{"prompt_token_ids": one} for questions in ids for one in questions]
+        self._listen(beat)
+        try:
+            self.llm.reset_prefix_cache()  # so that a call gives the same bits whatever came before
+            answers = iter(self.llm.generate(flat, [greedy] * len(flat), use_tqdm=False))
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out_of_memory(error):
+                raise
+            raise RetryError("the engine ran out of memory", mend=SMALLER) from error
+        made = []
+        for questions in ids:
+            found = [next(answers).outputs[0].logprobs[0] for _ in questions]
+            log_yes, log_no = ([[one[token].logprob for token in tokens] for one in found] for tokens in (yes, no))
+            made.append(choice_output(log_yes, log_no, questions))
+        return made
+
     def close(self) -> None:
         """Drop the model."""
         self.llm = None
@@ -96,7 +132,8 @@ class VllmEngine:
             "max_num_batched_tokens": own.max_num_batched_tokens,
             "gpu_memory_utilization": own.memory_share, "tensor_parallel_size": own.tensor_parallel,
             "enforce_eager": True, "seed": 0, "disable_log_stats": True,
-            "enable_prefix_caching": False,  # a cached prefix changes the last bits
+            # A cached prefix changes the last bits of what is sampled; questions are scored, and forget it in between.
+            "enable_prefix_caching": own.prefix_caching,
             # A seeded request that is prefilled in parts crashes the CPU build.
             "enable_chunked_prefill": False,
         }  # fmt: skip

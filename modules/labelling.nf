@@ -1,0 +1,56 @@
+include { jobFile ; ofStage ; options } from './channels.nf'
+
+// the same generator, asked instead of told to write: which labels does a document have?
+process LABEL_DOCUMENTS {
+    tag "${meta.id}"
+    label 'gpu_generate'
+    label 'may_leave_gap'
+    publishDir path: { "${params.outdir}/labelling/${meta.id}" }, mode: 'copy', pattern: '{answers.parquet,manifest.json}'
+
+    input:
+    tuple val(meta), val(job), path(model, stageAs: 'models/*')
+    path documents
+    path labels
+    path regimes, stageAs: 'regimes/?/*'
+    path prompts, stageAs: 'prompts'
+
+    output:
+    tuple val(meta), path('answers.parquet'), emit: answers
+    tuple val(meta), path('manifest.json'), emit: manifest
+
+    script:
+    """
+    ${jobFile(job)}
+    label_documents.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        --prompts ${prompts} ${model ? '--model-dir models' : ''} --attempt ${task.attempt}
+    """
+
+    stub:
+    """
+    ${jobFile(job)}
+    label_documents.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+        --prompts ${prompts} --stub
+    """
+}
+
+workflow LABELLING {
+    take:
+    jobs
+    documents
+    labels
+    regimes
+
+    main:
+    // [meta, job, model folder or nothing]
+    requests = ofStage(jobs, 'labelling').map { meta, job ->
+        def model = file("${params.model_dir}/${meta.model}")
+        [meta, job, model.exists() ? model : []]
+    }
+    LABEL_DOCUMENTS(requests, documents, labels, regimes, file(params.prompts))
+    answers = LABEL_DOCUMENTS.out.answers.map { meta, f -> [meta.model, f] }
+    manifests = LABEL_DOCUMENTS.out.manifest.map { meta, f -> [meta.id, f] }
+
+    emit:
+    answers
+    manifests
+}
