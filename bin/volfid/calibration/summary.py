@@ -14,6 +14,7 @@ POOLED = {
     "coverage_new_corpus": "the same difference, judged by the mean over corpora and test sets",
     "false_positive": "a verdict on text (S - PL, world null) or label law (S - C, world content) that change nothing",
     "worth": "worth in further real documents",
+    "worth_power_law": "worth in real documents by a power law (the sensitivity analysis)",
     "content_efficiency": "content efficiency",
     "tost_error": "the equivalence test succeeds although the difference is as large as its bound",
     "holm_error": "Holm's adjustment lets one of four true nulls through",
@@ -35,6 +36,8 @@ def belongs(row: Row, name: str) -> bool:
         )  # fmt: skip
     if name == "worth":
         return row["check"] == "coverage" and row["effect"] == "worth_further_documents"
+    if name == "worth_power_law":
+        return row["check"] == "coverage" and row["effect"] == "worth_documents_power_law"
     if name == "content_efficiency":
         return row["check"] == "coverage" and row["effect"] == name
     return row["check"] == name
