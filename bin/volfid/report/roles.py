@@ -48,6 +48,7 @@ ARMS = {
     "S_half": "with synthetic text, every batch half real",
     "S_perm": "with synthetic text whose labels are permuted",
     "MIX": "mixture of a fixed budget, tuned",
+    "LLM": "nothing: the generator's own answers",
 }
 REAL_ONLY = ("R0", "R0b", "R1", "Rt")
 ARM_ORDER = {arm: position for position, arm in enumerate(ARMS)}

@@ -41,7 +41,8 @@ def estimate(
         *association.regime_differences(chosen := conditions.chosen_cells(cells), scores, distances),
         *association.distance_differences(chosen, scores, distances),
         *association.predictors(chosen, scores, distances),
-        *uses.labelling_effects(table), *estimands.floors(table), *estimands.arm_scores(table),
+        *uses.labelling_effects(table), *uses.instruction_effects(table),
+        *estimands.floors(table), *estimands.arm_scores(table),
     ]  # fmt: skip
     decided = effects.decide(found)
     findings = make_findings(decided, table, cells, plan)
