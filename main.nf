@@ -14,16 +14,14 @@ include { FIDELITY   } from './modules/fidelity.nf'
 include { RETRIEVAL  } from './modules/retrieval.nf'
 include { STATISTICS } from './modules/statistics.nf'
 include { REPORT     } from './modules/report.nf'
+include { CALIBRATION } from './modules/calibration.nf'
 include { checkParams ; helpText } from './modules/params.nf'
 
-workflow {
-    main:
-    if( params.help.toString().toBoolean() ) {
-        println helpText()
-        System.exit(0)
-    }
-    def source = checkParams()
+workflow STUDY {
+    take:
+    source
 
+    main:
     // documents.jsonl, labels.json, corpus.json: one file each, split and checked
     INPUTS(source)
 
@@ -63,6 +61,21 @@ workflow {
     manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, LABELLING.out.manifests, CURATION.out.manifests,
         EMBEDDINGS.out.manifests, TRAINING.out.manifests, FIDELITY.out.manifest, RETRIEVAL.out.manifest, STATISTICS.out.manifests)
     REPORT(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.report_files, regimes, CURATION.out.waterfalls, STATISTICS.out.tables, manifests)
+}
+
+workflow {
+    main:
+    if( params.help.toString().toBoolean() ) {
+        println helpText()
+        System.exit(0)
+    }
+    def source = checkParams()
+    if( params.calibrate.toString().toBoolean() ) {
+        // no study: worlds with a known mechanism, through the same code
+        CALIBRATION()
+    } else {
+        STUDY(source)
+    }
 
     workflow.onComplete = {
         def record = [

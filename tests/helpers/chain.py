@@ -131,4 +131,17 @@ class Chain:
             "--uses", uses / "uses.json", "--figures", figures / "figures", "--prompts", params / "prompts", *regimes,
             *repeat("waterfall", [c / "waterfall.jsonl" for c in corpora.values()]), *repeat("manifests", manifests),
         )  # fmt: skip
+        self.calibration()
         return self
+
+    def calibration(self) -> None:
+        """The calibration of one world, in two chunks; it needs no job and no documents."""
+        world = ["--world", "null", "--classifier", "linear", "--draws", 20]
+        parts = [self.run("calibrate_instrument", str(first), *world, "--first", first) for first in (0, 20)]
+        scores = repeat("scores", [part / "calibration_scores.parquet" for part in parts])
+        rated = self.run("rate_calibration", "x", *scores)
+        self.run(
+            "collect_calibration", "x", "--calibration", rated / "calibration.parquet", "--confusion",
+            rated / "confusion.parquet", *repeat("manifests", [part / "manifest.json" for part in [*parts, rated]]),
+            "--commit", "abc1234",
+        )  # fmt: skip

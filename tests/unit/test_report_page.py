@@ -90,6 +90,7 @@ def test_every_section_is_there_in_order(page):
         "This run is incomplete",
         "The answer",
         "What the gain is made of",
+        "What this run can decide",
         "Scores of every arm",
         "Fidelity",
         "What else the same tokens buy",

@@ -14,6 +14,7 @@ from volfid.core.exits import DataError
 from volfid.core.files import write_text
 from volfid.core.schemas import CONTRACTS
 from volfid.report import (
+    calibration,
     policies,
     published,
     tables_arms,
@@ -116,6 +117,7 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "published": published.groups(inputs),
         "warnings": inputs.corpus.get("warnings") or [],
         "sections": sections(inputs),
+        "calibration": calibration.section(inputs),
     }
 
 
