@@ -1,4 +1,4 @@
-"""The schemas of the calibration's files (part of `schemas.py`)."""
+"""The schemas of the calibration of the instrument."""
 
 from volfid.core.contracts import Contract
 from volfid.core.contracts import Field as F
