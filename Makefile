@@ -1,10 +1,11 @@
 # make help lists what there is. Works with any POSIX sh, and with -j: set-up holds a lock.
 
 OUTDIR ?= results
+REPLICATES ?= 400
 export INPUT LABELS OUTDIR RESUME ARGS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test doctor lint lock clean clean-all
+.PHONY: help setup demo test calibrate doctor lint lock clean clean-all
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -18,6 +19,13 @@ demo: ## set up and run the whole study small, on the CPU: INPUT= LABELS= OUTDIR
 
 test: setup ## set up and run the tests: ARGS='-k name'
 	@.venv/bin/python -m pytest tests $(ARGS)
+
+calibrate: setup ## measure the instrument in worlds with a known mechanism: REPLICATES=400 OUTDIR=results
+	@.venv/bin/nextflow run main.nf -profile calibrate --calibrate_replicates $(REPLICATES) \
+		--calibrate_commit "$$(git describe --always --dirty 2>/dev/null || echo unknown)" --outdir $(OUTDIR) $(ARGS)
+	@cp $(OUTDIR)/calibration/calibration.md docs/calibration.md
+	@cp $(OUTDIR)/calibration/calibration.json assets/calibration.json
+	@echo 'docs/calibration.md and assets/calibration.json are new; the tables are in $(OUTDIR)/calibration'
 
 doctor: ## say what is there and what is missing, each with its mend
 	@if [ -x .venv/bin/python ]; then .venv/bin/python tools/doctor.py; else python3 tools/doctor.py; fi

@@ -14,16 +14,14 @@ include { FIDELITY   } from './modules/fidelity.nf'
 include { RETRIEVAL  } from './modules/retrieval.nf'
 include { STATISTICS } from './modules/statistics.nf'
 include { REPORT     } from './modules/report.nf'
+include { CALIBRATION } from './modules/calibration.nf'
 include { checkParams ; helpText } from './modules/params.nf'
 
-workflow {
-    main:
-    if( params.help.toString().toBoolean() ) {
-        println helpText()
-        System.exit(0)
-    }
-    def source = checkParams()
+workflow STUDY {
+    take:
+    source
 
+    main:
     // documents.jsonl, labels.json, corpus.json: one file each, split and checked
     INPUTS(source)
 
@@ -47,7 +45,7 @@ workflow {
     // stores: ['real' or generator, folder with embeddings.npy and ids.txt]
     EMBEDDINGS(jobs, INPUTS.out.documents, CURATION.out.synthetic)
 
-    // scores, gaps: one list of files each
+    // scores, counts, gaps: one list of files each
     TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, EMBEDDINGS.out.stores,
              LABELLING.out.answers)
 
@@ -56,13 +54,28 @@ workflow {
     RETRIEVAL(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
 
     // effects, correlations, findings, claims, status
-    STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.gaps, CURATION.out.gaps,
-               FIDELITY.out.table, FIDELITY.out.keywords, RETRIEVAL.out.table, GENERATION.out.generations)
+    STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.counts, TRAINING.out.gaps,
+               CURATION.out.gaps, FIDELITY.out.table, FIDELITY.out.keywords, RETRIEVAL.out.table, GENERATION.out.generations)
 
     // report.html, figures, tables; then the exit status says whether every planned cell is there
     manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, LABELLING.out.manifests, CURATION.out.manifests,
         EMBEDDINGS.out.manifests, TRAINING.out.manifests, FIDELITY.out.manifest, RETRIEVAL.out.manifest, STATISTICS.out.manifests)
     REPORT(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.report_files, regimes, CURATION.out.waterfalls, STATISTICS.out.tables, manifests)
+}
+
+workflow {
+    main:
+    if( params.help.toString().toBoolean() ) {
+        println helpText()
+        System.exit(0)
+    }
+    def source = checkParams()
+    if( params.calibrate.toString().toBoolean() ) {
+        // no study: worlds with a known mechanism, through the same code
+        CALIBRATION()
+    } else {
+        STUDY(source)
+    }
 
     workflow.onComplete = {
         def record = [

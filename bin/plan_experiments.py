@@ -21,6 +21,8 @@ def main(
     prompts: Folder,
     seed: Annotated[int | None, typer.Option(help="master seed; the design's own when absent")] = None,
     cores: Annotated[int, typer.Option(help="cores the estimate is for", min=1)] = 2,
+    look: Annotated[int | None, typer.Option(help="look of a sequential design, from 1", min=1)] = None,
+    previous: Annotated[Path | None, typer.Option(help="effects.parquet of the look before", exists=True)] = None,
     out_dir: OutDir = Path("."),
 ) -> None:
     """Expand a design into cells and jobs, fix M and U, and print what it will cost.
@@ -43,6 +45,8 @@ def main(
         cores=cores,
         bin_dir=Path(__file__).resolve().parent,
         labels=CONTRACTS["labels"].read(labels),
+        look=look,
+        previous=CONTRACTS["effects"].read(previous) if previous else (),
     )
     CONTRACTS["cells"].write(out_dir, plan.cells)
     CONTRACTS["plan"].write(out_dir, plan.record)

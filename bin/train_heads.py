@@ -22,11 +22,12 @@ def train_heads(
 ) -> None:
     """Train every cell of the job, tune thresholds and grids out of fold, and score the test documents.
 
-    Writes predictions.parquet, scores.parquet and gaps.jsonl (cells that could not be made).
+    Writes predictions.parquet, scores.parquet, counts.parquet (decisions by test document) and
+    gaps.jsonl (cells that could not be made).
     """
     task = read_job(job)
     if stub:
-        return write_stub(out_dir, "predictions", "scores", "gaps")
+        return write_stub(out_dir, "predictions", "scores", "counts", "gaps")
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
     from volfid.core.vectors import read_vectors
@@ -44,6 +45,7 @@ def train_heads(
     predictions = CONTRACTS["predictions"].write_columns(out_dir, results.prediction_columns())
     manifest.wrote(predictions, sum(len(part[2]) for part in results.predictions))
     manifest.wrote(CONTRACTS["scores"].write(out_dir, results.scores), len(results.scores))
+    manifest.wrote(CONTRACTS["counts"].write(out_dir, results.counts), len(results.counts))
     manifest.wrote(CONTRACTS["gaps"].write(out_dir, results.gaps), len(results.gaps))
     manifest.settings = task["settings"]
     manifest.seeds = {"master_seed": task["master_seed"]}

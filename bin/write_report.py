@@ -35,6 +35,7 @@ def main(
         write_text(out_dir / "summary.txt", "stub\n")
         write_text(out_dir / "tables" / "scores.csv", "")
     else:
+        from volfid.report.calibration import read_calibration
         from volfid.report.inputs import load, read_figure_index, read_prompts
         from volfid.report.page import read_figures, write_report
 
@@ -47,6 +48,7 @@ def main(
         for path in paths.values():
             manifest.read(path)
         inputs = load(**paths, gaps=gaps, regimes=regimes, waterfall=waterfall, manifests=manifests)
+        inputs.calibration = read_calibration(assets)
         inputs.prompts = read_prompts(prompts) if prompts else []
         inputs.figures = read_figures(figures, read_figure_index(figures))
         for path in write_report(inputs, assets, out_dir):

@@ -6,6 +6,7 @@ def helpText() {
 
       nextflow run main.nf -profile demo  [--input docs.jsonl --labels labels.json]
       nextflow run main.nf -profile audit --real my.csv --synthetic mine.jsonl
+      nextflow run main.nf -profile calibrate  [--calibrate_replicates 400]
 
     --input FILE        real documents: JSONL, CSV, TSV or Parquet, also gzip (default: the built-in fixture)
     --real FILE         the same, for an audit
@@ -14,11 +15,15 @@ def helpText() {
     --design FILE       the experiment: params/design/*.yaml
     --outdir DIR        results (default: results)
     --seed N            master seed (default: the design's)
+    --look N            look of a sequential design; from the second on with
+    --previous FILE     tables/effects.parquet of the look before
     --allow_missing     end well although planned cells are missing
     --chunk_store DIR   finished generation chunks; a killed run resumes from them
     --model_dir DIR     folder of fetched models
     --models, --recipes, --claims, --prompts     other files than those of params/
     --price_per_million_tokens X, --price_per_label_document X, --price_per_gpu_hour X   for costs in the report
+    --calibrate_replicates N    experiments of five draws in each world of the calibration (default: 400)
+    --calibrate_commit ID       commit that its page names
     --max_cpus N, --max_memory SIZE              most that one task may take
     """.stripIndent()
 }
@@ -26,7 +31,8 @@ def helpText() {
 // one clear line for each mistake that can be seen before anything starts
 def checkParams() {
     def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
-                 'chunk_store', 'seed', 'outdir', 'allow_missing', 'max_cpus', 'max_memory', 'help',
+                 'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'calibrate', 'calibrate_replicates',
+                 'calibrate_commit', 'max_cpus', 'max_memory', 'help',
                  'price_per_million_tokens', 'price_per_label_document', 'price_per_gpu_hour']
     def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
     if( unknown ) {
@@ -36,18 +42,23 @@ def checkParams() {
     if( !source ) {
         error "no real documents: give --real FILE (an audit) or --input FILE"
     }
-    if( params.seed != null && !(params.seed.toString() ==~ /[0-9]+/) ) {
-        error "--seed: ${params.seed} is not a whole number"
+    ['seed', 'look'].each { name ->
+        if( params[name] != null && !(params[name].toString() ==~ /[0-9]+/) ) {
+            error "--${name}: ${params[name]} is not a whole number"
+        }
     }
     known.findAll { name -> name.startsWith('price_') && params[name] != null }.each { name ->
         if( !(params[name].toString() ==~ /[0-9]+(\.[0-9]+)?/) ) {
             error "--${name}: ${params[name]} is not a price"
         }
     }
+    if( !(params.calibrate_replicates.toString() ==~ /[0-9]+/) || (params.calibrate_replicates as Integer) < 8 ) {
+        error "--calibrate_replicates: ${params.calibrate_replicates} is not a whole number of at least 8"
+    }
     if( params.real && !params.synthetic ) {
         error "an audit needs the synthetic documents too: give --synthetic FILE"
     }
-    ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts'].each { name ->
+    ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
         def value = params[name]
         if( value && value != 'fixture' && !file(value.toString(), glob: false).exists() ) {
             error "--${name}: there is no file ${value}"

@@ -1,3 +1,5 @@
+include { options } from './channels.nf'
+
 process PLAN_EXPERIMENTS {
     label 'cpu_small'
     cache false
@@ -11,7 +13,8 @@ process PLAN_EXPERIMENTS {
     path recipes
     path claims
     path prompts, stageAs: 'prompts'
-    val seed
+    path previous, stageAs: 'previous/?/*'
+    val chosen
 
     output:
     path 'cells.jsonl', emit: cells
@@ -21,13 +24,13 @@ process PLAN_EXPERIMENTS {
     script:
     """
     plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --models ${models} \\
-        --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${seed}
+        --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
     """
 
     stub:
     """
     plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --models ${models} \\
-        --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${seed}
+        --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
     """
 }
 
@@ -37,10 +40,10 @@ workflow PLAN {
     corpus
 
     main:
-    def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
+    def chosen = ['seed', 'look'].findAll { name -> params[name] != null }.collect { name -> "--${name} ${params[name] as Integer}" }.join(' ')
     PLAN_EXPERIMENTS(
         file(params.design), labels, corpus, file(params.models), file(params.recipes), file(params.claims),
-        file(params.prompts), seed,
+        file(params.prompts), params.previous ? file(params.previous) : [], chosen,
     )
     cells = PLAN_EXPERIMENTS.out.cells
     plan = PLAN_EXPERIMENTS.out.plan

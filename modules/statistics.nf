@@ -9,10 +9,12 @@ process COLLECT_SCORES {
     tuple val(meta), val(job)
     path cells
     path scores, stageAs: 'scores/?/*'
+    path counts, stageAs: 'counts/?/*'
     path gaps, stageAs: 'gaps/?/*'
 
     output:
     path 'scores.parquet', emit: scores
+    path 'counts.parquet', emit: counts
     path 'gaps.jsonl', emit: gaps
     path 'status.json', emit: status
     path 'manifest.json', emit: manifest
@@ -20,13 +22,15 @@ process COLLECT_SCORES {
     script:
     """
     ${jobFile(job)}
-    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)}
+    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} \\
+        ${options('counts', counts)} ${options('gaps', gaps)}
     """
 
     stub:
     """
     ${jobFile(job)}
-    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} ${options('gaps', gaps)} --stub
+    collect_scores.py --job job.json --cells ${cells} ${options('scores', scores)} \\
+        ${options('counts', counts)} ${options('gaps', gaps)} --stub
     """
 }
 
@@ -39,9 +43,11 @@ process ESTIMATE_EFFECTS {
     path plan
     path corpus
     path scores
+    path counts
     path status
     path fidelity
     path retrieval
+    path claims
 
     output:
     path 'effects.parquet', emit: effects
@@ -53,14 +59,14 @@ process ESTIMATE_EFFECTS {
     """
     ${jobFile(job)}
     estimate_effects.py --job job.json --cells ${cells} --plan ${plan} --corpus ${corpus} --scores ${scores} \\
-        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval}
+        --counts ${counts} --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --claims ${claims}
     """
 
     stub:
     """
     ${jobFile(job)}
     estimate_effects.py --job job.json --cells ${cells} --plan ${plan} --corpus ${corpus} --scores ${scores} \\
-        --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --stub
+        --counts ${counts} --status ${status} --fidelity ${fidelity} --retrieval ${retrieval} --claims ${claims} --stub
     """
 }
 
@@ -71,6 +77,7 @@ workflow STATISTICS {
     plan
     corpus
     scores
+    counts
     training_gaps
     curation_gaps
     fidelity
@@ -80,9 +87,9 @@ workflow STATISTICS {
 
     main:
     job = ofStage(jobs, 'statistics').first()
-    COLLECT_SCORES(job, cells, scores, sortedFiles(training_gaps.mix(curation_gaps)))
+    COLLECT_SCORES(job, cells, scores, counts, sortedFiles(training_gaps.mix(curation_gaps)))
     status = COLLECT_SCORES.out.status
-    ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, status, fidelity, retrieval)
+    ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, COLLECT_SCORES.out.counts, status, fidelity, retrieval, file(params.claims))
     findings = ESTIMATE_EFFECTS.out.findings
     CHECK_CLAIMS(job, file(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
     PRICE_USES(job, cells, plan, COLLECT_SCORES.out.scores, sortedFiles(generations), priceOptions())

@@ -7,7 +7,7 @@ process TRAIN_HEADS {
     publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
 
     input:
-    tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*'), path(answers)
+    tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*'), path(answers, stageAs: 'answers/?/*')
     path documents
     path labels
     path regimes, stageAs: 'regimes/?/*'
@@ -15,6 +15,7 @@ process TRAIN_HEADS {
     output:
     tuple val(meta), path('scores.parquet'), emit: scores
     tuple val(meta), path('predictions.parquet'), emit: predictions
+    tuple val(meta), path('counts.parquet'), emit: counts
     tuple val(meta), path('gaps.jsonl'), emit: gaps
     tuple val(meta), path('manifest.json'), emit: manifest
 
@@ -63,11 +64,13 @@ workflow TRAINING {
     trained = parts.trained.map { meta, job, sets, folders -> [meta, job, sets, folders, []] }
     TRAIN_HEADS(trained.mix(asked), documents, labels, regimes)
     scores = sortedFiles(TRAIN_HEADS.out.scores.map { meta, f -> [meta.id, f] })
+    counts = sortedFiles(TRAIN_HEADS.out.counts.map { meta, f -> [meta.id, f] })
     gaps = TRAIN_HEADS.out.gaps.map { meta, f -> [meta.id, f] }
     manifests = TRAIN_HEADS.out.manifest.map { meta, f -> [meta.id, f] }
 
     emit:
     scores
+    counts
     gaps
     manifests
 }

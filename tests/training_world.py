@@ -17,7 +17,7 @@ from volfid.training.runner import Results, run_cells
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = yaml.safe_load((ROOT / "params" / "recipes.yaml").read_text(encoding="utf-8"))
-POLICIES = ["fixed_0.5", "tuned", "cardinality"]
+POLICIES = ["fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated"]
 BASE = {
     "arm": "R0", "pool_id": None, "draw": 0, "generator": None, "method": None, "label_plan": None, "text": "none",
     "dose": None, "label_law": "real", "rows_added": 0, "real_share": None, "budget": None, "pool_size": None,

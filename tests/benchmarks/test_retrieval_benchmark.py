@@ -7,8 +7,8 @@ import pytest
 import pytrec_eval
 from sklearn.metrics import ndcg_score
 
+from volfid.core import ndcg
 from volfid.core.labels import jaccard
-from volfid.retrieval import ndcg
 from volfid.retrieval.index import Ranking
 
 pytestmark = pytest.mark.benchmark
@@ -37,7 +37,7 @@ def ours(gains, scores):
     top = np.argpartition(-scores, 10, axis=1)[:, :10]
     order = np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1), axis=1)
     ranking = Ranking(order, np.take_along_axis(scores, order, axis=1))
-    begin, end = ndcg.slots(ranking, np.ones(gains.shape[1] + 1, dtype=np.int64))
+    begin, end = ndcg.slots(ranking.documents, np.ones(gains.shape[1] + 1, dtype=np.int64))
     return ndcg.dcg(np.take_along_axis(gains, order, axis=1), begin, end)
 
 

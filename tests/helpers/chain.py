@@ -103,17 +103,22 @@ class Chain:
         job = ["--job", self.jobs("statistics")[0][1]]
         collected = self.run(
             "collect_scores", "x", *job, *cells, *repeat("scores", [t / "scores.parquet" for t in trained]),
+            *repeat("counts", [t / "counts.parquet" for t in trained]),
             *repeat("gaps", [t / "gaps.jsonl" for t in [*trained, *corpora.values()]]),
         )  # fmt: skip
         tables = ["--fidelity", fidelity / "fidelity.parquet", "--retrieval", retrieval / "retrieval.parquet"]
+        counts = ["--counts", collected / "counts.parquet"]
         scores, status = ["--scores", collected / "scores.parquet"], ["--status", collected / "status.json"]
         corpus = ["--corpus", inputs / "corpus.json"]
-        effects = self.run("estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *status, *tables)
+        claims = ["--claims", params / "claims.yaml"]
+        effects = self.run(
+            "estimate_effects", "x", *job, *cells, *plan, *corpus, *scores, *counts, *status, *tables, *claims
+        )
         found = [
             "--effects", effects / "effects.parquet", "--correlations", effects / "correlations.parquet",
             "--findings", effects / "findings.json",
         ]  # fmt: skip
-        claims = self.run("check_claims", "x", *job, "--claims", params / "claims.yaml", *found, *status)
+        claims = self.run("check_claims", "x", *job, *claims, *found, *status)
         made = repeat("generations", [path / "generations.jsonl" for path in generated.values()])
         uses = self.run("price_uses", "x", *job, *cells, *plan, *scores, *made, "--price-per-million-tokens", 0.5)
         job = ["--job", self.jobs("report")[0][1]]
@@ -126,4 +131,17 @@ class Chain:
             "--uses", uses / "uses.json", "--figures", figures / "figures", "--prompts", params / "prompts", *regimes,
             *repeat("waterfall", [c / "waterfall.jsonl" for c in corpora.values()]), *repeat("manifests", manifests),
         )  # fmt: skip
+        self.calibration()
         return self
+
+    def calibration(self) -> None:
+        """The calibration of one world, in two chunks; it needs no job and no documents."""
+        world = ["--world", "null", "--classifier", "linear", "--draws", 20]
+        parts = [self.run("calibrate_instrument", str(first), *world, "--first", first) for first in (0, 20)]
+        scores = repeat("scores", [part / "calibration_scores.parquet" for part in parts])
+        rated = self.run("rate_calibration", "x", *scores)
+        self.run(
+            "collect_calibration", "x", "--calibration", rated / "calibration.parquet", "--confusion",
+            rated / "confusion.parquet", *repeat("manifests", [part / "manifest.json" for part in [*parts, rated]]),
+            "--commit", "abc1234",
+        )  # fmt: skip

@@ -133,6 +133,37 @@ def test_an_empty_run_decides_nothing():
     assert found["C4"]["verdict"] == "inconsistent as stated"
 
 
+def test_a_turn_that_the_generators_do_not_bear_out_is_not_reproduced():
+    printed = {"r1": 0.95, "r2": -0.73, "z": 6.47, "n": 14, "ci": [1.26, 1.86]}
+    flip = {"fidelity_metric": "mmd2_label_parent", "outcome": "score", "scope": "all", "metric": "f1_micro",
+            "threshold": "fixed_0.5"}  # fmt: skip
+    claim = {"C4": {"text": "t", "tier": "any", "blocks": ["correlation"], "printed": printed, "sign_flip": flip}}
+    correlations = [
+        {**flip, "regime": n, "classifier": "mlp", "r": r, "ci_low": r - 0.2, "ci_high": r + 0.2}
+        for n, r in ((100, 0.7), (300, -0.7))
+    ]
+
+    def rows(low, high, verdict):
+        place = {"metric": "f1_micro", "threshold": "fixed_0.5", "classifier": "mlp", "generator": None,
+                 "contrast": "r(n=100) - r(n=300): mmd2_label_parent, score, without controls", "n": 6}  # fmt: skip
+        bootstrap = {"effect": "delta_r_cluster", "estimate": 1.4, "ci_low": low, "ci_high": high, "p": None}
+        swap = {"effect": "regime_swap", "estimate": 1.4, "ci_low": None, "ci_high": None, "p": 0.03125}
+        return [{**place, **bootstrap, "verdict": verdict}, {**place, **swap, "verdict": "value"}]
+
+    for effects, verdict in (
+        (rows(0.9, 1.8, "positive"), "reproduced"),
+        (rows(-0.2, 1.8, "cannot decide"), "cannot decide"),
+        (rows(-1.8, -0.2, "negative"), "deviates"),
+        (rows(None, None, "cannot decide"), "reproduced"),  # three generators: no interval, no vote
+        ([], "reproduced"),
+    ):
+        found = check_claims(claim, effects, correlations, stamped=False, missing=0)[0]
+        assert found["verdict"] == verdict
+    assert "over 6 generators, regime swap p 0.031" in check_claims(
+        claim, rows(0.9, 1.8, "positive"), correlations, stamped=False, missing=0
+    )[0]["why"]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("rule", "row", "verdict"),
     [
@@ -249,11 +280,11 @@ def test_the_three_commands_run_one_after_the_other(tmp_path):
         assert done.returncode == 0, done.stderr
 
     step("collect_scores.py", "job", "cells", scores=part)
-    step("estimate_effects.py", "job", "cells", "plan", "corpus", "scores", "fidelity", "retrieval", "status",
-         scores=out, status=out)  # fmt: skip
+    step("estimate_effects.py", "job", "cells", "plan", "corpus", "scores", "counts", "fidelity", "retrieval", "status",
+         scores=out, counts=out, status=out)  # fmt: skip
     first = {name: (out / CONTRACTS[name].file).read_bytes() for name in ("effects", "correlations", "findings")}
-    step("estimate_effects.py", "job", "cells", "plan", "corpus", "scores", "fidelity", "retrieval", "status",
-         scores=out, status=out)  # fmt: skip
+    step("estimate_effects.py", "job", "cells", "plan", "corpus", "scores", "counts", "fidelity", "retrieval", "status",
+         scores=out, counts=out, status=out)  # fmt: skip
     assert first == {name: (out / CONTRACTS[name].file).read_bytes() for name in first}
     step("check_claims.py", "job", "effects", "correlations", "findings", "status", claims=CLAIMS, effects=out,
          correlations=out, findings=out, status=out)  # fmt: skip
@@ -264,7 +295,8 @@ def test_the_three_commands_run_one_after_the_other(tmp_path):
 
 @pytest.mark.parametrize("script", ["estimate_effects.py", "check_claims.py"])
 def test_stub_outputs_are_valid_and_empty(script, tmp_path):
-    names = {"estimate_effects.py": ("job", "cells", "plan", "corpus", "scores", "fidelity", "retrieval", "status"),
+    names = {"estimate_effects.py": ("job", "cells", "plan", "corpus", "scores", "counts", "fidelity", "retrieval",
+                                      "status"),
              "check_claims.py": ("job", "effects", "correlations", "findings", "status")}[script]  # fmt: skip
     args = [arg for name in names for arg in (f"--{name}", CONTRACTS[name].write_empty(tmp_path))]
     args += ["--claims", CLAIMS] if script == "check_claims.py" else []

@@ -3,11 +3,13 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from volfid.core import ids
+from volfid.core.cli import read_job
 from volfid.core.exits import ConfigError, DataError, InputMissingError
 from volfid.core.files import atomic_path, canonical_json
 from volfid.core.labels import jaccard, label_matrix, label_order_sha
@@ -141,3 +143,15 @@ def test_vectors_come_back_by_id_and_a_cut_file_is_refused(tmp_path):
 def test_canonical_json_refuses_nan():
     with pytest.raises(ValueError):
         canonical_json({"a": float("nan")})
+
+
+def test_tables_of_a_stamped_job_carry_the_stamp_in_the_file_itself(tmp_path):
+    contract = CONTRACTS["scores"]
+    for words, metadata in (("fixture: not evidence", {b"stamp": b"fixture: not evidence"}), (None, None)):
+        settings = {"stamp": words} if words else {}
+        job = {"job_id": "j", "stage": "s", "label": "l", "model": None, "code": "c", "master_seed": 1,
+               "settings": settings, "items": []}  # fmt: skip
+        read_job(CONTRACTS["job"].write(tmp_path / "job.json", job))
+        path = contract.write_empty(tmp_path / "scores.parquet")
+        assert pq.read_schema(path).metadata == metadata
+        assert contract.read(path) == []

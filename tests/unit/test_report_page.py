@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 from report_fixture import EVIL, PROMPT, STAMP, drawn_figures, make_inputs, write_inputs
 
 from volfid.core.schemas import CONTRACTS
@@ -89,12 +90,14 @@ def test_every_section_is_there_in_order(page):
         "This run is incomplete",
         "The answer",
         "What the gain is made of",
+        "What this run can decide",
         "Scores of every arm",
         "Fidelity",
         "What else the same tokens buy",
         "Retrieval",
         "Mixtures of real and synthetic rows",
         "Claims",
+        "The published figures, taken apart",
         "Data and sizes",
         "Protocol",
         "Gaps and limits",
@@ -147,6 +150,7 @@ def test_markup_in_every_string_of_every_input_stays_text(tmp_path):
 
 
 KEPT = {
+    "group",
     "text",
     "label_law",
     "tuning",
@@ -221,6 +225,33 @@ def test_undefined_values_are_told_with_their_reason(page):
 def test_every_verdict_of_the_claims_is_printed(page, run):
     for row in run[0].claims:
         assert row["verdict"] in page and row["text"] in page
+
+
+def test_the_published_figures_stand_in_three_groups_with_this_run_beside_them(page, run):
+    part = page.split("<h2>The published figures, taken apart</h2>")[1].split("</section>")[0]
+    assert re.findall("<h3>(.*?)</h3>", part) == ["What follows", "What is mislabelled", "What cannot be known"]
+    rows = run[0].findings["published"]
+    assert part.count('<div class="item">') == part.count('<div class="here">') == len(rows) > 10
+    for row in rows:
+        assert row["title"] in part and str(escape(row["statement"])) in part
+        assert row["here"] or f"not in this run: {row['not_here']}" in part
+    assert "0.030 [-0.020, 0.080], n = 3 draws; equivalence: power 7% and p 0.28 at 0.02<" in part
+
+
+def test_all_scores_of_the_main_arms_stand_under_their_policies(page):
+    table = page.split("<strong>All scores of the main arms.</strong>")[1].split("</table>")[0]
+    heads = re.findall(r'class="[sn]">([^<]*)</th>', table)
+    assert heads == ["score", "R0", "R1", "Rt", "Pd", "S", "St", "n"]
+    groups = re.findall(r'<th scope="rowgroup"[^>]*>([^:<]*)', table)
+    assert groups == ["no threshold", "tuned", "cross-validated"]
+    assert "0.210 [0.160, 0.260]" in table and "undefined (no test document has a label)" in table
+    floors = page.split("<strong>All scores of the floors.</strong>")[1].split("</table>")[0]
+    assert re.findall(r'class="[sn]">([^<]*)</th>', floors)[1:4] == ["predict_all", "prior", "top_k"]
+
+
+def test_a_run_without_printed_figures_says_so(run):
+    findings = {**run[0].findings, "published": []}
+    assert "print no figures to take apart" in render(ReportInputs(**{**vars(run[0]), "findings": findings}), ASSETS)
 
 
 def test_versions_devices_seeds_tokens_and_code_are_printed(page):

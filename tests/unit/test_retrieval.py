@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
+from volfid.core import ndcg
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.vectors import unit_rows
-from volfid.retrieval import ndcg
 from volfid.retrieval.evaluate import Evaluator, Settings
 from volfid.retrieval.index import Ranking, rank
 
@@ -92,7 +92,7 @@ def figures(gains, scores, k, counts=None):
     documents = np.tile(np.arange(gains.shape[1]), (len(gains), 1))
     order = np.lexsort((documents, -scores), axis=1)
     ranking = Ranking(order, np.take_along_axis(scores, order, axis=1))
-    begin, end = ndcg.slots(ranking, np.append(counts, 0))
+    begin, end = ndcg.slots(ranking.documents, np.append(counts, 0))
     ordered = np.take_along_axis(gains, order, axis=1)
     ideal = ndcg.ideal_dcg(gains, counts, k)
     averaged = ndcg.tie_averaged(ordered, ranking.scores, begin, end)
@@ -171,7 +171,7 @@ def test_ndcg_without_any_gain_is_undefined():
 
 def test_mean_gain_of_a_short_corpus_is_over_the_ranks_there_are():
     ranking = Ranking(np.array([[0, 1, -1]]), np.array([[0.9, 0.8, -np.inf]]))
-    begin, end = ndcg.slots(ranking, np.array([1, 2, 0]))
+    begin, end = ndcg.slots(ranking.documents, np.array([1, 2, 0]))
     assert ndcg.mean_gain(np.array([[1.0, 0.5, 9.0]]), begin, end)[0] == pytest.approx(2 / 3)
 
 

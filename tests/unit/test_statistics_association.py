@@ -74,7 +74,8 @@ def test_the_sign_of_r_turns_between_regimes_and_the_test_of_the_difference_sees
 def test_every_scope_is_there_and_names_its_label_plan():
     rows = run(*made_run()).correlations
     scopes = {row["scope"] for row in rows}
-    assert scopes == {"all", "without controls", "within full_synthesis", "within paraphrase"}
+    within = {"within full_synthesis", "within paraphrase", "within methods, pooled"}
+    assert scopes == {"all", "without controls", *within, "between methods"}
     made = [row for row in rows if row["scope"] != "all"]
     assert all("label plan paired" in row["note"] for row in made)
     assert pick(rows, regime=100, scope="all", outcome="score")["n"] == 10

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from volfid.statistics import correlation, curve, intervals, mixture
+from volfid.statistics import correlation, curve, intervals, mixture, several
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "stats.json").read_text(encoding="utf-8"))
 
@@ -97,6 +97,9 @@ def test_an_insignificant_difference_is_not_equivalence():
     assert plain.value == pytest.approx(v["mean_diff"], abs=1e-12)
     assert (plain.low, plain.high) == pytest.approx(v["ci95"], abs=1e-12)
     assert plain.p == pytest.approx(v["paired_p"], abs=1e-12)
+    assert plain.spread / math.sqrt(plain.n) == pytest.approx(v["se"], abs=1e-15) and plain.n - 1 == v["df"]
+    assert plain.value / v["se"] == pytest.approx(v["paired_t"], rel=1e-12)
+    assert several.signed_rank_p(difference) == pytest.approx(v["wilcoxon_exact_p"], abs=1e-15)
     narrow = intervals.mean_interval(difference, 0.90)
     assert (narrow.low, narrow.high) == pytest.approx(v["ci90"], abs=1e-12)
     for bound, expected in v["by_bound"].items():
@@ -123,6 +126,77 @@ def test_the_worth_on_the_golden_curve_is_where_the_straight_line_in_log_size_sa
     found = curve.size_with_score(v["n"], np.array([v["f1"]]), np.array([score]))
     assert found.size == pytest.approx(math.sqrt(v["n"][1] * v["n"][2]), rel=1e-4)
     assert found.low is None and "one draw" in found.note
+
+
+def test_the_power_law_meets_the_golden_fit_and_inverts_to_the_size_without_extrapolating():
+    v = GOLDEN["learning_curve"]
+    found = curve.fit_power_law(v["n"], v["f1"])
+    assert v["model"] == "a - b*(n/1000)^(-c)"
+    assert (found.a, found.b, found.c) == pytest.approx((v["a"], v["b"], v["c"]), rel=1e-6)
+    assert found.se == pytest.approx(v["se"], rel=5e-5)
+    assert found.sse <= v["sse"] * (1 + 1e-9) and found.sse == pytest.approx(v["sse"], rel=1e-6)
+    for size in (165, 400, 5280):
+        assert found.size(float(found.score(size)))[0] == pytest.approx(size, rel=1e-9)
+    assert found.size(0.71) == (None, curve.BEYOND) and found.size(0.01) == (None, curve.BELOW)
+
+
+def test_friedman_and_nemenyi_agree_with_scipy_and_scikit_posthocs():
+    v = GOLDEN["friedman"]
+    found = several.friedman(np.array(v["scores"]))
+    assert found.ranks == pytest.approx(v["avg_ranks"], abs=1e-12)
+    assert found.chi2 == pytest.approx(v["chi2_tie_corrected"], rel=1e-12)
+    assert found.chi2_uncorrected == pytest.approx(v["chi2_no_tie_correction"], rel=1e-12)
+    assert (found.p, found.f_p) == pytest.approx((v["p"], v["iman_davenport_p"]), rel=1e-9)
+    assert found.f == pytest.approx(v["iman_davenport_F"], rel=1e-10)
+    assert found.critical_difference == pytest.approx(v["critical_difference"], rel=1e-9)
+    assert several.nemenyi_quantile(5) == pytest.approx(v["q_alpha_05"], rel=1e-9)
+    for systems, q in v["demsar_q05"].items():
+        assert several.nemenyi_quantile(int(systems)) == pytest.approx(q, rel=1e-8)
+    assert several.nemenyi(found.ranks, len(v["scores"])) == pytest.approx(np.array(v["nemenyi_p"]), abs=1e-9)
+    order = np.random.default_rng(1).permutation(8)
+    again = several.friedman(np.array(v["scores"])[order])
+    assert again.chi2 == pytest.approx(found.chi2) and again.ranks == pytest.approx(found.ranks)
+
+
+def test_effect_sizes_agree_and_the_correction_is_the_exact_one():
+    v, data = GOLDEN["effect_sizes"], GOLDEN["tost_paired"]
+    x, y = np.array(data["x"]), np.array(data["y"])
+    assert several.pooled_d(x, y) == pytest.approx(v["cohen_d_pooled"], abs=1e-12)
+    assert several.paired_dz(x - y) == pytest.approx(v["cohen_dz_paired"], abs=1e-12)
+    assert several.hedges_g(x, y) == pytest.approx(v["hedges_g"], abs=1e-12)
+    assert several.hedges_correction(8) == pytest.approx(v["hedges_J_exact_df8"], abs=1e-12)
+    assert several.cliffs_delta(x, y) == pytest.approx(v["cliffs_delta"], abs=1e-12)
+    assert several.vargha_delaney(x, y) == pytest.approx(v["vargha_delaney_A12"], abs=1e-12)
+    approximate = several.pooled_d(x, y) * (1 - 3 / (4 * 10 - 9))
+    assert (
+        approximate == pytest.approx(v["pingouin_hedges"], abs=1e-9) and v["hedges_J_approx"] != v["hedges_J_exact_df8"]
+    )
+
+
+def test_krippendorffs_alpha_agrees_and_missing_votes_do_not_count():
+    v = GOLDEN["self_consistency"]
+    assert several.krippendorff_alpha(v["votes_3_raters_8_items"]) == pytest.approx(
+        v["krippendorff_alpha_nominal"], abs=1e-12
+    )
+    kept = [2 * sum(vote == 1 for vote in item) > sum(vote is not None for vote in item)
+            for item in zip(*v["votes_3_raters_8_items"], strict=True)]  # fmt: skip
+    assert kept == v["majority_keep"]
+
+
+def test_the_published_gain_splits_into_the_published_shares():
+    v = GOLDEN["decomposition"]
+    volume, total = v["replication"] - v["real_only"], v["synthetic"] - v["real_only"]
+    share = intervals.fieller([volume], [total])
+    assert (volume, total) == pytest.approx((v["volume"], v["total"]), abs=1e-12)
+    assert share.value == pytest.approx(v["volume_share"], abs=1e-12)
+    assert 1 - share.value == pytest.approx(v["fidelity_share"], abs=1e-12)
+    assert v["synthetic"] - v["best_baseline_implied"] == pytest.approx(v["vs_best_baseline"], abs=1e-12)
+
+
+def test_every_golden_number_of_statistics_is_read_by_a_test():
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    unread = [key for key in GOLDEN if key != "_meta" and f'["{key}"]' not in sources]
+    assert unread == []
 
 
 POWERS = [(5, 0.02, 0.07), (5, 0.03, 0.30), (20, 0.02, 0.78), (20, 0.03, 0.99)]

@@ -7,9 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from volfid.core.exits import DataError
+from volfid.core.exits import DataError, ParameterError
 from volfid.training.metrics import f1_micro
-from volfid.training.thresholds import FIXED, cardinality_threshold, decide, tuned_threshold
+from volfid.training.scoring import TestSet, score_rows
+from volfid.training.thresholds import (
+    FEWEST_POSITIVES,
+    FIXED,
+    cardinality_threshold,
+    cross_validated_thresholds,
+    decide,
+    per_label_thresholds,
+    tuned_threshold,
+)
+
+POLICIES = ("fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated")
 
 
 def problem(seed: int, levels: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -77,8 +88,136 @@ def test_a_constant_score_predicts_all_or_nothing():
     assert not decide(ones, cardinality_threshold(ones, 0.2)).any()
 
 
-def test_no_policy_takes_test_labels():
+def wide_problem(seed: int, documents: int = 60, labels: int = 8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Truth with frequent, rare and absent labels, scores that tell something, and folds of unequal size."""
+    rng = np.random.default_rng(seed)
+    truth = rng.random((documents, labels)) < np.geomspace(0.5, 0.02, labels)
+    truth[:, -1] = False
+    truth[0, 0] = True
+    scores = (0.6 * rng.random(truth.shape) + 0.3 * truth).astype(np.float32)
+    return truth, scores, rng.permutation(documents) % 3 + (np.arange(documents) < 4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000))
+def test_a_label_with_enough_positives_gets_its_best_threshold_and_the_others_the_fallback(seed):
+    truth, scores, _ = wide_problem(seed)
+    thresholds, own = per_label_thresholds(truth, scores, 0.123)
+    assert (own == (truth.sum(0) >= FEWEST_POSITIVES)).all()
+    assert (thresholds[~own] == 0.123).all()
+    for k in np.flatnonzero(own):
+        best = f1_micro(truth[:, k], decide(scores[:, k], thresholds[k]))
+        tried = [f1_micro(truth[:, k], decide(scores[:, k], t)) or 0.0 for t in np.unique(scores[:, k])]
+        assert best >= max(tried) - 1e-12
+        assert best >= (f1_micro(truth[:, k], decide(scores[:, k], FIXED)) or 0.0) - 1e-12
+
+
+def slow_cross_validation(truth: np.ndarray, scores: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """The rule cut by cut: labels by falling positives, micro plus macro, thresholds averaged over folds."""
+    scores = scores.astype(np.float64)
+    order = sorted(range(truth.shape[1]), key=lambda k: (-truth[:, k].sum(), -scores[:, k].sum()))
+    thresholds, tp, cells = np.zeros(truth.shape[1]), 0.0, 0.0
+    for count, k in enumerate(order, start=1):
+        chosen = []
+        for fold in np.unique(folds):
+            y, p = truth[folds == fold, k], scores[folds == fold, k]
+            values = np.unique(p)
+            cuts = [np.nextafter(values[0], -np.inf), *((values[:-1] + values[1:]) / 2), values[-1]]
+            goals = []
+            for t in cuts:
+                hits, size = float((y & (p > t)).sum()), float(y.sum() + (p > t).sum())
+                macro = 2 * hits / size / count if size else 0.0
+                micro = (2 * hits + 2 * tp) / (size + cells) if size + cells else 0.0
+                goals.append((macro + micro, hits, size, t))
+            best = max(range(len(goals)), key=lambda i: (goals[i][0], i))
+            chosen.append(goals[best])
+        thresholds[k] = np.mean([t for *_, t in chosen])
+        tp += sum(hits for _, hits, _, _ in chosen)
+        cells += sum(size for _, _, size, _ in chosen)
+    return thresholds
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.booleans())
+def test_cross_validated_thresholds_are_those_of_trying_every_cut(seed, ties):
+    truth, scores, folds = wide_problem(seed)
+    scores = np.round(scores, 1).astype(np.float32) if ties else scores
+    expected = slow_cross_validation(truth, scores, folds)
+    assert cross_validated_thresholds(truth, scores, folds) == pytest.approx(expected, abs=1e-12)
+
+
+def test_with_one_label_and_one_fold_the_cross_validated_threshold_is_the_tuned_one():
+    truth, scores, _ = wide_problem(4)
+    found = cross_validated_thresholds(truth[:, :1], scores[:, :1], np.zeros(len(truth), int))
+    assert found == pytest.approx([tuned_threshold(truth[:, :1], scores[:, :1])], abs=1e-12)
+
+
+def test_a_label_without_positives_is_predicted_for_none_of_the_documents_of_a_single_fold():
+    truth, scores, _ = wide_problem(2)
+    thresholds = cross_validated_thresholds(truth, scores, np.zeros(len(truth), int))
+    assert not decide(scores, thresholds)[:, ~truth.any(0)].any()
+
+
+def study(seed: int) -> tuple[TestSet, tuple[np.ndarray, ...]]:
+    """A test set, and test scores, truth, out-of-fold scores and folds of the real documents."""
+    truth, scores, folds = wide_problem(seed)
+    held_out, test_scores, _ = wide_problem(seed + 1, documents=45)
+    bands = {"head": np.arange(3), "medium": np.arange(3, 6), "tail": np.arange(6, 8)}
+    return TestSet(held_out, [f"L{k}" for k in range(8)], bands), (test_scores, truth, scores, folds)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 1_000))
+def test_permuting_label_columns_permutes_label_scores_and_leaves_all_others_identical(seed):
+    test, (scores, truth, oof, folds) = study(seed)
+    columns = np.random.default_rng(seed).permutation(8)
+    place = {int(old): new for new, old in enumerate(columns)}
+    bands = {name: np.array([place[int(k)] for k in band]) for name, band in test.bands.items()}
+    moved = TestSet(test.truth[:, columns], [test.label_ids[k] for k in columns], bands)
+    plain = score_rows("c", test, scores, truth, oof, folds, POLICIES)
+    other = score_rows("c", moved, scores[:, columns], truth[:, columns], oof[:, columns], folds, POLICIES)
+
+    def key(row):
+        return row["metric"], row["threshold"], row["label"] or ""
+
+    assert [key(row) for row in sorted(plain, key=key)] == [key(row) for row in sorted(other, key=key)]
+    for one, two in zip(sorted(plain, key=key), sorted(other, key=key), strict=True):
+        exact = one["metric"] in ("f1_micro", "precision_micro", "recall_micro", "ap_micro", "hamming")
+        tolerance = 0 if exact else 1e-12
+        expected = None if one["value"] is None else pytest.approx(one["value"], abs=tolerance, rel=tolerance)
+        assert two["value"] == expected and two["n"] == one["n"], key(one)
+
+
+@given(st.integers(0, 1_000))
+@settings(max_examples=20, deadline=None)
+def test_card_match_reaches_the_real_cardinality_within_one_document(seed):
+    test, (scores, truth, oof, folds) = study(seed)
+    rows = score_rows("c", test, scores, truth, oof, folds, ["cardinality"])
+    (reached,) = [row["value"] for row in rows if row["metric"] == "cardinality_predicted"]
+    assert abs(reached - truth.sum(1).mean()) * len(scores) <= 1
+
+
+def test_the_number_of_labels_with_a_threshold_of_their_own_is_a_score():
+    test, (scores, truth, oof, folds) = study(7)
+    rows = [
+        r for r in score_rows("c", test, scores, truth, oof, folds, POLICIES) if r["metric"] == "labels_own_threshold"
+    ]
+    assert [(r["threshold"], r["value"], r["n"]) for r in rows] == [
+        ("per_label", float((truth.sum(0) >= FEWEST_POSITIVES).sum()), 8)
+    ]
+
+
+def test_a_policy_that_nobody_knows_is_refused():
+    test, (scores, truth, oof, folds) = study(1)
+    with pytest.raises(ParameterError, match="'scut' is unknown"):
+        score_rows("c", test, scores, truth, oof, folds, ["scut"])
+
+
+@pytest.mark.parametrize("function", [tuned_threshold, per_label_thresholds, cross_validated_thresholds])
+def test_no_policy_takes_test_labels(function):
+    """What is tuned sees the real documents only; the cardinality sees test scores without labels."""
     assert list(inspect.signature(cardinality_threshold).parameters) == ["scores", "cardinality"]
+    assert set(inspect.signature(function).parameters) <= {"truth", "scores", "folds", "fallback"}
 
 
 def test_real_documents_without_labels_are_an_error_and_not_a_guess():

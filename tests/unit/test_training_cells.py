@@ -13,6 +13,7 @@ from volfid.core.exits import DataError
 from volfid.core.files import write_json
 from volfid.core.schemas import CONTRACTS
 from volfid.core.vectors import write_vectors
+from volfid.training.scoring import COUNTED
 
 SMALL = {"hidden": 16, "grid_updates": [20, 40, 80]}
 
@@ -39,6 +40,23 @@ def test_every_planned_score_is_there_and_keeps_the_contract():
     selected = value(results, cells[1], "updates_selected")
     assert value(results, cells[1], "updates_done") == selected
     assert value(results, cells[1], "grid_at_edge") == float(selected in (20, 80))
+
+
+def test_counts_by_document_add_up_to_the_scores():
+    world = small_world()
+    cells = [world.cell(n_updates=60), world.cell(updates="grid", tuning="tuned")]
+    results = world.run(cells, **SMALL)
+    CONTRACTS["counts"].check(results.counts, "counts")
+    assert len(results.counts) == len(cells) * len(COUNTED)
+    size = sum(row["split"] == "test" for row in world.documents)
+    for row in results.counts:
+        cell = next(c for c in cells if c["cell_id"] == row["cell_id"])
+        tp, fp, fn = (sum(row[name]) for name in ("tp", "fp", "fn"))
+        assert {len(row[name]) for name in ("tp", "fp", "fn")} == {size}
+        assert value(results, cell, "f1_micro", row["threshold"]) == pytest.approx(
+            2 * tp / (2 * tp + fp + fn), abs=1e-12
+        )
+        assert value(results, cell, "cardinality_predicted", row["threshold"]) == pytest.approx((tp + fp) / size)
 
 
 def test_the_chosen_grid_point_has_the_best_out_of_fold_score():
@@ -216,6 +234,7 @@ def test_the_command_writes_what_the_function_returns(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     expected = world.run([cell], **SMALL)
     assert CONTRACTS["scores"].read(tmp_path / "out") == CONTRACTS["scores"]._sorted(expected.scores)
+    assert CONTRACTS["counts"].read(tmp_path / "out") == CONTRACTS["counts"]._sorted(expected.counts)
     assert [row["subject"] for row in CONTRACTS["gaps"].read(tmp_path / "out")] == [gone["cell_id"]]
     counts = CONTRACTS["manifest"].read_object(tmp_path / "out")["counts"]
     assert counts == {"cells": 2, "scored": 1, "updates": 20}

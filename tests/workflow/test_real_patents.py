@@ -55,6 +55,13 @@ def test_a_prior_head_start_recovers_the_ranking_without_updates(patents):
     assert mean(patents, "R0b", "ap_micro", "none") - mean(patents, "R0", "ap_micro", "none") >= 0.1
 
 
+def test_the_papers_stop_rule_ends_at_the_third_epoch_and_keeps_the_first(patents):
+    for metric, expected in (("epoch_selected", 1), ("epochs_done", 3), ("stopped_at_first", 1)):
+        assert mean(patents, "R_stop", metric, "none") == expected
+    assert mean(patents, "R_stop") <= 0.06 < mean(patents, "R1")
+    assert mean(patents, "R_stop", "ap_micro", "none") < mean(patents, "R0", "ap_micro", "none")
+
+
 def test_copies_of_a_penalised_model_equal_a_larger_c(patents):
     assert mean(patents, "R1", classifier="linear") == pytest.approx(mean(patents, "Pb", classifier="linear"), abs=2e-3)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from volfid import __version__
+from volfid.core.contracts import stamp_tables
 from volfid.core.exits import EXIT_BUG, EXIT_CREATE, EXIT_IO, EXIT_PERMISSION, VolfidError
 from volfid.core.log import log
 from volfid.core.schemas import CONTRACTS
@@ -75,8 +76,10 @@ def run(main: Callable[..., Any]) -> None:
 
 
 def read_job(path: Path) -> dict[str, Any]:
-    """The job a task runs, checked."""
-    return CONTRACTS["job"].read_object(path)
+    """The job a task runs, checked. Tables that the task writes carry the stamp of its corpus."""
+    job = CONTRACTS["job"].read_object(path)
+    stamp_tables(job["settings"].get("stamp"))
+    return job
 
 
 def write_stub(out_dir: Path, *contracts: str) -> None:

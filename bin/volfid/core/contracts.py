@@ -26,6 +26,15 @@ _ARROW = {
     "float_list": pa.list_(pa.float32()),
 }  # fmt: skip
 
+_stamp: dict[bytes, bytes] = {}
+
+
+def stamp_tables(words: str | None) -> None:
+    """Words that every Parquet file of this process carries in its metadata (key `stamp`); None for none."""
+    _stamp.clear()
+    if words:
+        _stamp[b"stamp"] = words.encode()
+
 
 @dataclass(frozen=True)
 class Field:
@@ -140,7 +149,7 @@ class Contract:
     def _write_table(self, target: Path | str, table: pa.Table) -> Path:
         path = self.path(target)
         with atomic_path(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            pq.write_table(table.replace_schema_metadata(_stamp or None), temporary, compression="zstd")
         return path
 
     def write_empty(self, target: Path | str) -> Path:

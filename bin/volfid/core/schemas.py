@@ -2,6 +2,7 @@
 
 from volfid.core.contracts import Contract
 from volfid.core.contracts import Field as F
+from volfid.core.schemas_calibration import CALIBRATION
 
 SPLITS = ("train", "reference", "test")
 TEXTS = (
@@ -18,7 +19,7 @@ ANSWERS = ("zero_shot", "few_shot")
 UNTRAINED = (*FLOORS, *ANSWERS)
 CLASSIFIERS = ("linear", "mlp", *UNTRAINED)
 SOURCES = ("real", "copy", "synthetic", "real_more", "unlabelled")
-THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality")
+THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated")
 
 DATA_FACTORS = (
     F("regime", "int", "number of real training documents (the real budget)"),
@@ -108,6 +109,7 @@ _ALL = (
         F("counts", "object", "cells, jobs and requests by block and stage"),
         F("estimate", "object", "tokens, seconds by stage, and what they were computed from"),
         F("not_planned", "any", "list of {what, reason}: cells that the data cannot support"),
+        F("stopped", "any", "list of arms that an earlier look decided, with the cells that they are spared"),
         F("protocol", "object", "fixed choices: thresholds, folds, recipes, encoder, gain, kernel"),
     )),
     Contract("job", "job.json", "object", "plan_experiments.py", "What one task runs.", (
@@ -194,6 +196,11 @@ _ALL = (
         F("value", "float", "null when undefined", null=True), F("n", "int", "documents or labels it rests on"),
         F("note", "str", "why it is undefined, or a setting", null=True),
     ), ("cell_id", "metric", "threshold", "label")),
+    Contract("counts", "counts.parquet", "parquet", "train_heads.py, collect_scores.py", "Decisions of every cell on each test document, for paired tests over documents.", (
+        F("cell_id", "str", "cell"), F("threshold", "str", "threshold policy", choices=THRESHOLDS[1:]),
+        F("tp", "int_list", "true positives of each test document, in sorted order of doc_id"),
+        F("fp", "int_list", "false positives, same order"), F("fn", "int_list", "false negatives, same order"),
+    ), ("cell_id", "threshold")),
     Contract("fidelity", "fidelity.parquet", "parquet", "measure_fidelity.py", "Fidelity and diversity of every training set, copies included.", (
         F("trainset_id", "str", "training set"), F("metric", "str", "metric"), F("rows", "str", "all rows, or the added ones", choices=("all", "added")),
         F("reference", "str", "what it is compared with"), F("value", "float", "null when undefined", null=True),
@@ -225,9 +232,12 @@ _ALL = (
     Contract("correlations", "correlations.parquet", "parquet", "estimate_effects.py", "Correlation of fidelity with score and with gain.", (
         F("regime", "int", "real documents"), F("classifier", "str", "classifier"), F("metric", "str", "score metric"),
         F("threshold", "str", "threshold policy"), F("outcome", "str", "score or gain"), F("fidelity_metric", "str", "fidelity metric"),
-        F("scope", "str", "all, within a method, between methods, with or without controls"),
+        F("scope", "str", "all, without controls, within a method, within methods (pooled), between methods"),
         F("r", "float", "Pearson r", null=True), F("ci_low", "float", "Fisher", null=True), F("ci_high", "float", "Fisher", null=True),
-        F("spearman", "float", "rho", null=True), F("p", "float", "two-sided", null=True), F("n", "int", "conditions"),
+        F("spearman", "float", "rho", null=True), F("kendall", "float", "tau-b", null=True), F("theil_sen", "float", "median slope over pairs: outcome by fidelity", null=True),
+        F("r_lowest_left_out", "float", "lowest r when one condition is left out", null=True), F("r_highest_left_out", "float", "highest r when one condition is left out", null=True),
+        F("r_given_size", "float", "partial r given log rows", null=True), F("r_given_unique", "float", "partial r given unique documents", null=True),
+        F("p", "float", "two-sided", null=True), F("n", "int", "conditions"),
         F("note", "str", "reason when undefined", null=True), F("corpus", "str", "corpus stamp or name"),
     )),
     Contract("findings", "findings.json", "object", "estimate_effects.py", "The numbers the report leads with.", (
@@ -236,7 +246,9 @@ _ALL = (
         F("attribution", "object", "the factorial, Shapley shares and the paper's split"),
         F("curve", "any", "real learning curve: list of {classifier, size, mean, ci_low, ci_high, n}"),
         F("identity_checks", "any", "list of {check, value, tolerance, holds}"),
+        F("specifications", "any", "correlation claim under every reading of 1:10: list of {reading, low_regime, high_regime, classifier, metric, threshold, outcome, fidelity_metric, scope, r_low, r_high, delta, ci_low, ci_high, n, note}"),
         F("decide", "any", "list: what would decide the undecided verdicts"),
+        F("published", "any", "the published figures taken apart: list of {name, group, title, printed, statement, values, from, here, not_here}"),
     )),
     Contract("uses", "uses.json", "object", "price_uses.py", "What else the same tokens buy.", (
         F("metric", "str", "score of the table"), F("threshold", "str", "its threshold policy"),
@@ -261,4 +273,4 @@ _ALL = (
     )),
 )  # fmt: skip
 
-CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in _ALL}
+CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in (*_ALL, *CALIBRATION)}

@@ -49,10 +49,10 @@ def ml_ros(labels: np.ndarray, added: int, rng: np.random.Generator) -> np.ndarr
 
 
 def lp_ros(labels: np.ndarray, added: int, rng: np.random.Generator) -> np.ndarray:
-    """LP-ROS (Charte et al. 2013): clone documents of rare label sets, each set at most up to the mean size.
+    """LP-ROS (Charte et al. 2013): clone documents of rare label sets until a set is no longer below the mean size.
 
     Sets below the mean size share `added` equally, the largest first; what one set cannot take goes to
-    the next ones. Ends with fewer copies when all sets have the mean size.
+    the next ones. Ends with fewer copies when no set is below the mean.
     """
     y = np.asarray(labels) > 0
     groups: dict[bytes, list[int]] = {}
@@ -64,7 +64,7 @@ def lp_ros(labels: np.ndarray, added: int, rng: np.random.Generator) -> np.ndarr
     left = added
     for place, rows in enumerate(small):
         share = -(-left // (len(small) - place))  # what is left, spread over the sets that are left
-        take = min(share, int(np.floor(mean_size)) - len(rows), left)
+        take = min(share, int(np.ceil(mean_size)) - len(rows), left)
         for chosen in rng.choice(rows, size=max(take, 0)):
             copies[chosen] += 1
         left -= max(take, 0)

@@ -64,7 +64,8 @@ class Corpus:
     """Every document that is measured or compared with: ids, texts, label sets, unit vectors.
 
     `number`: position of a document id in `doc_ids`, `texts`, `vectors`. `sources`: real documents that a
-    synthetic one was made from. `splits`: numbers of the documents of train, reference and test.
+    synthetic one was made from. `splits`: numbers of the documents of train, reference and test. `groups`: group
+    (family or near-duplicates) of each document of the train split, in its order.
     """
 
     doc_ids: list[str]
@@ -78,6 +79,7 @@ class Corpus:
     matrix: np.ndarray
     words: np.ndarray
     number: dict[str, int] = field(repr=False)
+    groups: list[str]
 
     def sample(self, label_sets: np.ndarray, counts: np.ndarray) -> LabelSample:
         """The multiset of some label sets, for MMD."""
@@ -172,6 +174,7 @@ def assemble(
         matrix=matrix,
         words=pack(matrix),
         number=number,
+        groups=[row["group"] for row in documents if row["split"] == "train"],
     )
 
 

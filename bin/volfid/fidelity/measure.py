@@ -11,6 +11,7 @@ from volfid.core.exits import ConfigError, DataError
 from volfid.core.seeds import generator
 from volfid.fidelity import diversity, labels, memorisation, structure, text
 from volfid.fidelity.corpus import Corpus, Rows, TrainSet
+from volfid.fidelity.realised import Checker
 
 FidelityRow = dict[str, Any]
 REQUESTED = "synthetic rows count with their requested labels"
@@ -88,6 +89,10 @@ class Measurer:
             n: diversity.distinct_of_all(self.ngrams, corpus.splits["train"], np.ones(len(train)), n)[0] for n in (1, 2)
         }
         self.memory = memorisation.table(corpus, settings.containment_width)
+        truth = corpus.matrix[corpus.split_labels["train"]] > 0
+        self.checker = Checker(train, truth, corpus.groups)
+        self.seen = self.checker.recognise(corpus.vectors)
+        self.seen[corpus.splits["train"]] = self.checker.out_of_fold
         self._kept: dict[bytes, Any] = {}
 
     def measure(self, trainset: TrainSet) -> list[FidelityRow]:
@@ -103,6 +108,7 @@ class Measurer:
             self._diversity(out, rows)
             if name == "added":
                 self._nearest(out, rows, trainset.real)
+                self._realised(out, rows)
             if name == "added" or not trainset.added.size:
                 self._memorisation(out, rows, trainset)
             lines += out.lines
@@ -114,6 +120,7 @@ class Measurer:
             "text_sigma": self.sigma, "label_median_two_sigma_squared": self.median_width,
             "vocabulary": {str(n): size for n, size in self.vocabulary.items()},
             "reference_documents": len(self.reference), "reference_split": "reference; test as sensitivity",
+            "checker": {"penalty": self.checker.penalty, "threshold": self.checker.threshold},
         }  # fmt: skip
 
     # ---- labels ---------------------------------------------------------------------------
@@ -206,6 +213,13 @@ class Measurer:
             ("near", documents, counts, known), lambda: text.nearest_cosine(vectors[documents], counts, vectors[known])
         )
         out.add("nearest_cosine", "real_rows", value, rows.size)
+
+    def _realised(self, out: _Out, rows: Rows) -> None:
+        documents, sets, counts = rows.by("documents", "label_sets")
+        found = self.checker.realised(self.seen[documents], self.corpus.matrix[sets] > 0, counts)
+        out.add("realised_labels", "train", found.value, found.n, "corrected for the checker's errors", found.why)
+        for name in ("recognised", "sensitivity", "false_positives"):
+            out.add(f"checker_{name}", "train", getattr(found, name), found.n, None, found.why)
 
     # ---- diversity ------------------------------------------------------------------------
 

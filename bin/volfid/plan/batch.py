@@ -20,7 +20,7 @@ TRAINSET_FIELDS = (
     "label_law", "dose", "rows_added", "real_share", "budget", "pool_size", "round",
 )  # fmt: skip
 POOL_FIELDS = ("pool_id", "generator", "method", "label_plan", "pool_size", "draw", "round")
-THRESHOLDS = ["fixed_0.5", "tuned", "cardinality"]
+THRESHOLDS = ["fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated"]
 
 
 def source_of(cell: Cell) -> str:
@@ -41,9 +41,13 @@ def distinct(cells: Iterable[Cell], key: str, fields: tuple[str, ...]) -> list[d
 
 def make_jobs(
     design: Design, cells: list[Cell], sizes: list[int], seed: int, bin_dir: Path,
-    models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str, names: Sequence[str | None] = (),
+    models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str, stamp: str | None,
+    names: Sequence[str | None] = (),
 ) -> list[Job]:  # fmt: skip
-    """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need."""
+    """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need.
+
+    `stamp`: words that every table made from the corpus carries (contract `corpus`).
+    """
     # other versions of the packages may give other numbers, so they are part of the fingerprint
     versions = canonical_json(installed_versions())
     prints = {stage: sha256_text(code_fingerprint(bin_dir, stage) + versions) for stage in (

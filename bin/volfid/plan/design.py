@@ -128,6 +128,21 @@ class Block(Strict):
         return self
 
 
+class Sequential(Strict):
+    """Looks at which an arm may be ended because its interval decides (statistics/sequential.py)."""
+
+    looks: list[int] = Field(min_length=1)
+    alpha: float = Field(0.05, gt=0, lt=1)
+    margin: float | None = Field(None, gt=0, description="an interval inside +-margin decides, too")
+    arms: dict[str, str] = Field(min_length=1, description="arm: the arm it is compared with")
+
+    @model_validator(mode="after")
+    def _rise(self) -> "Sequential":
+        if self.looks[0] < 2 or sorted(set(self.looks)) != self.looks:
+            raise ValueError("looks are rising numbers of draws, the first at least 2")
+        return self
+
+
 class Factors(Strict):
     """Levels that blocks cross by default."""
 
@@ -150,6 +165,7 @@ class Design(Strict):
     regime: Regime
     factors: Factors
     pool: Pool | None = None
+    sequential: Sequential | None = None
     labelling: Labelling = Labelling()
     mask_label_names: bool = Field(False, description="embed all texts with the words of label names masked")
     rules: dict[str, float] = {}
@@ -169,6 +185,12 @@ class Design(Strict):
                     raise ValueError(f"block {block.name!r} names the arm {arm!r}, which is not in arms")
                 if (self.arms[arm].label_law == "shifted") != bool(block.dose):
                     raise ValueError(f"block {block.name!r}: the arm {arm!r} and dose do not go together")
+        if self.sequential is not None:
+            foreign = {*self.sequential.arms, *self.sequential.arms.values()} - set(self.arms)
+            if foreign:
+                raise ValueError(f"sequential names the arm {min(foreign)!r}, which is not in arms")
+            if self.sequential.looks[-1] != self.regime.draws:
+                raise ValueError("the last look is at the number of draws of the regime")
         if self.factors.generator and self.factors.generator != ["brought"] and self.pool is None:
             raise ValueError("a design with a generator needs a pool section")
         return self

@@ -2,24 +2,27 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from volfid.core.contracts import Row
 from volfid.core.exits import ConfigError
 from volfid.core.files import canonical_json, sha256_text
 from volfid.plan.batch import make_jobs
 from volfid.plan.cost import estimate
 from volfid.plan.design import Design, read_yaml
 from volfid.plan.expand import BEYOND, expand
+from volfid.plan.looks import decided_arms, draws_of_look, without_decided
 from volfid.plan.resolve import Facts, check_methods, regime_sizes
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PROTOCOL = {
     "unit": "the draw: one nested stratified sample of real documents; arms are compared within it",
     "interval": "t on per-draw paired differences, level 0.95",
-    "thresholds": "fixed 0.5; tuned on out-of-fold scores of the real documents; label-free cardinality",
+    "thresholds": "fixed 0.5; tuned on out-of-fold scores of the real documents; label-free cardinality; "
+    "per label with at least 5 positives, else tuned; per label as the mean over folds (cross-validated)",
     "decision": "a label is predicted when its probability is above the threshold (strict)",
     "tuning": "one grid for every arm, chosen by out-of-fold micro-average precision on real documents",
     "folds": "fixed when the regime is drawn; copies and synthetic rows leave with their sources",
@@ -76,19 +79,26 @@ def check_claims(design: Design, claims: Mapping[str, Any]) -> None:
 def make_plan(
     design: Design, *, corpus: dict[str, Any], models: dict[str, Any], recipes: dict[str, Any],
     methods: dict[str, dict[str, Any]], claims: Mapping[str, Any], seed: int | None, cores: int, bin_dir: Path,
-    labels: Sequence[Mapping[str, Any]] = (),
+    labels: Sequence[Mapping[str, Any]] = (), look: int | None = None, previous: Iterable[Row] = (),
 ) -> Plan:  # fmt: skip
-    """Validate everything and expand the design. `seed` replaces the design's own; `labels`: rows of labels.json."""
+    """Validate everything and expand the design. `seed` replaces the design's own; `labels`: rows of labels.json.
+
+    look, previous: the look of a sequential design, and the effects of the look before (plan/looks.py).
+    """
+    design = draws_of_look(design, look)
     check_methods(design, models, methods)
     check_claims(design, claims)
     facts = Facts(corpus["split_sizes"]["train"], corpus["named_labels"], corpus["brought"])
     cells, not_planned = expand(design, facts, recipes, methods)
+    cells, stopped = without_decided(cells, decided_arms(design, previous))
     master_seed = design.seed if seed is None else seed
     names = [row["name"] for row in labels]
     if design.mask_label_names and not any(names):
         raise ConfigError("mask_label_names needs labels with names", mend="Give --labels, or leave it out")
     sha = prompts_sha(methods)
-    jobs = make_jobs(design, cells, needed_sizes(cells), master_seed, bin_dir, models, recipes, sha, names)
+    jobs = make_jobs(
+        design, cells, needed_sizes(cells), master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names
+    )
     sizes, curve, _ = regime_sizes(design, facts)
     blocks = Counter(block for cell in cells for block in cell["blocks"])
     costs = estimate(design, cells, jobs, corpus, models, cores, len(names))
@@ -102,7 +112,7 @@ def make_plan(
             "jobs_by_stage": dict(sorted(Counter(job["stage"] for job in jobs).items())),
             "trainsets": len({cell["trainset_id"] for cell in cells}), "requests": costs["requests"],
         },
-        "estimate": costs, "not_planned": not_planned,
+        "estimate": costs, "not_planned": not_planned, "stopped": stopped,
         "protocol": {**PROTOCOL, "encoder": design.encoder, "folds_n": design.regime.folds, "recipes": recipes,
                      "claims_fed": fed, "prompts_sha": sha, "rules": dict(design.rules),
                      "label_names_masked": design.mask_label_names},
@@ -140,5 +150,10 @@ def summary(plan: Plan) -> str:
         )
     parts = ", ".join(f"{stage} {seconds} s" for stage, seconds in costs["seconds"].items())
     lines.append(f"  about {costs['minutes_total']} minutes on {costs['cores']} cores ({parts}); GPU hours 0")
+    lines += [
+        f"  ended by its look at {row['draws']} draws ({row['verdict']}): {row['arm']} - {row['baseline']}, "
+        f"{row['classifier']}, {row['regime']} + {row['added']}; {row['cells_spared']} cells spared"
+        for row in record["stopped"]
+    ]
     lines += [f"  not planned: {gap['what']}: {gap['reason']}" for gap in record["not_planned"]]
     return "\n".join(lines)

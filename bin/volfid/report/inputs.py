@@ -43,6 +43,7 @@ class ReportInputs:
     manifests: list[Row] = field(default_factory=list)
     prompts: list[tuple[str, str]] = field(default_factory=list)
     figures: list[Row] = field(default_factory=list)
+    calibration: Row = field(default_factory=dict)
 
     @property
     def stamp(self) -> str | None:

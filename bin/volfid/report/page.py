@@ -13,7 +13,17 @@ from volfid.core.contracts import Row
 from volfid.core.exits import DataError
 from volfid.core.files import write_text
 from volfid.core.schemas import CONTRACTS
-from volfid.report import tables_arms, tables_effects, tables_run, tables_uses
+from volfid.report import (
+    calibration,
+    policies,
+    published,
+    tables_arms,
+    tables_controls,
+    tables_effects,
+    tables_gaps,
+    tables_run,
+    tables_uses,
+)
 from volfid.report.inputs import ReportInputs
 from volfid.report.table import Table
 from volfid.report.text import PROMPT_LIMIT, clean, count, csv_cell, duration, plain, units
@@ -104,8 +114,10 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "figures": {Path(f["file"]).stem: f for f in inputs.figures},
         "updates": tables_effects.updates_share(inputs),
         "prompts": inputs.prompts,
+        "published": published.groups(inputs),
         "warnings": inputs.corpus.get("warnings") or [],
         "sections": sections(inputs),
+        "calibration": calibration.section(inputs),
     }
 
 
@@ -179,8 +191,8 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
         "first": [effects.five_figures(inputs)],
         "worth": effects.worth_tables(inputs),
         "attribution": [*effects.attribution_tables(inputs), effects.identity_table(inputs)],
-        "law": [effects.law_table(inputs)],
-        "scores": [*arms.threshold_tables(inputs), arms.floor_table(inputs)],
+        "law": [tables_controls.controls_table(inputs), effects.law_table(inputs)],
+        "scores": [*policies.score_tables(inputs), *arms.threshold_tables(inputs), arms.floor_table(inputs)],
         "fidelity": [*arms.fidelity_tables(inputs), effects.correlation_table(inputs)],
         "keywords": [tables_uses.keyword_table(inputs)],
         "uses": tables_uses.tables(inputs),
@@ -199,7 +211,11 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
             arms.sizes_table(inputs),
         ],
         "protocol": [run.protocol_table(inputs), run.design_table(inputs)],
-        "gaps": [run.gaps_table(inputs), run.not_planned_table(inputs)],
+        "gaps": [
+            tables_gaps.gaps_table(inputs),
+            tables_gaps.not_planned_table(inputs),
+            *tables_gaps.stopped_tables(inputs),
+        ],
         "provenance": [run.tasks_table(inputs), run.machine_table(inputs), run.files_table(inputs)],
     }
 

@@ -30,12 +30,17 @@ ARMS = {
     "R0": "real only, updates of real only",
     "R0b": "real only, head started at the label frequencies",
     "R1": "real only, updates of the augmented set",
+    "R1b": "real only, updates of the augmented set, head started at the label frequencies",
     "Rt": "real only, tuned",
     "RM": "with as many further real documents",
     "RMt": "with as many further real documents, tuned",
     "Pb": "with balanced copies of the real documents",
     "Pd": "drawn with replacement from the real documents (the paper's control)",
     "Pp": "with copies of the real partners of C",
+    "Pml": "with copies by ML-ROS",
+    "Plp": "with copies by LP-ROS",
+    "Prf": "with copies by repeat factors",
+    "Pcut": "with copies of as few documents as the effective size of Sm",
     "PL": "with copies at the synthetic label law",
     "PL_low": "with copies at the synthetic label law, few updates",
     "PLt": "with copies at the synthetic label law, tuned",
@@ -45,12 +50,22 @@ ARMS = {
     "S": "with synthetic text at its own label law",
     "S_low": "with synthetic text, few updates",
     "St": "with synthetic text, tuned",
+    "Sb": "with synthetic text, head started at the label frequencies",
+    "Sm": "with synthetic text reweighted to the real label law",
+    "S_cur": "with synthetic text first, then the real rows (curriculum)",
+    "S_ens": "mean of a classifier of the real and one of the synthetic rows",
+    "S_filt": "with the likelier half of the synthetic text, twice",
     "S_half": "with synthetic text, every batch half real",
     "S_perm": "with synthetic text whose labels are permuted",
+    "Ut": "with further real text under predicted labels, tuned",
+    "R_stop": "real only, ended by the paper's stop rule",
+    "Pd_stop": "the paper's control, ended by its stop rule",
+    "Pdose": "with copies at a shifted label law",
+    "Sdose": "with synthetic text at a shifted label law",
     "MIX": "mixture of a fixed budget, tuned",
     "LLM": "nothing: the generator's own answers",
 }
-REAL_ONLY = ("R0", "R0b", "R1", "Rt")
+REAL_ONLY = ("R0", "R0b", "R1", "R1b", "Rt", "R_stop")
 ARM_ORDER = {arm: position for position, arm in enumerate(ARMS)}
 
 

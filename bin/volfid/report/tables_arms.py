@@ -34,8 +34,9 @@ FIDELITY_SHOWN = (
     "vendi",
     "compression_ratio",
     "nearest_cosine",
+    "realised_labels",
 )
-ADDED_ONLY = ("nearest_cosine",)
+ADDED_ONLY = ("nearest_cosine", "realised_labels")
 Key = tuple[Any, ...]
 
 

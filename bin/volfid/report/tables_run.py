@@ -35,37 +35,6 @@ def missing_table(inputs: ReportInputs) -> Table:
     ).limited(LIMIT, "status.json")
 
 
-def gaps_table(inputs: ReportInputs) -> Table:
-    """What a stage could not make."""
-    rows = [
-        [row["subject"], row["stage"], row["reason"], count(row["wanted"]), count(row["got"])] for row in inputs.gaps
-    ]
-    return Table(
-        "Gaps",
-        "What a stage could not make, with what was wanted and what was there.",
-        ("subject", "stage", "reason", "wanted", "got"),
-        "cttnn",
-        rows,
-        empty="No gap.",
-    ).limited(LIMIT, "gaps.jsonl")
-
-
-def not_planned_table(inputs: ReportInputs) -> Table:
-    """Combinations that the planner left out, with the reason."""
-    rows = [
-        [plain(item.get("what")), plain(item.get("reason")), count(item.get("cells"))]
-        for item in inputs.plan.get("not_planned") or []
-    ]
-    return Table(
-        "Not planned",
-        "Combinations that mean nothing for a classifier, or that this corpus cannot support.",
-        ("what", "reason", "cells"),
-        "ttn",
-        rows,
-        empty="Everything the design names was planned.",
-    ).limited(LIMIT, "plan.json")
-
-
 def funnel_table(inputs: ReportInputs) -> Table:
     """Rows in and out of each input step."""
     rows = [

@@ -106,7 +106,9 @@ def spread_words(counts: Iterable[int]) -> str:
 
 _METRICS = {
     "ap_micro": "micro AP", "ap_macro": "macro AP", "lrap": "LRAP", "f1_micro": "micro F1", "f1_macro": "macro F1",
-    "f1_samples": "sample F1", "ndcg_at_10": "nDCG@10",
+    "f1_samples": "sample F1", "f1_weighted": "weighted F1", "precision_micro": "micro precision",
+    "recall_micro": "micro recall", "jaccard_samples": "sample Jaccard", "hamming": "Hamming loss",
+    "brier": "Brier score", "labels_own_threshold": "labels with own threshold", "ndcg_at_10": "nDCG@10",
 }  # fmt: skip
 
 

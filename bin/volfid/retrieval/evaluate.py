@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from volfid.core import ndcg
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.seeds import generator
 from volfid.core.vectors import unit_rows
-from volfid.retrieval import ndcg
 from volfid.retrieval.index import Ranking, rank
 
 Row = Mapping[str, Any]
@@ -213,7 +213,7 @@ class Evaluator:
             if len(self._rankings) > KEPT:
                 del self._rankings[next(iter(self._rankings))]
         ranking = _expand(ranking, corpus)
-        begin, end = ndcg.slots(ranking, np.append(corpus.counts, 0))
+        begin, end = ndcg.slots(ranking.documents, np.append(corpus.counts, 0))
         gains = self.gains[self.query_set[:, None], corpus.label_sets[ranking.documents]]
         averaged = ndcg.tie_averaged(gains, ranking.scores, begin, end)
         return {

@@ -7,34 +7,48 @@ from scipy import special
 
 from volfid.core.contracts import Row
 from volfid.statistics import correlation, intervals
-from volfid.statistics.conditions import WITHOUT_CONTROLS, Fidelity, Point, each, fidelity_name, scopes
+from volfid.statistics.conditions import WITHOUT_CONTROLS, Point, PointSet, Scope, detailed_scopes, scopes
 from volfid.statistics.effects import MEAN, RATIO, Effect
 from volfid.statistics.intervals import Estimate, join_notes
 from volfid.statistics.table import PRIMARY, Context
 from volfid.statistics.words import number
 
 
-def correlation_rows(
-    cells: Sequence[Row],
-    scores: Sequence[Row],
-    fidelity: Fidelity,
-    corpus: str,
-) -> list[Row]:
+def correlation_rows(sets: Sequence[PointSet], corpus: str) -> list[Row]:
     """Rows of correlations.parquet."""
     made: list[Row] = []
-    for (classifier, metric, threshold), measured, outcome, regimes in each(cells, scores, fidelity):
-        for regime, points in regimes.items():
-            for scope, chosen in scopes(points):
-                result = correlation.correlate([p.fidelity for p in chosen], [p.outcome for p in chosen])
-                tau = None if result.kendall is None else f"Kendall's tau-b {result.kendall:.2f}"
+    for one in sets:
+        for regime, points in one.regimes.items():
+            for scope in detailed_scopes(points):
+                chosen = scope.points
+                x, y = [p.fidelity for p in chosen], [p.outcome for p in chosen]
+                result = correlation.correlate(x, y, scope.lost, scope.unit)
+                given_size, given_unique, reason = _partials(scope) if result.r is not None else (None, None, None)
+                low, high = result.left_out or (None, None)
                 made.append({
-                    "regime": regime, "classifier": classifier, "metric": metric, "threshold": threshold,
-                    "outcome": outcome, "fidelity_metric": fidelity_name(measured), "scope": scope, "r": result.r,
-                    "ci_low": result.low, "ci_high": result.high, "spearman": result.spearman, "p": result.p,
-                    "n": result.n, "note": join_notes(result.note, tau, _plans(chosen), _gain_note(chosen)),
-                    "corpus": corpus,
+                    "regime": regime, "classifier": one.classifier, "metric": one.metric, "threshold": one.threshold,
+                    "outcome": one.outcome, "fidelity_metric": one.fidelity, "scope": scope.name, "r": result.r,
+                    "ci_low": result.low, "ci_high": result.high, "spearman": result.spearman,
+                    "kendall": result.kendall, "theil_sen": result.theil_sen, "r_lowest_left_out": low,
+                    "r_highest_left_out": high, "r_given_size": given_size, "r_given_unique": given_unique,
+                    "p": result.p, "n": result.n, "corpus": corpus,
+                    "note": join_notes(result.note, reason, _plans(chosen), _gain_note(chosen)),
                 })  # fmt: skip
     return _with_adjusted_p(made)
+
+
+def _partials(scope: Scope) -> tuple[float | None, float | None, str | None]:
+    """r given the log of the rows, r given unique documents, and why one is undefined."""
+    x, y = (np.array([getattr(point, name) for point in scope.points]) for name in ("fidelity", "outcome"))
+    size, no_size = correlation.partial(x, y, np.array([point.log_size for point in scope.points]), scope.lost)
+    uniques = [point.unique for point in scope.points]
+    if None in uniques:
+        unique, no_unique = None, "they were not counted"
+    else:
+        unique, no_unique = correlation.partial(x, y, np.array(uniques), scope.lost)
+    return size, unique, join_notes(
+        no_size and f"no r given size: {no_size}", no_unique and f"no r given unique documents: {no_unique}"
+    )  # fmt: skip
 
 
 def _with_adjusted_p(rows: list[Row]) -> list[Row]:
@@ -56,20 +70,20 @@ def _gain_note(points: Sequence[Point]) -> str | None:
     return f"gain over {', '.join(baselines)}" if baselines else None
 
 
-def regime_differences(cells: Sequence[Row], scores: Sequence[Row], fidelity: Fidelity) -> Iterator[Effect]:
+def regime_differences(sets: Sequence[PointSet]) -> Iterator[Effect]:
     """r in the smallest regime minus r in the largest: Fisher's z with Zou's interval (replication target).
 
     The z treats both as independent; where the same conditions stand in both regimes the
     dependent tests of Dunn and Clark and of Steiger are given beside it.
     """
-    for (classifier, metric, threshold), measured, outcome, regimes in each(cells, scores, fidelity):
+    for classifier, metric, threshold, fidelity, outcome, regimes in sets:
         if len(regimes) < 2:
             continue
         small, large = min(regimes), max(regimes)
         sides = [dict(scopes(regimes[n])) for n in (small, large)]
         for scope in ("all", WITHOUT_CONTROLS):
             first, second = sides[0][scope], sides[1][scope]
-            contrast = f"r(n={small}) - r(n={large}): {fidelity_name(measured)}, {outcome}, {scope}"
+            contrast = f"r(n={small}) - r(n={large}): {fidelity}, {outcome}, {scope}"
             yield Effect(
                 "delta_r", "5", contrast, Context(classifier, None, None, None), metric, threshold,
                 _delta_r(first, second), RATIO, unit="conditions",
@@ -114,16 +128,16 @@ def _dependent(first: Sequence[Point], second: Sequence[Point]) -> str | None:
     return f"on the {len(pairs)} shared conditions {tests}"
 
 
-def distance_differences(cells: Sequence[Row], scores: Sequence[Row], fidelity: Fidelity) -> Iterator[Effect]:
+def distance_differences(sets: Sequence[PointSet]) -> Iterator[Effect]:
     """Does label MMD go with the gain more than text MMD does? One regime, one outcome: overlapping correlations.
 
     Effect `delta_r_label_text`, primary score, parent variants over all rows; Zou's interval, p of Steiger's z.
     """
     found: dict[tuple, dict[str, list[Point]]] = {}
-    for (classifier, metric, threshold), measured, outcome, regimes in each(cells, scores, fidelity):
+    for classifier, metric, threshold, fidelity, outcome, regimes in sets:
         if outcome == "gain" and (metric, threshold) == PRIMARY:
             for regime, points in regimes.items():
-                found.setdefault((classifier, regime), {})[fidelity_name(measured)] = points
+                found.setdefault((classifier, regime), {})[fidelity] = points
     for (classifier, regime), by_name in found.items():
         pair = [by_name.get(name) for name in ("mmd2_label_parent", "mmd2_text_parent")]
         if all(pair):
@@ -155,13 +169,13 @@ def _overlapping(label: Sequence[Point], text: Sequence[Point]) -> Estimate:
     return Estimate(result.delta, result.low, result.high, p, n, "Zou, overlapping", note)
 
 
-def predictors(cells: Sequence[Row], scores: Sequence[Row], fidelity: Fidelity) -> Iterator[Effect]:
+def predictors(sets: Sequence[PointSet]) -> Iterator[Effect]:
     """How well a line through the other generators' conditions predicts the gain of each generator.
 
     Effect `fidelity_predicts_gain`: 1 - SSE / SSE of the training mean, by leaving out one generator
     at a time; at least three generators. Primary score only.
     """
-    for (classifier, metric, threshold), measured, outcome, regimes in each(cells, scores, fidelity):
+    for classifier, metric, threshold, fidelity, outcome, regimes in sets:
         if outcome != "gain" or (metric, threshold) != PRIMARY:
             continue
         for regime, points in regimes.items():
@@ -173,7 +187,7 @@ def predictors(cells: Sequence[Row], scores: Sequence[Row], fidelity: Fidelity) 
                 estimate = Estimate(value, None, None, None, len(generators), "none", note)
                 if value is None:
                     estimate = intervals.undefined("the gain is the same everywhere", len(generators))
-                contrast = f"gain on {fidelity_name(measured)}"
+                contrast = f"gain on {fidelity}"
                 yield Effect("fidelity_predicts_gain", "5", contrast, Context(classifier, regime, None, None),
                              metric, threshold, estimate, MEAN, unit="generators")  # fmt: skip
 

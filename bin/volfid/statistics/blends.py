@@ -67,6 +67,10 @@ def _peak(one: Mixture, grid: np.ndarray, scores: np.ndarray) -> Iterator[Effect
         low, high = limits or (None, None)
         estimate = Estimate(fit.vertex, low, high, None, len(scores), f"{how}, quadratic fit to the means", fit.note)
         yield one.effect(name, "vertex of the quadratic over real_share", estimate)
+    low, high = mixture.fit_unimodal(grid, scores.mean(axis=0)).plateau
+    flat = f"the fit is level from {low:g} to {high:g}" if high > low else None
+    estimate = Estimate((low + high) / 2, n=len(scores), interval="none", note=flat)
+    yield one.effect("mixture_unimodal_peak", "peak of the unimodal fit over real_share", estimate)
 
 
 def _band(one: Mixture, grid: np.ndarray, scores: np.ndarray, rng: np.random.Generator) -> Iterator[Effect]:
@@ -76,8 +80,11 @@ def _band(one: Mixture, grid: np.ndarray, scores: np.ndarray, rng: np.random.Gen
         missing = intervals.undefined(f"no measured share lies in [{BAND[0]:g}, {BAND[1]:g}]", len(scores))
         yield one.effect("mixture_band_frequency", IN_BAND, missing)
         return
-    frequency = mixture.band_frequency(grid, scores, BAND, rng, RESAMPLINGS)
-    note = f"share of {RESAMPLINGS} resamplings of the draws whose best share lies in the band"
+    found = mixture.best_share_distribution(scores, rng, RESAMPLINGS)
+    frequency = float(found.probability[inside].sum())
+    how = "all" if found.exact else f"{RESAMPLINGS} of the"
+    spread = ", ".join(f"{x:g} in {p:.0%}" for x, p in zip(grid, found.probability, strict=True) if p > 0)
+    note = f"best share over {how} {found.distinct} distinct resamples of {len(scores)} draws: {spread}"
     yield one.effect("mixture_band_frequency", IN_BAND, Estimate(frequency, n=len(scores), interval="none", note=note))
     band = scores[:, inside].mean(axis=1)
     for end, name in ((0.0, "mixture_band_over_synthetic"), (1.0, "mixture_band_over_real")):

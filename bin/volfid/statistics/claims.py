@@ -13,6 +13,7 @@ from volfid.statistics.rules import CANNOT_DECIDE, DEVIATES, REPRODUCED, RULES, 
 from volfid.statistics.words import number, signed
 
 INCONSISTENT, NOT_RUN = "inconsistent as stated", "not run"
+CLUSTER_TESTS = ("delta_r_cluster", "regime_swap")
 PAPER = {"metric": "f1_micro", "threshold": "fixed_0.5"}
 FILTERS = ("effect", "contrast", "metric", "threshold", "classifier", "generator", "method")
 KEYS = frozenset({"text", "tier", "published", "blocks", "needs", "why_not", "here", "checks", "printed", "sign_flip"})
@@ -69,7 +70,7 @@ def _judge(claim: Spec, effects: Sequence[Row], correlations: Sequence[Row], sta
     if reason:
         return NOT_RUN, reason
     if "printed" in claim:
-        return _printed(claim, correlations)
+        return _printed(claim, effects, correlations)
     judged = [_check(check, effects) for check in claim["checks"]]
     if not judged:
         return NOT_RUN, claim.get("why_not", "the claim has no check")
@@ -167,7 +168,7 @@ def _here(claim: Spec, effects: Sequence[Row], correlations: Sequence[Row]) -> s
 # ---- printed correlations -----------------------------------------------------------------
 
 
-def _printed(claim: Spec, correlations: Sequence[Row]) -> tuple[str, str]:
+def _printed(claim: Spec, effects: Sequence[Row], correlations: Sequence[Row]) -> tuple[str, str]:
     """Recompute what was printed from r and n; n comes from z where it was not printed."""
     printed = claim["printed"]
     r1, r2, (low, high) = printed["r1"], printed["r2"], printed["ci"]
@@ -182,6 +183,11 @@ def _printed(claim: Spec, correlations: Sequence[Row]) -> tuple[str, str]:
     ]
     verdict, signs = _signs(claim["sign_flip"], correlations)
     told.append(f"here: {signs}")
+    clustered, by_generator = _by_generator(claim["sign_flip"], effects)
+    if by_generator:
+        told.append(by_generator)
+    if verdict == REPRODUCED and clustered is not None and clustered != "positive":
+        verdict = CANNOT_DECIDE if clustered == "cannot decide" else DEVIATES
     consistent = low <= found.delta <= high and math.isclose(found.z, printed["z"], abs_tol=0.05)
     if not consistent:
         told.insert(
@@ -216,3 +222,32 @@ def _signs(spec: Spec, correlations: Sequence[Row]) -> tuple[str, str]:
         return NOT_RUN, "no classifier has r in both regimes"
     verdict = next((v for v in (DEVIATES, CANNOT_DECIDE) if v in verdicts), REPRODUCED)
     return verdict, "; ".join(told)
+
+
+def _by_generator(spec: Spec, effects: Sequence[Row]) -> tuple[str | None, str | None]:
+    """Verdict and words of the tests with the generator as the unit; None where the run has none.
+
+    Controls have no generator, so the scope is that without them. The verdict is the weakest over
+    classifiers.
+    """
+    tail = f"{spec['fidelity_metric']}, {spec['outcome']}, without controls"
+    rows = [
+        row for row in effects
+        if row["metric"] == spec["metric"] and row["threshold"] == spec["threshold"] and row["contrast"].endswith(tail)
+    ]  # fmt: skip
+    found = {name: {row["classifier"]: row for row in rows if row["effect"] == name} for name in CLUSTER_TESTS}
+    told, verdicts = [], []
+    for classifier, row in sorted(found[CLUSTER_TESTS[0]].items()):
+        if row["ci_low"] is None:
+            continue
+        verdicts.append(row["verdict"])
+        swap = found[CLUSTER_TESTS[1]].get(classifier, {}).get("p")
+        p = "" if swap is None else f", regime swap p {swap:.2g}"
+        told.append(
+            f"{classifier}: difference {signed(row['estimate'], 2)} [{number(row['ci_low'], 2)}, "
+            f"{number(row['ci_high'], 2)}] over {row['n']} generators{p}"
+        )
+    if not verdicts:
+        return None, None
+    verdict = next((v for v in ("negative", "cannot decide") if v in verdicts), "positive")
+    return verdict, f"generators as units, without controls: {'; '.join(told)}"

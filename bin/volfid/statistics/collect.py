@@ -1,10 +1,15 @@
 """One table of all scores, and what is missing with its reason."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from volfid.core.contracts import Row
 from volfid.core.exits import DataError
+from volfid.core.schemas import CONTRACTS
 
 NO_RESULT = "no result"
 
@@ -18,6 +23,37 @@ def check_planned(cells: Iterable[Row], scores: Iterable[Row]) -> None:
                 f"scores.parquet, row {number} of all parts, field 'cell_id': {row['cell_id']!r} is not a planned cell",
                 mend="The scores belong to another plan; use the cells.jsonl they were made with",
             )
+
+
+def unite_counts(parts: Sequence[pa.Table], cells: Iterable[Row]) -> dict[str, pa.ChunkedArray | list]:
+    """Columns of counts.parquet of all parts, sorted by key.
+
+    Raise DataError (65) for a cell that is not planned, a key that comes twice, and cells that were
+    tested on different numbers of documents.
+    """
+    names = CONTRACTS["counts"].arrow_schema().names
+    if not parts:
+        return {name: [] for name in names}
+    table = pa.concat_tables(parts).sort_by([("cell_id", "ascending"), ("threshold", "ascending")])
+    unplanned = sorted(set(table["cell_id"].to_pylist()) - {cell["cell_id"] for cell in cells})
+    if unplanned:
+        raise DataError(
+            f"counts.parquet (all parts), field 'cell_id': {unplanned[0]!r} is not a planned cell",
+            mend="The counts belong to another plan; use the cells.jsonl they were made with",
+        )
+    keys = list(zip(table["cell_id"].to_pylist(), table["threshold"].to_pylist(), strict=True))
+    twice = next((key for key, after in pairwise(keys) if key == after), None)
+    if twice:
+        raise DataError(f"counts.parquet (all parts) repeats the key {twice}", mend="Pass every part once")
+    lengths = {
+        length for name in ("tp", "fp", "fn") for length in pc.unique(pc.list_value_length(table[name])).to_pylist()
+    }
+    if len(lengths) > 1:
+        raise DataError(
+            f"counts.parquet (all parts) holds cells with {min(lengths)} and with {max(lengths)} test documents",
+            mend="All cells of a run are tested on the same documents",
+        )
+    return {name: table[name] for name in names}
 
 
 def unite_gaps(parts: Iterable[Iterable[Row]]) -> list[Row]:

@@ -4,8 +4,9 @@ A condition is a training set with the arm that trains on it, averaged over draw
 training repetitions do not add to n (METHODS section 4.1).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,18 +20,48 @@ DISTANCES = ("mmd2_label_unbiased", "mmd2_label_parent", "mmd2_text_unbiased", "
 REFERENCE = "reference"
 OUTCOMES = ("score", "gain")
 WITHOUT_CONTROLS = "without controls"
+POOLED, BETWEEN = "within methods, pooled", "between methods"
+UNIQUE = "unique_documents"
 Fidelity = Mapping[Measured, Mapping[Rows, Mapping[int, float]]]
 
 
 @dataclass(frozen=True)
 class Point:
-    """One condition with its fidelity and its outcome; `twin` names it in another regime (M by its rank)."""
+    """One condition with its fidelity and its outcome; `twin` names it in another regime (M by its rank).
+
+    added      M of the arm (also where no row is added)
+    log_size   log of the rows it trains on
+    unique     unique documents among them, where the scores tell
+    """
 
     twin: tuple
     rows: Rows
     fidelity: float
     outcome: float
     baseline: str | None
+    added: int = 0
+    log_size: float = 0.0
+    unique: float | None = None
+
+
+class PointSet(NamedTuple):
+    """The points of every regime for one classifier, score, fidelity metric and outcome."""
+
+    classifier: str
+    metric: str
+    threshold: str
+    fidelity: str
+    outcome: str
+    regimes: dict[int, list[Point]]
+
+
+class Scope(NamedTuple):
+    """Some of the points; `lost` degrees of freedom went into group means."""
+
+    name: str
+    points: list[Point]
+    lost: int = 0
+    unit: str = "conditions"
 
 
 def chosen_cells(cells: Iterable[Row]) -> list[Row]:
@@ -48,6 +79,17 @@ def chosen_cells(cells: Iterable[Row]) -> list[Row]:
         for cell in trained
         if all(cell[key] == value for key, value in plain.items()) and cell["label_law"] not in ("permuted", "shifted")
     ]
+
+
+def _uniques(cells: Sequence[Row], scores: Iterable[Row]) -> dict[tuple, float]:
+    """Condition (arm, rows, added) to the mean number of unique documents, where a score row tells."""
+    by_id = {cell["cell_id"]: cell for cell in cells}
+    found: dict[tuple, list[float]] = {}
+    for row in scores:
+        cell = by_id.get(row["cell_id"])
+        if cell is not None and row["metric"] == UNIQUE and row["value"] is not None:
+            found.setdefault((cell["arm"], rows_of(cell), cell["added"]), []).append(row["value"])
+    return {key: float(np.mean(sorted(values))) for key, values in found.items()}
 
 
 def _outcomes(cells: Sequence[Row], scores: Iterable[Row]) -> dict[tuple, dict[tuple, dict[int, float]]]:
@@ -69,8 +111,9 @@ def _outcomes(cells: Sequence[Row], scores: Iterable[Row]) -> dict[tuple, dict[t
 
 
 def _points(
-    found: Mapping[tuple, Mapping[int, float]], fidelity: Mapping[Rows, Mapping[int, float]], regime: int, outcome: str
-) -> list[Point]:
+    found: Mapping[tuple, Mapping[int, float]], fidelity: Mapping[Rows, Mapping[int, float]], regime: int,
+    outcome: str, uniques: Mapping[tuple, float],
+) -> list[Point]:  # fmt: skip
     """Conditions of one regime that have the fidelity metric and the outcome, in sorted order."""
     sizes = {arm: sorted({m for a, r, m in found if a == arm and r.regime == regime}) for arm, _, _ in found}
     points = []
@@ -88,7 +131,8 @@ def _points(
         if draws:
             twin = (arm, rows.name, rows.source and rows.source[:3], rows.real_share, sizes[arm].index(added))
             mean = [float(np.mean([x[draw] for draw in draws])) for x in (measured, values)]
-            points.append(Point(twin, rows, *mean, baseline))
+            size, unique = float(np.log(regime + rows.added)), uniques.get((arm, rows, added))
+            points.append(Point(twin, rows, *mean, baseline, added, size, unique))
     return points
 
 
@@ -113,20 +157,58 @@ def scopes(points: Sequence[Point]) -> list[tuple[str, list[Point]]]:
     return [("all", list(points)), (WITHOUT_CONTROLS, made), *within]
 
 
-def each(
-    cells: Sequence[Row], scores: Iterable[Row], fidelity: Fidelity
-) -> Iterator[tuple[tuple, Measured, str, dict[int, list[Point]]]]:
-    """(classifier, metric, threshold), fidelity metric, outcome, and the points of each regime."""
+def detailed_scopes(points: Sequence[Point]) -> list[Scope]:
+    """As `scopes`, and where there are several methods: pooled within them, and between their means.
+
+    Two clusters of methods alone can make r near .9. Pooled: every value less the mean of its method.
+    """
+    listed = [Scope(name, chosen) for name, chosen in scopes(points)]
+    groups = [scope.points for scope in listed if scope.name.startswith("within ") and scope.points]
+    if len(groups) < 2:
+        return listed
+    pooled = [point for group in groups for point in _centred(group)]
+    means = [_mean_point(group) for group in groups]
+    return [*listed, Scope(POOLED, pooled, len(groups) - 1), Scope(BETWEEN, means, unit="methods")]
+
+
+def _mean_point(group: Sequence[Point]) -> Point:
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(point, name) for point in group]))
+
+    unique = None if any(point.unique is None for point in group) else mean("unique")
+    return replace(
+        group[0], fidelity=mean("fidelity"), outcome=mean("outcome"), log_size=mean("log_size"), unique=unique
+    )
+
+
+def _centred(group: Sequence[Point]) -> list[Point]:
+    mean = _mean_point(group)
+    return [
+        replace(
+            point, fidelity=point.fidelity - mean.fidelity, outcome=point.outcome - mean.outcome,
+            log_size=point.log_size - mean.log_size,
+            unique=None if mean.unique is None else point.unique - mean.unique,
+        )
+        for point in group
+    ]  # fmt: skip
+
+
+def point_sets(cells: Sequence[Row], scores: Sequence[Row], fidelity: Fidelity) -> list[PointSet]:
+    """Every classifier and score, fidelity metric and outcome, with the points of each regime."""
     distances = {
         key: rows
         for key, rows in fidelity.items()
         if key.metric in DISTANCES and key.variant.endswith(f", {REFERENCE}")
     }
-    for place, found in _outcomes(cells, scores).items():
+    uniques = _uniques(cells, scores)
+    made = []
+    for (classifier, metric, threshold), found in _outcomes(cells, scores).items():
         regimes = sorted({rows.regime for _, rows, _ in found})
         for measured, rows in distances.items():
             for outcome in OUTCOMES:
-                yield place, measured, outcome, {n: _points(found, rows, n, outcome) for n in regimes}
+                points = {n: _points(found, rows, n, outcome, uniques) for n in regimes}
+                made.append(PointSet(classifier, metric, threshold, fidelity_name(measured), outcome, points))
+    return made
 
 
 def fidelity_name(measured: Measured) -> str:

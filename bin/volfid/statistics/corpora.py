@@ -19,6 +19,8 @@ ROWS_NAME = {
     ("copies_balanced", "shifted"): "Pdose", ("synthetic", "shifted"): "Sdose",
 }  # fmt: skip
 
+REALISED = "7"
+
 
 class Rows(NamedTuple):
     """What a training set consists of, without its draw."""
@@ -66,8 +68,9 @@ def means(found: Mapping[Measured, Mapping[Rows, Mapping[int, float]]], estimand
         for kind in sorted(rows, key=_order):
             values = rows[kind]
             estimate = intervals.mean_interval([values[draw] for draw in sorted(values)], test=False)
+            number = REALISED if measured.metric.startswith(("realised_", "checker_")) else estimand
             yield Effect(
-                measured.metric, estimand, f"{kind.name} [{measured.variant}]", _context(kind), measured.metric, "none",
+                measured.metric, number, f"{kind.name} [{measured.variant}]", _context(kind), measured.metric, "none",
                 estimate.noted(source_note(kind.source)), MEAN,
             )  # fmt: skip
 

@@ -15,7 +15,11 @@ FEWEST = 4
 
 @dataclass(frozen=True)
 class Correlation:
-    """Pearson r with Fisher's interval, Spearman rho and Kendall tau-b over n conditions."""
+    """Pearson r with Fisher's interval, Spearman rho, Kendall tau-b and Theil-Sen slope over n conditions.
+
+    `left_out` is the range of r when each condition is left out once; None when one condition
+    alone carries the spread.
+    """
 
     r: float | None
     low: float | None
@@ -25,27 +29,34 @@ class Correlation:
     p: float | None
     n: int
     note: str | None
+    theil_sen: float | None = None
+    left_out: tuple[float, float] | None = None
 
 
-def correlate(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> Correlation:
+def correlate(
+    x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray, lost: int = 0, unit: str = "conditions"
+) -> Correlation:
     """Correlation of two equally long vectors; undefined below four conditions or without spread.
 
-    The note gives the range of r when each condition is left out once.
+    `lost` degrees of freedom went into means that were taken off before (k - 1 for k groups); the
+    interval and p pay for them. The note gives the range of r when each condition is left out once.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     n = len(x)
-    if n < FEWEST:
-        return Correlation(None, None, None, None, None, None, n, f"{n} conditions: at least {FEWEST} are needed")
+    if n - lost < FEWEST:
+        needed = f"{n} {unit}: at least {FEWEST + lost} are needed"
+        return Correlation(None, None, None, None, None, None, n, needed)
     for name, values in (("fidelity", x), ("outcome", y)):
         if np.ptp(values) <= 1e-12 * max(1.0, np.abs(values).max()):
             return Correlation(None, None, None, None, None, None, n, f"the {name} is the same in all conditions")
     r = pearson(x, y)
-    low, high = fisher_interval(r, n)
+    low, high = fisher_interval(r, n - lost)
     left_out = _leave_one_out(x, y)
     return Correlation(
         r, low, high, pearson(ranks(x), ranks(y)), kendall(x, y),
-        _p_of_r(r, n), n,
+        _p_of_r(r, n - lost), n,
         f"leaving one condition out: r from {min(left_out):.2f} to {max(left_out):.2f}" if left_out else None,
+        theil_sen(x, y), (min(left_out), max(left_out)) if left_out else None,
     )  # fmt: skip
 
 
@@ -69,10 +80,34 @@ def kendall(x: np.ndarray, y: np.ndarray) -> float:
     return float((a @ b) / math.sqrt((a @ a) * (b @ b)))
 
 
+def theil_sen(x: np.ndarray, y: np.ndarray) -> float:
+    """Median slope over all pairs with different x (Sen 1968); x must have spread."""
+    upper = np.triu_indices(len(x), k=1)
+    dx, dy = ((v[None, :] - v[:, None])[upper] for v in (x, y))
+    return float(np.median(dy[dx != 0] / dx[dx != 0]))
+
+
+def partial(x: np.ndarray, y: np.ndarray, given: np.ndarray, lost: int = 0) -> tuple[float | None, str | None]:
+    """r of x and y given a third variable, and None or why it is undefined."""
+    x, y, given = (np.asarray(v, dtype=float) for v in (x, y, given))
+    if len(x) - lost <= FEWEST:
+        return None, f"{len(x)} conditions: at least {FEWEST + lost + 1} are needed"
+    for values in (x, y, given):
+        if np.ptp(values) <= 1e-12 * max(1.0, np.abs(values).max()):
+            return None, "it does not vary" if values is given else "no spread"
+    xy, xz, yz = pearson(x, y), pearson(x, given), pearson(y, given)
+    rest = (1 - xz * xz) * (1 - yz * yz)
+    if rest <= 1e-12:
+        return None, "it gives one of the two exactly"
+    return float(np.clip((xy - xz * yz) / math.sqrt(rest), -1.0, 1.0)), None
+
+
 def leave_one_out(x: np.ndarray, y: np.ndarray) -> list[float]:
     """r without each condition in turn."""
-    keep = ~np.eye(len(x), dtype=bool)
-    return [pearson(x[row], y[row]) for row in keep]
+    others = np.nonzero(~np.eye(len(x), dtype=bool))[1].reshape(len(x), -1)
+    a, b = (v[others] - v[others].mean(axis=1, keepdims=True) for v in (x, y))
+    r = (a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return np.clip(r, -1.0, 1.0).tolist()
 
 
 def _leave_one_out(x: np.ndarray, y: np.ndarray) -> list[float]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import isotonic_regression
+from scipy.optimize import isotonic_regression, minimize_scalar
 
 from volfid.statistics.intervals import LEVEL, t_quantile
 
@@ -79,3 +79,123 @@ def _crossing(grid: np.ndarray, mean: np.ndarray) -> float | None:
         return float(grid[index])
     share = mean[index - 1] / (mean[index - 1] - mean[index])
     return float(np.exp(np.log(grid[index - 1]) + share * (np.log(grid[index]) - np.log(grid[index - 1]))))
+
+
+# ---- a parametric curve, as sensitivity -----------------------------------------------------
+
+UNIT = 1000.0
+EXPONENTS = (0.01, 10.0)
+FEWEST_SIZES = 4
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """score(n) = a - b (n / 1000)^(-c), fitted on sizes from `smallest` to `largest`."""
+
+    a: float
+    b: float
+    c: float
+    se: tuple[float, float, float] | None
+    sse: float
+    smallest: float
+    largest: float
+
+    def score(self, size: float | np.ndarray) -> float | np.ndarray:
+        """The fitted score at `size` real documents."""
+        return self.a - self.b * (np.asarray(size, dtype=float) / UNIT) ** -self.c
+
+    def size(self, score: float) -> tuple[float | None, str | None]:
+        """The size with this score, or None and why: nothing is said outside the measured sizes."""
+        if score > self.score(self.largest):
+            return None, BEYOND
+        if score < self.score(self.smallest):
+            return None, BELOW
+        return float(UNIT * ((self.a - score) / self.b) ** (-1 / self.c)), None
+
+
+def fit_power_law(
+    sizes: Sequence[float], scores: Sequence[float], weights: Sequence[float] | None = None
+) -> PowerLaw | None:
+    """Weighted least squares with a <= 1, b > 0 and c in EXPONENTS; None below four sizes or without a rise.
+
+    For a given c the fit is linear; c is searched alone, first on a grid (METHODS section 4.9).
+    `weights` are 1 / variance; standard errors are None without a degree of freedom.
+    """
+    n, y = np.asarray(sizes, dtype=float), np.asarray(scores, dtype=float)
+    w = np.ones_like(n) if weights is None else np.asarray(weights, dtype=float)
+    w = w / w.mean()
+    if len(np.unique(n)) < FEWEST_SIZES:
+        return None
+
+    def linear(log_c: float) -> tuple[float, float, float]:
+        """Weighted SSE, a and b at exponent exp(log_c)."""
+        m = (n / UNIT) ** -np.exp(log_c)
+        m_mean, y_mean = np.average(m, weights=w), np.average(y, weights=w)
+        b = -float((w * (m - m_mean) * (y - y_mean)).sum() / (w * (m - m_mean) ** 2).sum())
+        a = float(y_mean + b * m_mean)
+        if a > 1:
+            a, b = 1.0, float((w * m * (1 - y)).sum() / (w * m * m).sum())
+        if b < 0:
+            a, b = float(y_mean), 0.0
+        return float((w * (y - a + b * m) ** 2).sum()), a, b
+
+    grid = np.linspace(*np.log(EXPONENTS), 61)
+    best = int(np.argmin([linear(point)[0] for point in grid]))
+    around = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
+    log_c = minimize_scalar(lambda x: linear(x)[0], bounds=around, method="bounded", options={"xatol": 1e-10}).x
+    _, a, b = linear(log_c)
+    if b <= 1e-12:
+        return None
+    c = float(np.exp(log_c))
+    m = (n / UNIT) ** -c
+    jacobian = np.stack([np.ones_like(m), -m, b * m * np.log(n / UNIT)], axis=1)
+    residual = y - a + b * m
+    free, gram = len(n) - 3, jacobian.T @ (w[:, None] * jacobian)
+    se = None
+    if free > 0 and np.linalg.cond(gram) < 1e14:
+        spread = np.sqrt(np.diag(np.linalg.inv(gram)) * float((w * residual**2).sum()) / free)
+        se = float(spread[0]), float(spread[1]), float(spread[2])
+    return PowerLaw(a, b, c, se, float((residual**2).sum()), float(n.min()), float(n.max()))
+
+
+def power_law_fits(sizes: Sequence[float], curves: np.ndarray) -> list[PowerLaw | None]:
+    """Fits to the mean curve of all draws, then without each draw in turn; weights are 1 / variance over draws."""
+    every = np.arange(len(curves))
+    kept = [every, *(np.delete(every, draw) for draw in every if len(every) > 1)]
+    return [fit_power_law(sizes, curves[rows].mean(axis=0), _weights(curves[rows])) for rows in kept]
+
+
+def power_law_size(fits: Sequence[PowerLaw | None], scores: np.ndarray, level: float = LEVEL) -> Worth:
+    """As `size_with_score`, by inverting the power law (`power_law_fits` of the curves, `scores` one a draw).
+
+    The interval is a jackknife over draws on the log size with a t quantile; limits outside the
+    measured sizes are null.
+    """
+    whole, draws = fits[0], len(scores)
+    if whole is None:
+        return Worth(None, None, None, 0, f"the power law needs {FEWEST_SIZES} sizes and a curve that rises")
+    size, reason = whole.size(float(np.mean(scores)))
+    if size is None or draws < 2:
+        return Worth(size, None, None, 0, reason or "one draw: an interval is undefined")
+    left = [fit and fit.size(float(np.delete(scores, draw).mean()))[0] for draw, fit in enumerate(fits[1:])]
+    if any(one is None for one in left):
+        return Worth(size, None, None, 0, "no interval: without one of the draws the curve gives no size")
+    logs = np.log(np.array(left, dtype=float))
+    error = float(np.sqrt((draws - 1) / draws * ((logs - logs.mean()) ** 2).sum()))
+    half = t_quantile(draws, level) * error
+    low, high = float(size * np.exp(-half)), float(size * np.exp(half))
+    notes = []
+    if low < whole.smallest:
+        low, notes = None, [*notes, "the lower limit is below the smallest measured size"]
+    if high > whole.largest:
+        high, notes = None, [*notes, "the upper limit is beyond the curve"]
+    return Worth(size, low, high, 0, "; ".join(notes) or None)
+
+
+def _weights(curves: np.ndarray) -> np.ndarray | None:
+    """1 / variance over draws, held within ten times the mean variance's; None for one draw."""
+    if len(curves) < 2:
+        return None
+    variance = curves.var(axis=0, ddof=1)
+    floor = max(float(variance.mean()) / 10, 1e-12)
+    return 1 / np.maximum(variance, floor)

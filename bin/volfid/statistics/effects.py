@@ -5,18 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from volfid.core.contracts import Row
-from volfid.statistics import intervals
+from volfid.statistics import intervals, several
 from volfid.statistics.intervals import ALPHA, EQUIVALENCE_BOUNDS, LEVEL, Estimate, join_notes
-from volfid.statistics.table import Context, ScoreTable, source_note
+from volfid.statistics.table import Context, Paired, ScoreTable, source_note
 
 POSITIVE, NEGATIVE = "positive", "negative"
 CANNOT_DECIDE, IDENTITY_HOLDS, UNDEFINED, VALUE = "cannot decide", "identity holds", "undefined", "value"
 DIFFERENCE, RATIO, IDENTITY, MEAN, WORTH = "difference", "ratio", "identity", "mean", "worth"
+DECIDED = "decided"
+# Main effects whose note gives standardised sizes.
+WITH_SIZES = frozenset({"gain_tuned", "ceiling_tuned", "synthetic_over_updates", "paper_total", "paper_content"})
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One estimate. `kind` decides the verdict: difference (Holm), ratio and worth (interval), identity (TOST), mean.
+    """One estimate. `kind` decides the verdict: difference (Holm), ratio and worth (interval), identity (TOST), mean;
+    one that is `decided` brings its own, with the level of its interval.
 
     `side` is the sign of a worth that lies wholly outside the measured curve.
     """
@@ -34,6 +38,7 @@ class Effect:
     unit: str = "draws"
     p_adjusted: float | None = None
     verdict: str = UNDEFINED
+    level: float = LEVEL
 
     @property
     def family(self) -> tuple[str, str, str, str]:
@@ -68,8 +73,19 @@ def difference(
     estimate = intervals.mean_interval(combine(weights, paired.values) if paired.draws else [])
     if paired.missing:
         estimate = replace(estimate, note=None)
-    estimate = estimate.noted(paired.note, remark, source_note(context.source))
+    sizes = effect_sizes(paired, weights) if name in WITH_SIZES else None
+    estimate = estimate.noted(paired.note, sizes, remark, source_note(context.source))
     return Effect(name, estimand, contrast, context, metric, threshold, estimate)
+
+
+def effect_sizes(paired: Paired, weights: Mapping[str, int]) -> str | None:
+    """Standardised sizes and the signed-rank p of a contrast of two arms; None below two draws or without spread."""
+    if len(paired.draws) < 2 or len(weights) != 2:
+        return None
+    values = combine(weights, paired.values)
+    dz, p = several.paired_dz(values), several.signed_rank_p(values)
+    g = several.hedges_g(*(paired.values[arm] for arm in weights))
+    return None if dz is None or g is None else f"dz {dz:.2f}, Hedges g {g:.2f}, signed-rank p {p:.2g}"
 
 
 def ratio(
@@ -137,6 +153,8 @@ def decide(effects: list[Effect]) -> list[Effect]:
 
 def _with_verdict(effect: Effect, adjusted: float | None) -> Effect:
     estimate = effect.estimate
+    if effect.kind == DECIDED:
+        return effect
     if effect.kind == MEAN:
         return replace(effect, verdict=UNDEFINED if estimate.value is None else VALUE)
     nothing = estimate.value is None and estimate.low is None and estimate.high is None
@@ -170,7 +188,7 @@ def to_row(effect: Effect, corpus: str) -> Row:
         "generator": source.generator if source else None, "method": source.method if source else None,
         "classifier": (context.classifier or None) if context else None,
         "metric": effect.metric, "threshold": effect.threshold,
-        "estimate": estimate.value, "ci_low": estimate.low, "ci_high": estimate.high, "level": LEVEL,
+        "estimate": estimate.value, "ci_low": estimate.low, "ci_high": estimate.high, "level": effect.level,
         "p": estimate.p, "p_adjusted": effect.p_adjusted, "n": estimate.n, "unit": effect.unit,
         "interval": estimate.interval, "verdict": effect.verdict,
         "note": join_notes(estimate.note), "corpus": corpus,

@@ -1,14 +1,14 @@
 """The estimands of ESTIMANDS section 2 as contrasts of arms, each in every context that was planned."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from volfid.statistics import attribution, curve, effects, intervals
 from volfid.statistics.effects import MEAN, WORTH, Effect
 from volfid.statistics.intervals import Estimate
-from volfid.statistics.table import MEASURES, Condition, Context, ScoreTable, align, source_note
+from volfid.statistics.table import ENCODER_SIDE, MEASURES, Condition, Context, ScoreTable, align, source_note
 
 REPLICATION = ("f1_micro", "fixed_0.5")
 REPLICATION_NOTE = "replication of the paper's two-term split; its order is a choice, not a finding"
@@ -48,6 +48,12 @@ RATIOS = (
     ("2", "head_start_share", "R0b - R0", "Pd - R0"),
 )
 IDENTITIES = (("2", "identity_copies", "Pb - R1"),)
+# Retrieval with what a classifier has learnt to see: fixed real corpus and queries (estimand 6, encoder side).
+SEARCHES = (
+    ("search_updates", "R1 - R0"), ("search_volume", "Pd - R0"), ("search_synthetic", "S - R0"),
+    ("search_synthetic_over_updates", "S - R1"), ("search_synthetic_over_copies", "S - Pd"),
+    ("search_content_paired", "C - Pp"), ("search_gain_tuned", "St - Rt"), ("search_ceiling_tuned", "RMt - Rt"),
+)  # fmt: skip
 # The names say `paper` only where the paper's own metric is used: F1 at 0.5.
 SPLIT_NAMES = {
     True: ("paper_volume", "paper_content", "paper_total", "volume_share_of_paper_total"),
@@ -68,6 +74,15 @@ def contrasts(table: ScoreTable) -> Iterator[Effect]:
     for estimand, name, contrast in IDENTITIES:
         for context, metric, threshold in _places(table, list(effects.parse_contrast(contrast))):
             yield effects.identity(table, name, estimand, contrast, context, metric, threshold)
+
+
+def encoder_side(table: ScoreTable) -> Iterator[Effect]:
+    """Contrasts of nDCG@10 with the learnt representation, for classifiers that have one."""
+    for name, contrast in SEARCHES:
+        arms = list(effects.parse_contrast(contrast))
+        for context in table.contexts(arms):
+            if any(table.draws(arm, context, *ENCODER_SIDE) for arm in arms):
+                yield effects.difference(table, name, "6", contrast, context, *ENCODER_SIDE)
 
 
 def over_losses(table: ScoreTable) -> Iterator[Effect]:
@@ -188,44 +203,82 @@ def real_curve(table: ScoreTable, classifier: str, metric: str, threshold: str) 
     return dict(sorted(found.items()))
 
 
-def worth(table: ScoreTable) -> Iterator[Effect]:
-    """Worth in real documents: `worth_documents` is N*, `worth_further_documents` is N* - n."""
-    for name, arm in WORTH_ARMS:
-        for context, metric, threshold in _places(table, [arm]):
-            yield from _worth(table, name, arm, context, metric, threshold)
+@dataclass(frozen=True)
+class RealCurve:
+    """Per-draw scores and the real curve on the draws that have both; `reason` says why there is none."""
+
+    sizes: list[int]
+    draws: tuple[int, ...]
+    curves: np.ndarray
+    scores: np.ndarray
+    reason: str | None
+    remark: str | None
 
 
-def _worth(table: ScoreTable, name: str, arm: str, context: Context, metric: str, threshold: str) -> Iterator[Effect]:
+def _with_curve(table: ScoreTable, arm: str, context: Context, metric: str, threshold: str) -> RealCurve:
     scores = table.draws(arm, context, metric, threshold)
     measured = real_curve(table, context.classifier, metric, threshold)
     draws = sorted(set(scores).intersection(*measured.values())) if measured else []
-    reason = None
+    reason = remark = None
     if not scores:
         reason = f"no score for {arm}"
     elif len(measured) < 2:
         reason = f"the real learning curve has {len(measured)} sizes: at least 2 are needed"
     elif not draws:
         reason = "no draw has the score and the whole learning curve"
-    found = curve.Worth(None, None, None, 0, reason)
-    if reason is None:
-        curves = np.array([[measured[size][draw] for size in measured] for draw in draws])
-        found = curve.size_with_score(list(measured), curves, np.array([scores[draw] for draw in draws]))
-    remark = (
-        f"{len(draws)} of {len(scores)} draws have the whole curve"
-        if reason is None and len(draws) < len(scores)
-        else None
-    )
-    n = len(draws) if reason is None else 0
-    interval = f"test inversion on the real curve, sizes {', '.join(map(str, measured))}" if n > 1 else "none"
+    elif len(draws) < len(scores):
+        remark = f"{len(draws)} of {len(scores)} draws have the whole curve"
+    curves = np.array([[measured[size][draw] for size in measured] for draw in draws])
+    values = np.array([scores[draw] for draw in draws])
+    return RealCurve(list(measured), tuple(draws), curves, values, reason, remark)
+
+
+def worth(table: ScoreTable) -> Iterator[Effect]:
+    """Worth in real documents: `worth_documents` is N*, `worth_further_documents` is N* - n.
+
+    `worth_documents_power_law` is the sensitivity: a power law instead of the monotone curve.
+    """
+    fits: dict[tuple, list] = {}
+    for name, arm in WORTH_ARMS:
+        for context, metric, threshold in _places(table, [arm]):
+            data = _with_curve(table, arm, context, metric, threshold)
+            yield from _worth(data, name, arm, context, metric, threshold)
+            key = context.classifier, metric, threshold, data.draws
+            if data.reason is None and key not in fits:
+                fits[key] = curve.power_law_fits(data.sizes, data.curves)
+            yield _power_law(data, fits.get(key), f"{name}_power_law", arm, context, metric, threshold)
+
+
+def _worth(data: RealCurve, name: str, arm: str, context: Context, metric: str, threshold: str) -> Iterator[Effect]:
+    found = curve.Worth(None, None, None, 0, data.reason)
+    if data.reason is None:
+        found = curve.size_with_score(data.sizes, data.curves, data.scores)
+    n = len(data.draws) if data.reason is None else 0
+    interval = f"test inversion on the real curve, sizes {', '.join(map(str, data.sizes))}" if n > 1 else "none"
     for effect, contrast, less in (
         (name, f"N with Rt(N) = {arm}", 0),
         (name.replace("worth_documents", "worth_further_documents"), f"N with Rt(N) = {arm}, minus n", context.regime),
     ):
         value, low, high = (None if x is None else x - less for x in (found.size, found.low, found.high))
-        estimate = Estimate(value, low, high, None, n, interval, found.note).noted(remark, source_note(context.source))
+        estimate = Estimate(value, low, high, None, n, interval, found.note)
+        estimate = estimate.noted(data.remark, source_note(context.source))
         # The total is a size and compares nothing; whether text helps is decided by what is further than n.
         kind = WORTH if less else MEAN
         yield Effect(effect, "1", contrast, context, metric, threshold, estimate, kind, side=found.side)
+
+
+def _power_law(
+    data: RealCurve, fits: list | None, name: str, arm: str, context: Context, metric: str, threshold: str
+) -> Effect:
+    if data.reason is not None or fits is None:
+        estimate = intervals.undefined(data.reason or "no curve")
+    else:
+        found = curve.power_law_size(fits, data.scores)
+        shape = fits[0] and f"a {fits[0].a:.3f}, b {fits[0].b:.3f}, c {fits[0].c:.2f} in a - b (N/1000)^-c"
+        how = "jackknife over draws on log N, t" if found.low is not None or found.high is not None else "none"
+        estimate = Estimate(found.size, found.low, found.high, None, len(data.draws), how, found.note).noted(shape)
+    estimate = estimate.noted("sensitivity", data.remark, source_note(context.source))
+    return Effect(name, "1", f"N with a power law through Rt(N) = {arm}", context, metric, threshold, estimate, MEAN)
 
 
 def mean_of(table: ScoreTable, condition: Condition, metric: str, threshold: str) -> Estimate:

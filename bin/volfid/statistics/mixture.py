@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
+from scipy.optimize import isotonic_regression
 
+from volfid.statistics.clustered import MOST_ENUMERATED, multisets
 from volfid.statistics.intervals import fieller_limits
 
 
@@ -56,11 +58,54 @@ def best_shares(shares: Sequence[float], scores: np.ndarray) -> np.ndarray:
     return np.asarray(shares, dtype=float)[np.argmax(scores, axis=1)]
 
 
-def band_frequency(
-    shares: Sequence[float], scores: np.ndarray, band: tuple[float, float], rng: np.random.Generator, times: int = 2000
-) -> float:
-    """How often the best share of the mean over resampled draws lies inside `band`."""
-    picks = rng.integers(0, len(scores), size=(times, len(scores)))
-    means = scores[picks].mean(axis=1)
-    best = best_shares(shares, means)
-    return float(np.mean((best >= band[0] - 1e-9) & (best <= band[1] + 1e-9)))
+@dataclass(frozen=True)
+class BestShare:
+    """How often each share is the best of the mean over resampled draws, and how many resamples differ."""
+
+    probability: np.ndarray
+    distinct: int
+    exact: bool
+
+
+def best_share_distribution(scores: np.ndarray, rng: np.random.Generator, times: int = 2000) -> BestShare:
+    """Distribution of the best share over resamples of draws; `scores` has shape (draws, shares).
+
+    Every multiset of draws with its probability up to MOST_ENUMERATED draws, else `times` random
+    ones. With 3 draws there are 10 distinct resamples, with 5 draws 126: no more is known than that.
+    """
+    draws = len(scores)
+    exact = draws <= MOST_ENUMERATED
+    if exact:
+        counts, weights = multisets(draws, fewest=1)
+    else:
+        counts = rng.multinomial(draws, np.full(draws, 1 / draws), size=times)
+        weights = np.full(times, 1 / times)
+    best = np.argmax(counts @ scores, axis=1)
+    probability = np.bincount(best, weights=weights, minlength=scores.shape[1])
+    return BestShare(probability, math.comb(2 * draws - 1, draws), exact)
+
+
+@dataclass(frozen=True)
+class Unimodal:
+    """Least squares fit that rises up to one share and falls from there; `plateau` are its best shares."""
+
+    fitted: np.ndarray
+    plateau: tuple[float, float]
+    sse: float
+
+
+def fit_unimodal(shares: Sequence[float], scores: Sequence[float]) -> Unimodal:
+    """Isotonic up to the peak, antitonic after it; the peak that fits best, of equal fits the smaller share.
+
+    `shares` ascend. A single share is its own fit.
+    """
+    x, y = np.asarray(shares, dtype=float), np.asarray(scores, dtype=float)
+    best: np.ndarray | None = None
+    for peak in range(1, len(y) + 1):
+        rise = isotonic_regression(y[:peak]).x
+        fall = isotonic_regression(y[peak:], increasing=False).x if peak < len(y) else np.empty(0)
+        fitted = np.concatenate([rise, fall])
+        if best is None or ((y - fitted) ** 2).sum() < ((y - best) ** 2).sum() - 1e-15:
+            best = fitted
+    top = x[best >= best.max() - 1e-12]
+    return Unimodal(best, (float(top.min()), float(top.max())), float(((y - best) ** 2).sum()))

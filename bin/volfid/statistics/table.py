@@ -14,6 +14,7 @@ from volfid.statistics.intervals import join_notes
 # Metric and threshold of every estimate, the primary first.
 MEASURES = (("ap_micro", "none"), ("f1_micro", "tuned"), ("f1_micro", "fixed_0.5"), ("f1_micro", "cardinality"))
 PRIMARY = MEASURES[0]
+ENCODER_SIDE = ("ndcg_at_10_encoder", "none")
 BROUGHT = "brought"
 
 
@@ -85,11 +86,11 @@ class ScoreTable:
         return sorted({c.classifier for c in self.conditions}, key=lambda name: (name != "mlp", name))
 
     def locate(self, arm: str, context: Context) -> Condition | None:
-        """The condition of `arm` in `context`: its own source and M, else real rows only, else any M of R0 and Rt."""
+        """The condition of `arm` in `context`: its own source and M, else real rows only, else an arm without M."""
         for source in dict.fromkeys((context.source, None)):
             for added in (context.added, 0):
                 found = Condition(context.classifier, arm, context.regime, added, source)
-                if found in self.conditions and (added == context.added or arm in ("R0", "R0b", "Rt")):
+                if found in self.conditions and (added == context.added or arm in ("R0", "R0b", "Rt", "R_stop")):
                     return found
         return None
 
@@ -145,7 +146,7 @@ def align(found: Mapping[str, Mapping[int, float]]) -> Paired:
 def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
     """Join cells and scores. Per draw the mean over training repetitions; undefined scores are left out."""
     by_cell: dict[str, list[tuple[str, str, float]]] = defaultdict(list)
-    wanted = set(MEASURES)
+    wanted = {*MEASURES, ENCODER_SIDE}
     for row in scores:
         if row["label"] is None and row["value"] is not None and (row["metric"], row["threshold"]) in wanted:
             by_cell[row["cell_id"]].append((row["metric"], row["threshold"], row["value"]))

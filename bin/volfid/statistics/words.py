@@ -8,6 +8,7 @@ MEASURE_WORDS = {
     ("f1_micro", "tuned"): "micro-F1 at the tuned threshold",
     ("f1_micro", "fixed_0.5"): "micro-F1 at 0.5",
     ("f1_micro", "cardinality"): "micro-F1 at the cardinality threshold",
+    ("ndcg_at_10_encoder", "none"): "nDCG@10 with the learnt representation",
 }
 
 

@@ -58,13 +58,15 @@ class Outcome:
     """Scores (documents, labels) float32 of the n real documents, out of fold, and of the test documents.
 
     `book`: bookkeeping numbers, written as score rows. `models`: fold (or ALL_ROWS) -> the function that
-    gives the probabilities of its model for any vectors.
+    gives the probabilities of its model for any vectors. `represent`: the function that gives what the final
+    model has learnt to see of a document (its hidden layer); None where nothing is learnt before the scores.
     """
 
     oof: np.ndarray
     test: np.ndarray
     book: dict[str, float] = field(default_factory=dict)
     models: dict[int, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+    represent: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def fit_plain(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcome:
@@ -161,7 +163,7 @@ def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) ->
         stack, last = fit([head(final, ALL_ROWS, grid[place])]), 0
     models[ALL_ROWS] = partial(stack.predict, last)
     book |= _sgd_book(data, stack, last)
-    return Outcome(oof[place], stack.predict(last, data.test_vectors), book, models)
+    return Outcome(oof[place], stack.predict(last, data.test_vectors), book, models, partial(stack.represent, last))
 
 
 def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) -> Outcome:
@@ -189,7 +191,7 @@ def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe
     if epoch == 1:
         log(f"{cell['cell_id']}: the stop rule kept the first epoch ({int(stack.updates[0])} updates): see METHODS 0.1")
     book["stopped_at_first"] = float(epoch == 1)
-    return Outcome(oof, stack.predict(0, data.test_vectors), book)
+    return Outcome(oof, stack.predict(0, data.test_vectors), book, represent=partial(stack.represent, 0))
 
 
 def _sgd_book(data: CellData, stack: MlpStack, head: int) -> dict[str, float]:

@@ -149,6 +149,27 @@ def ranking_loss(truth: np.ndarray, scores: np.ndarray) -> Value:
     return float((np.bincount(document, wrong, minlength=len(truth)) / pairs).mean())
 
 
+def calibration_error(truth: np.ndarray, scores: np.ndarray, bins: int = 15) -> Value:
+    """Expected calibration error over all (document, label) probabilities, bins of equal mass (Naeini et al. 2015).
+
+    Mean over the cells of |mean probability - share of positives| of their bin. Tied probabilities stay in one
+    bin (that of the lowest of them), so that the result does not depend on the order of documents and labels.
+    """
+    p = scores.astype(np.float64, copy=False).ravel()
+    if not p.size:
+        return None
+    ranked = np.sort(p)
+    edges = ranked[[-(-k * p.size // bins) - 1 for k in range(1, bins)]]  # the last rank below each bin
+    place = np.searchsorted(edges, p, side="left")
+    gap = np.bincount(place, p - truth.ravel(), minlength=bins)
+    return float(np.abs(gap).sum() / p.size)
+
+
+def brier(truth: np.ndarray, scores: np.ndarray) -> Value:
+    """Mean squared difference of probability and truth over all (document, label) cells."""
+    return _mean((scores.astype(np.float64, copy=False) - truth) ** 2)
+
+
 def frequency_bands(count_train: np.ndarray) -> dict[str, np.ndarray]:
     """Terciles of the labels by training count: {head, medium, tail: column numbers}.
 

@@ -14,6 +14,7 @@ order of the ids, so that the order of the label list changes nothing.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from volfid.core.seeds import derive_seed, generator
 from volfid.training.batches import batch_plan, learning_rates
 from volfid.training.recipes import MlpRecipe
 
+_KINDS = ((0, 2), (1, 3))  # weights, biases
 _DROPOUT_BLOCK = 32  # updates whose dropout masks are drawn at once
 
 
@@ -64,10 +66,15 @@ class MlpStack:
     updates: np.ndarray
     exposures: np.ndarray
 
+    def represent(self, head: int, vectors: np.ndarray) -> np.ndarray:
+        """Hidden layer of one head, shape (documents, hidden), float32."""
+        with torch.inference_mode():
+            return functional.gelu(torch.from_numpy(vectors) @ self.w1[head] + self.b1[head]).numpy()
+
     def predict(self, head: int, vectors: np.ndarray) -> np.ndarray:
         """Probabilities of one head, shape (documents, labels), float32."""
         with torch.inference_mode():
-            hidden = functional.gelu(torch.from_numpy(vectors) @ self.w1[head] + self.b1[head])
+            hidden = torch.from_numpy(self.represent(head, vectors))
             return torch.sigmoid(hidden @ self.w2[head] + self.b2[head]).numpy()
 
 
@@ -135,6 +142,7 @@ class _Stack:
             [torch.zeros_like(p) for p in self.parameters] for _ in range(3)
         )  # fmt: skip
         self.clock = [torch.zeros(()) for _ in heads]
+        self.groups = self._groups()
         self.made = np.zeros(len(heads), dtype=np.int64)
 
     @property
@@ -166,8 +174,9 @@ class _Stack:
         torch.bmm(x.transpose(1, 2), back, out=g_w1)
         torch.sum(back, 1, keepdim=True, out=g_b1)
         self._clip(active)
-        for i in range(active):
-            self._adamw(i, float(self.rates[i][update]))
+        for first, tensors, clock in self.groups:
+            if first < active:
+                self._adamw(tensors, clock, float(self.rates[first][update]))
         self.made[:active] += 1
 
     def _mask(self, update: int, active: int) -> torch.Tensor:
@@ -189,15 +198,31 @@ class _Stack:
             for gradient in self.gradients:
                 gradient[:active].mul_(factor)
 
-    def _adamw(self, i: int, rate: float) -> None:
-        """AdamW (decoupled decay on weights, none on biases), one head; the kernel behind torch.optim."""
-        self.clock[i] += 1
-        for kinds, decay in (((0, 2), self.recipe.weight_decay), ((1, 3), 0.0)):
+    def _groups(self) -> list[tuple[int, list, list]]:
+        """Heads with equal updates: (first head, views of their tensors for each kernel call, their clocks).
+
+        They have one learning rate at every update, and the kernel takes many tensors at once.
+        """
+        numbers = range(len(self.heads))
+        groups = []
+        for _, members in groupby(numbers, key=lambda i: self.heads[i].updates):
+            listed = list(members)
+            tensors = [
+                [[group[k][i] for i in listed for k in kinds]
+                 for group in (self.parameters, self.gradients, self.first, self.second)]
+                for kinds in _KINDS
+            ]  # fmt: skip
+            groups.append((listed[0], tensors, [self.clock[i] for i in listed]))
+        return groups
+
+    def _adamw(self, tensors: list, clock: list[torch.Tensor], rate: float) -> None:
+        """AdamW (decoupled decay on weights, none on biases), one group; the kernel behind torch.optim."""
+        for step in clock:
+            step += 1
+        for parts, decay in zip(tensors, (self.recipe.weight_decay, 0.0), strict=True):
             torch._fused_adamw_(
-                *([group[k][i] for k in kinds] for group in
-                  (self.parameters, self.gradients, self.first, self.second)),
-                [], [self.clock[i]] * len(kinds), lr=rate, beta1=0.9, beta2=0.999, weight_decay=decay,
-                eps=1e-8, amsgrad=False, maximize=False,
+                *parts, [], [step for step in clock for _ in range(2)], lr=rate, beta1=0.9, beta2=0.999,
+                weight_decay=decay, eps=1e-8, amsgrad=False, maximize=False,
             )  # fmt: skip
 
 

@@ -18,16 +18,18 @@ from volfid.training.metrics import frequency_bands
 from volfid.training.mixing import fit_cell
 from volfid.training.recipes import AnswersRecipe, Recipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
-from volfid.training.scoring import TestSet, book_rows, score_rows
+from volfid.training.scoring import TestSet, book_rows, count_rows, score_rows, search_row
+from volfid.training.search import METRIC, FixedSearch
 
 Row = dict[str, Any]
 
 
 @dataclass
 class Results:
-    """What a job leaves: score rows, gaps, and the predictions of every cell, in the order of cell ids."""
+    """What a job leaves: score rows, counts by document, gaps, and the predictions of every cell, by cell id."""
 
     scores: list[Row] = field(default_factory=list)
+    counts: list[Row] = field(default_factory=list)
     gaps: list[Row] = field(default_factory=list)
     predictions: list[tuple[str, str, list[str], np.ndarray]] = field(default_factory=list)
     label_order_sha: str = ""
@@ -103,6 +105,8 @@ class _Study:
         bands = frequency_bands(np.array([row["count_train"] for row in labels]))
         self.test = TestSet(self._truth(self.test_ids), self.label_ids, bands)
         self.test_vectors = self._vectors(self.test_ids)
+        pool = sorted(row["doc_id"] for row in documents if row["split"] == "train")
+        self.search = FixedSearch.of(self.test_vectors, self.test.truth, self._vectors(pool), self._truth(pool))
 
     def run(self, cell: Mapping[str, Any], results: Results) -> None:
         """Add one cell's rows and predictions to `results`."""
@@ -111,8 +115,13 @@ class _Study:
         if not (np.isfinite(outcome.oof).all() and np.isfinite(outcome.test).all()):
             raise DataError("training diverged: a score is not finite", mend="Lower the learning rate of the recipe")
         cell_id = cell["cell_id"]
-        scores = score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, self.policies)
+        scores = score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies)
         results.scores += scores + book_rows(cell_id, outcome.book | _facts(data), len(doc_ids))
+        if outcome.represent is not None:
+            results.scores.append(search_row(cell_id, METRIC, *self.search.score(outcome.represent)))
+        results.counts += count_rows(
+            cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies
+        )
         results.predictions.append((cell_id, "oof", doc_ids, outcome.oof))
         results.predictions.append((cell_id, "test", self.test_ids, outcome.test))
 

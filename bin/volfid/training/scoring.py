@@ -8,7 +8,14 @@ import numpy as np
 
 from volfid.core.exits import ParameterError
 from volfid.training import metrics
-from volfid.training.thresholds import FIXED, cardinality_threshold, decide, tuned_threshold
+from volfid.training.thresholds import (
+    FIXED,
+    cardinality_threshold,
+    cross_validated_thresholds,
+    decide,
+    per_label_thresholds,
+    tuned_threshold,
+)
 
 Row = dict[str, Any]
 
@@ -18,6 +25,8 @@ _RANKING = {  # metric -> function, what n counts, why it can be undefined
     "lrap": (metrics.lrap, "labelled", "no test document has a label"),
     "coverage": (metrics.coverage, "labelled", "no test document has a label"),
     "ranking_loss": (metrics.ranking_loss, "both", "no test document has both labels and other labels"),
+    "calibration_error": (metrics.calibration_error, "documents", "no test document"),
+    "brier": (metrics.brier, "documents", "no test document"),
 }
 _DECISION = {
     "f1_micro": (metrics.f1_micro, "documents", "no label and no prediction"),
@@ -30,6 +39,8 @@ _DECISION = {
     "subset_accuracy": (metrics.subset_accuracy, "documents", "no test document"),
     "hamming": (metrics.hamming, "documents", "no test document"),
 }
+
+COUNTED = ("fixed_0.5", "tuned", "cardinality")  # policies that are compared document by document
 
 
 @dataclass(frozen=True)
@@ -57,12 +68,13 @@ def seen_label_sets(truth: np.ndarray, real_truth: np.ndarray) -> np.ndarray:
 
 
 def score_rows(
-    cell_id: str, test: TestSet, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray,
+    cell_id: str, test: TestSet, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, folds: np.ndarray,
     policies: Sequence[str],
 ) -> list[Row]:  # fmt: skip
     """Every score of one cell.
 
     scores, oof  (documents, labels): of the test documents, and out of fold of the n real ones
+    folds        (real documents,): the fold that held each of them out
     policies     threshold policies; `none` (ranking metrics) is always there
     """
     table = _Table(cell_id, test)
@@ -75,7 +87,7 @@ def score_rows(
     for policy in policies:
         if policy == "none":
             continue
-        threshold = _threshold(policy, scores, real_truth, oof, cardinality)
+        threshold, own = _threshold(policy, scores, real_truth, oof, folds, cardinality)
         predicted = decide(scores, threshold)
         for name, (function, counts, reason) in _DECISION.items():
             table.add(name, policy, None, function(test.truth, predicted), table.size[counts], reason)
@@ -92,11 +104,32 @@ def score_rows(
         table.add("labels_never_predicted", policy, None, never, len(test.label_ids), "")
         reached = float(predicted.sum(1).mean()) if len(predicted) else None
         table.add("cardinality_predicted", policy, None, reached, len(predicted), "no test document")
-        if policy != "fixed_0.5":
+        if own is not None:
+            table.add("labels_own_threshold", policy, None, float(own), len(test.label_ids), "")
+        if policy in ("tuned", "cardinality"):
             table.add("threshold_value", policy, None, threshold, len(oof), "")
         if policy == "tuned":
             table.by_label("f1", policy, metrics.f1_by_label(test.truth, predicted))
     return table.rows
+
+
+def count_rows(
+    cell_id: str, test: TestSet, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, folds: np.ndarray,
+    policies: Sequence[str],
+) -> list[Row]:  # fmt: skip
+    """True positives, false positives and false negatives of each test document (contract `counts`).
+
+    Arguments as of `score_rows`; the thresholds are the same, for the policies of COUNTED.
+    """
+    rows = []
+    cardinality = float(real_truth.sum(1).mean())
+    for policy in policies:
+        if policy in COUNTED:
+            predicted = decide(scores, _threshold(policy, scores, real_truth, oof, folds, cardinality)[0])
+            parts = {"tp": test.truth & predicted, "fp": ~test.truth & predicted, "fn": test.truth & ~predicted}
+            counted = {name: part.sum(axis=1).tolist() for name, part in parts.items()}
+            rows.append({"cell_id": cell_id, "threshold": policy, **counted})
+    return rows
 
 
 def book_rows(cell_id: str, book: Mapping[str, float], n: int) -> list[Row]:
@@ -104,14 +137,30 @@ def book_rows(cell_id: str, book: Mapping[str, float], n: int) -> list[Row]:
     return [_row(cell_id, name, "none", None, value, n, "") for name, value in book.items()]
 
 
-def _threshold(policy: str, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, cardinality: float) -> float:
+def search_row(cell_id: str, metric: str, value: float | None, n: int) -> Row:
+    """One retrieval figure as a score row; n is the number of queries."""
+    return _row(cell_id, metric, "none", None, value, n, "no query has a relevant document, or a vector is zero")
+
+
+def _threshold(
+    policy: str, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, folds: np.ndarray, cardinality: float
+) -> tuple[float | np.ndarray, int | None]:
+    """The threshold or thresholds of a policy, and how many labels have one of their own where a label may."""
     if policy == "fixed_0.5":
-        return FIXED
+        return FIXED, None
     if policy == "tuned":
-        return tuned_threshold(real_truth, oof)
+        return tuned_threshold(real_truth, oof), None
     if policy == "cardinality":
-        return cardinality_threshold(scores, cardinality)
-    raise ParameterError(f"threshold policy {policy!r} is unknown", mend="Use fixed_0.5, tuned or cardinality")
+        return cardinality_threshold(scores, cardinality), None
+    if policy == "per_label":
+        thresholds, own = per_label_thresholds(real_truth, oof, tuned_threshold(real_truth, oof))
+        return thresholds, int(own.sum())
+    if policy == "cross_validated":
+        return cross_validated_thresholds(real_truth, oof, folds), None
+    raise ParameterError(
+        f"threshold policy {policy!r} is unknown",
+        mend="Use fixed_0.5, tuned, cardinality, per_label or cross_validated",
+    )
 
 
 def _row(cell_id: str, metric: str, threshold: str, label: str | None, value: float | None, n: int, note: str) -> Row:

@@ -6,8 +6,6 @@ over the first k ranks. A document with multiplicity m fills m ranks in a row: i
 
 import numpy as np
 
-from volfid.retrieval.index import Ranking
-
 K = 10
 
 
@@ -16,12 +14,13 @@ def discounts(k: int) -> np.ndarray:
     return 1.0 / np.log2(np.arange(2, k + 2))
 
 
-def slots(ranking: Ranking, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def slots(documents: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """First and last + 1 rank (from 0) that each ranked document fills, shape (queries, columns).
 
-    `counts`: multiplicity of every document number; -1 (nothing) fills no rank.
+    `documents`: numbers of the ranked documents, best first; -1 (nothing) fills no rank. `counts`:
+    multiplicity of every document number.
     """
-    filled = np.where(ranking.documents >= 0, counts[ranking.documents], 0)
+    filled = np.where(documents >= 0, counts[documents], 0)
     ends = np.cumsum(filled, axis=1)
     return ends - filled, ends
 

@@ -1,0 +1,141 @@
+"""What a report cites of the calibration: pooled rates, and what did not hold."""
+
+from collections.abc import Iterable, Sequence
+
+from volfid.calibration.rates import Rate
+from volfid.core.contracts import Row
+
+PRIMARY = ("synthetic_over_updates", "gain_tuned")
+AP = "ap_micro"
+BAND = (0.93, 0.97)
+# check -> (rows that are pooled, what they are in words); worlds are independent, effects of one world are not
+POOLED = {
+    "coverage": "the primary difference (synthetic text over real text at the same updates, or both tuned)",
+    "coverage_new_corpus": "the same difference, judged by the mean over corpora and test sets",
+    "false_positive": "a verdict on text (S - PL, world null) or label law (S - C, world content) that change nothing",
+    "worth": "worth in further real documents",
+    "content_efficiency": "content efficiency",
+    "tost_error": "the equivalence test succeeds although the difference is as large as its bound",
+    "holm_error": "Holm's adjustment lets one of four true nulls through",
+    "stop_error": "the stopping rule finds a sign where there is none",
+    "stop_equivalence_error": "the stopping rule finds equivalence at a difference of .02",
+}
+
+
+def belongs(row: Row, name: str) -> bool:
+    """Whether a row of the contract `calibration` is pooled under that name."""
+    if row["metric"] != AP:
+        return False
+    if name in ("coverage", "coverage_new_corpus"):
+        new = row["world"] == "new_corpus"
+        return row["check"] == "coverage" and row["effect"] in PRIMARY and new == (name == "coverage_new_corpus")
+    if name == "false_positive":
+        return row["check"] == name and (row["world"], row["effect"]) in (
+            ("null", "content_own_law"), ("content", "label_law_synthetic"),
+        )  # fmt: skip
+    if name == "worth":
+        return row["check"] == "coverage" and row["effect"] == "worth_further_documents"
+    if name == "content_efficiency":
+        return row["check"] == "coverage" and row["effect"] == name
+    return row["check"] == name
+
+
+def pooled_rows(rows: Sequence[Row]) -> list[Row]:
+    """One row for each check, classifier and number of draws: the pooled rate, and its lowest and highest world."""
+    found = []
+    for name in POOLED:
+        here = [row for row in rows if belongs(row, name) and row["rate"] is not None]
+        for classifier, draws in sorted({(row["classifier"], row["draws"]) for row in here}):
+            part = [row for row in here if (row["classifier"], row["draws"]) == (classifier, draws)]
+            times = sum(row["replicates"] for row in part)
+            rate = Rate(sum(round(row["rate"] * row["replicates"]) for row in part), times)
+            low, high = rate.interval
+            rates, expected = [row["rate"] for row in part], {row["expected"] for row in part}
+            found.append({
+                "classifier": classifier, "draws": draws, "check": name,
+                "worlds": sorted({row["world"] for row in part}), "replicates": times, "rate": rate.value, "low": low,
+                "high": high, "expected": expected.pop() if len(expected) == 1 else None, "lowest": min(rates),
+                "highest": max(rates), "not_held": sum(row["held"] is False for row in part), "rows": len(part),
+            })  # fmt: skip
+    return found
+
+
+def missed(rows: Sequence[Row], confusion: Sequence[Row]) -> list[str]:
+    """What did not hold, one sentence each: single rates first, then how many of the others, then wrong names."""
+    cited = [row for row in rows if any(belongs(row, name) for name in POOLED)]
+    sentences = [_sentence(row) for row in cited if row["held"] is False]
+    for check in ("coverage", "false_positive", "power_at", "tost_power"):
+        others = [row for row in rows if row["check"] == check and row["held"] is not None and row not in cited]
+        bad = [row for row in others if not row["held"]]
+        if bad:
+            words = _worst(bad)
+            sentences.append(
+                f"Of {len(others)} other rates ({_CHECKS[check]}), {len(bad)} lie outside what they claim "
+                f"(about {round(0.05 * len(others))} would by chance); farthest off: {words}."
+            )
+    return [*sentences, *_wrong_names(confusion)]
+
+
+_CHECKS = {
+    "coverage": "coverage of an interval", "false_positive": "a verdict on an effect of zero",
+    "power_at": "power at a stated difference, against its closed form",
+    "tost_power": "power of the equivalence test, against its closed form",
+}  # fmt: skip
+
+
+def _sentence(row: Row) -> str:
+    what = row["check"].replace("_", " ")
+    note = f" ({row['note']})" if row["note"] else ""
+    return (
+        f"World {row['world']}, {row['classifier']}, {row['draws']} draws: {what} of {row['effect']} at a true value "
+        f"of {row['truth']:.3g} is "
+        f"{row['rate']:.3f} [{row['low']:.3f}, {row['high']:.3f}] in {row['replicates']} experiments; "
+        f"{row['expected']:.3g} is claimed{note}."
+    )
+
+
+def _worst(rows: Iterable[Row], most: int = 3) -> str:
+    ordered = sorted(rows, key=lambda row: -abs(row["rate"] - row["expected"]))[:most]
+    return "; ".join(
+        f"{row['effect']} ({row['metric']}, {row['threshold']}; world {row['world']}, {row['classifier']}, "
+        f"{row['draws']} draws) {row['rate']:.2f} for {row['expected']:.2f}{', ' + row['note'] if row['note'] else ''}"
+        for row in ordered
+    )
+
+
+def _wrong_names(confusion: Sequence[Row], most: float = 0.05) -> list[str]:
+    """Mechanisms named in a world where they are not the right answer, in more than `most` of the experiments."""
+    cannot = "cannot decide"
+    sentences = []
+    for row in confusion:
+        if row["attributed"] not in (row["mechanism"], cannot) and row["share"] > most:
+            right = "nothing" if row["mechanism"] == cannot else row["mechanism"]
+            sentences.append(
+                f"World {row['world']}, {row['classifier']}, {row['draws']} draws, {row['metric']}: "
+                f"{row['attributed']} is named in {row['share']:.1%} of {row['replicates']} experiments, where "
+                f"{right} changes the score."
+            )
+    return sentences
+
+
+def summary(rows: Sequence[Row], confusion: Sequence[Row], commit: str | None) -> Row:
+    """The object of the contract `calibration_summary`."""
+    counts = [row["replicates"] for row in rows if belongs(row, "coverage") and row["draws"] == 5]
+    return {
+        "commit": commit, "replicates": min(counts, default=0), "rates": pooled_rows(rows),
+        "missed": missed(rows, confusion),
+    }  # fmt: skip
+
+
+def run_words(found: Row, manifests: Sequence[Row], command: str) -> str:
+    """Command, commit, replicates, minutes and machine, from the manifests of the tasks."""
+    scored = [row for row in manifests if row["command"] == "calibrate_instrument.py"]
+    work = sum(row["counts"].get("processor_seconds", 0) for row in scored)
+    rated = sum(row["seconds"] for row in manifests if row["command"] == "rate_calibration.py")
+    machines = ", ".join(sorted({str(row["device"].get("machine")) for row in scored})) or "unknown"
+    return (
+        f"Made by `{command}` at commit {found['commit'] or 'unknown'}: at least {found['replicates']} experiments of "
+        f"five draws in each world, {sum(row['counts'].get('draws', 0) for row in scored):,} draws in {len(scored)} "
+        f"tasks. They took {work / 60:.0f} processor minutes ({machines}, one thread a task), and the rates "
+        f"{rated / 60:.0f} more: about {(work + rated) / 120:.0f} minutes on two cores that do nothing else."
+    )
