@@ -160,8 +160,8 @@ def _effects(rows: Sequence[Row]) -> list[str]:
     return [
         "## Every effect, five draws\n",
         "False positives where the effect is zero by construction (a verdict of either sign), power elsewhere (a "
-        "verdict of the right sign). Effects whose arms are the same numbers up to rounding are left out; interactions "
-        "are in `calibration.csv`.\n",
+        "verdict of the right sign). Effects whose arms are the same numbers up to rounding are left out, and shares "
+        "of a gain that most experiments cannot tell from zero; interactions are in `calibration.csv`.\n",
         _table(columns, lines),
     ]
 

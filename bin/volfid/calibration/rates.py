@@ -96,6 +96,8 @@ def _rows_of(scored: Scored, draws: int, key: Key, pairs: list[tuple[Effect, flo
     judged = [(e, t) for e, t in pairs if e.estimate.low is not None or e.estimate.high is not None or e.side]
     outside = [_misses(effect, truth) for effect, truth in judged]
     widths = [e.estimate.high - e.estimate.low for e, _ in judged if None not in (e.estimate.low, e.estimate.high)]
+    if len(judged) < len(pairs) / 2 or (widths and np.mean(widths) < ROUNDING):
+        return  # a share of a gain that is not there, or of one that is the same number in every draw
     note = None
     if len(judged) < len(pairs):
         note = f"{len(pairs) - len(judged)} of {len(pairs)} intervals are unbounded or undefined and not counted"
