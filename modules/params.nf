@@ -21,9 +21,9 @@ def helpText() {
     --chunk_store DIR   finished generation chunks; a killed run resumes from them
     --model_dir DIR     folder of fetched models
     --models, --recipes, --claims, --prompts     other files than those of params/
+    --price_per_million_tokens X, --price_per_label_document X, --price_per_gpu_hour X   for costs in the report
     --calibrate_replicates N    experiments of five draws in each world of the calibration (default: 400)
     --calibrate_commit ID       commit that its page names
-    --price_per_million_tokens X, --price_per_label_document X, --price_per_gpu_hour X   for costs in the report
     --max_cpus N, --max_memory SIZE              most that one task may take
     """.stripIndent()
 }
@@ -31,9 +31,9 @@ def helpText() {
 // one clear line for each mistake that can be seen before anything starts
 def checkParams() {
     def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
-                 'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'max_cpus', 'max_memory', 'help',
-                 'price_per_million_tokens', 'price_per_label_document', 'price_per_gpu_hour', 'calibrate',
-                 'calibrate_replicates', 'calibrate_commit']
+                 'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'calibrate', 'calibrate_replicates',
+                 'calibrate_commit', 'max_cpus', 'max_memory', 'help',
+                 'price_per_million_tokens', 'price_per_label_document', 'price_per_gpu_hour']
     def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
     if( unknown ) {
         error "unknown parameter --${unknown.sort()[0]}; known: ${known.sort().join(', ')}"
@@ -47,13 +47,13 @@ def checkParams() {
             error "--${name}: ${params[name]} is not a whole number"
         }
     }
-    if( !(params.calibrate_replicates.toString() ==~ /[0-9]+/) || (params.calibrate_replicates as Integer) < 8 ) {
-        error "--calibrate_replicates: ${params.calibrate_replicates} is not a whole number of at least 8"
-    }
     known.findAll { name -> name.startsWith('price_') && params[name] != null }.each { name ->
         if( !(params[name].toString() ==~ /[0-9]+(\.[0-9]+)?/) ) {
             error "--${name}: ${params[name]} is not a price"
         }
+    }
+    if( !(params.calibrate_replicates.toString() ==~ /[0-9]+/) || (params.calibrate_replicates as Integer) < 8 ) {
+        error "--calibrate_replicates: ${params.calibrate_replicates} is not a whole number of at least 8"
     }
     if( params.real && !params.synthetic ) {
         error "an audit needs the synthetic documents too: give --synthetic FILE"

@@ -117,14 +117,9 @@ def test_a_wrong_option_is_exit_2(name):
 
 def test_equal_inputs_give_equal_bytes(chain, tmp_path):
     for name in (
-        "sample_regimes",
-        "generate_text",
-        "label_documents",
-        "build_corpus",
-        "train_heads",
-        "estimate_effects",
+        "sample_regimes", "generate_text", "label_documents", "build_corpus", "train_heads", "estimate_effects",
         "calibrate_instrument",
-    ):
+    ):  # fmt: skip
         _, arguments, out = chain.calls[name][-1]
         done = call(name, *arguments[:-1], tmp_path / name)
         assert done.returncode == 0, done.stderr

@@ -352,3 +352,23 @@ def test_counts_of_another_plan_twice_or_of_other_documents_are_refused(made):
         unite_counts([as_table([short, *rows[1:]])], cells)
     with pytest.raises(DataError, match="lists of 1 and of 40"):
         read_counts(as_table([short, *rows[1:]]))
+
+
+@pytest.mark.parametrize("size", [1, 7, 2000, 65_536, 70_000])
+def test_resampled_documents_are_uniform_whatever_their_number(size):
+    times = max(4, 200_000 // size)
+    found = documents.resampled_indices(size, times, np.random.default_rng(size))
+    assert found.shape == (times, size) and found.min() >= 0 and found.max() < size
+    counts = np.bincount(found.ravel().astype(np.int64), minlength=size)
+    excess = ((counts - times) ** 2 / times).sum()  # chi-squared with size - 1 degrees of freedom
+    assert abs(excess - (size - 1)) <= 5 * np.sqrt(2 * size)
+
+
+def test_gathering_equals_weighting_also_where_the_counts_do_not_fit_into_one_integer():
+    rng = np.random.default_rng(5)
+    for systems, largest in ((1, 6), (2, 6), (6, 40), (2, 10**6)):
+        tp, errors = (rng.integers(0, largest, (systems, 90)) for _ in range(2))
+        indices = documents.resampled_indices(90, 50, rng)
+        one = Systems(tp, errors)
+        weighted = documents.resampled_f1(one, documents.weights_from_indices(indices, 90))
+        assert np.array_equal(documents.gathered_f1(one, indices), weighted)

@@ -45,6 +45,23 @@ def test_effect_sizes_without_spread_or_values_are_none():
     assert several.hedges_correction(200) == pytest.approx(1 - 3 / (4 * 200 - 1), abs=1e-5)
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(-60, 60).filter(bool), min_size=1, max_size=10, unique_by=abs))
+def test_the_signed_rank_test_agrees_with_scipy_without_ties(values):
+    expected = stats.wilcoxon(values, method="exact").pvalue
+    assert several.signed_rank_p(values) == pytest.approx(expected, abs=1e-12)
+
+
+def test_tied_and_zero_differences_are_enumerated_over_signs():
+    values = np.array([2.0, 2.0, -1.0, 3.0, 0.0])
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 4)).reshape(4, -1).T
+    sums = ((signs > 0) * stats.rankdata(np.abs(values[:4]))).sum(axis=1)
+    found = stats.rankdata(np.abs(values[:4]))[values[:4] > 0].sum()
+    expected = min(1, 2 * min((sums <= found).mean(), (sums >= found).mean()))
+    assert several.signed_rank_p(values) == pytest.approx(expected)
+    assert several.signed_rank_p([0.0, 0.0]) is None
+
+
 def test_alpha_is_one_for_full_agreement_and_none_when_nothing_could_disagree():
     assert several.krippendorff_alpha([[1, 0, 1], [1, 0, 1]]) == pytest.approx(1)
     assert several.krippendorff_alpha([[1, 1], [1, 1]]) is None
@@ -71,7 +88,7 @@ def test_arms_of_one_draw_cannot_be_ranked_over_draws():
 def test_main_effects_give_standardised_sizes():
     cells = world.make_cells(methods=("full_synthesis",))
     row = find(run(cells, world.make_scores(cells)), "gain_tuned")
-    assert "dz " in row["note"] and "Hedges g " in row["note"]
+    assert "dz " in row["note"] and "Hedges g " in row["note"] and "signed-rank p 0.062" in row["note"]
 
 
 # ---- the power law ------------------------------------------------------------------------

@@ -97,6 +97,9 @@ def test_an_insignificant_difference_is_not_equivalence():
     assert plain.value == pytest.approx(v["mean_diff"], abs=1e-12)
     assert (plain.low, plain.high) == pytest.approx(v["ci95"], abs=1e-12)
     assert plain.p == pytest.approx(v["paired_p"], abs=1e-12)
+    assert plain.spread / math.sqrt(plain.n) == pytest.approx(v["se"], abs=1e-15) and plain.n - 1 == v["df"]
+    assert plain.value / v["se"] == pytest.approx(v["paired_t"], rel=1e-12)
+    assert several.signed_rank_p(difference) == pytest.approx(v["wilcoxon_exact_p"], abs=1e-15)
     narrow = intervals.mean_interval(difference, 0.90)
     assert (narrow.low, narrow.high) == pytest.approx(v["ci90"], abs=1e-12)
     for bound, expected in v["by_bound"].items():

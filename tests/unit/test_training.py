@@ -36,6 +36,7 @@ def test_every_recipe_of_the_project_is_valid():
     families = {name: type(read_recipe(entry)).__name__ for name, entry in RECIPES.items()}
     assert families == {
         "linear": "LinearRecipe", "mlp": "MlpRecipe",
+        "zero_shot": "AnswersRecipe", "few_shot": "AnswersRecipe",
         "predict_all": "NoneType", "prior": "NoneType", "top_k": "NoneType", "random": "NoneType",
     }  # fmt: skip
 

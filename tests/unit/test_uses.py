@@ -170,3 +170,12 @@ def test_the_tables_show_every_option_and_why_a_cost_is_undefined(priced):
     assert len(even.kinds) == len(even.columns) == len(even.rows[0])
     assert any("undefined (its interval holds zero" in cell for row in even.rows for cell in row)
     assert not options_table(ReportInputs()).rows and not keyword_table(ReportInputs()).rows
+
+
+def test_the_effect_of_names_in_the_instructions_is_found_where_both_methods_were_planned(effects):
+    cells, scores, _ = made(methods=("full_synthesis", "full_synthesis_blind"))
+    lift = {cell["cell_id"] for cell in cells if cell["method"] == "full_synthesis"}
+    shifted = [row | {"value": row["value"] + 0.03 * (row["cell_id"] in lift)} for row in scores]
+    row = find(run(cells, shifted), "label_names_in_instructions")
+    assert row["ci_low"] < 0.03 < row["ci_high"] and row["verdict"] == "positive" and row["n"] == 6
+    assert not [r for r in effects.effects if r["effect"].startswith("label_names")]

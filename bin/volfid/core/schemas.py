@@ -271,7 +271,6 @@ _ALL = (
         F("seeds", "object", "named seeds"), F("versions", "object", "package: version"), F("device", "object", "cpu, threads, accelerator"),
         F("settings", "object", "engine flags and the like"), F("counts", "object", "tokens, updates, rows"), F("seconds", "float", "wall clock"), F("peak_memory_mb", "float", "resident"),
     )),
-    *CALIBRATION,
 )  # fmt: skip
 
-CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in _ALL}
+CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in (*_ALL, *CALIBRATION)}

@@ -63,6 +63,7 @@ ARMS = {
     "Pdose": "with copies at a shifted label law",
     "Sdose": "with synthetic text at a shifted label law",
     "MIX": "mixture of a fixed budget, tuned",
+    "LLM": "nothing: the generator's own answers",
 }
 REAL_ONLY = ("R0", "R0b", "R1", "R1b", "Rt", "R_stop")
 ARM_ORDER = {arm: position for position, arm in enumerate(ARMS)}

@@ -79,12 +79,13 @@ def difference(
 
 
 def effect_sizes(paired: Paired, weights: Mapping[str, int]) -> str | None:
-    """Standardised sizes of a contrast of two arms in words; None below two draws or without spread."""
+    """Standardised sizes and the signed-rank p of a contrast of two arms; None below two draws or without spread."""
     if len(paired.draws) < 2 or len(weights) != 2:
         return None
-    dz = several.paired_dz(combine(weights, paired.values))
+    values = combine(weights, paired.values)
+    dz, p = several.paired_dz(values), several.signed_rank_p(values)
     g = several.hedges_g(*(paired.values[arm] for arm in weights))
-    return None if dz is None or g is None else f"dz {dz:.2f}, Hedges g {g:.2f}"
+    return None if dz is None or g is None else f"dz {dz:.2f}, Hedges g {g:.2f}, signed-rank p {p:.2g}"
 
 
 def ratio(

@@ -67,7 +67,7 @@ def estimate(
         *association.regime_differences(sets), *association.distance_differences(sets),
         *association.predictors(sets), *inversion.cluster_tests(sets, plan["master_seed"]),
         *specification.sign_flips(specs, listed),
-        *uses.labelling_effects(table),
+        *uses.labelling_effects(table), *uses.instruction_effects(table),
         *estimands.floors(table), *estimands.arm_scores(table), *further_scores(cells, scores),
     ]  # fmt: skip
     decided = effects.decide(found)

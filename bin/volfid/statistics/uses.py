@@ -8,8 +8,10 @@ from volfid.statistics import curve, intervals
 from volfid.statistics.effects import MEAN, WORTH, Effect
 from volfid.statistics.estimands import real_curve
 from volfid.statistics.intervals import Estimate
-from volfid.statistics.table import MEASURES, Context, ScoreTable, Source, align
+from volfid.statistics.table import MEASURES, Context, ScoreTable, Source, align, source_note
 
+BLIND = "full_synthesis_blind"
+INSTRUCTED = ("St", "Ct", "S", "C")
 SAME = "zero-shot answers are the same in every draw: the interval is that of the trained classifier"
 
 
@@ -62,3 +64,25 @@ def _worth(
         kind = WORTH if less else MEAN
         name = f"{prefix}_labelling_{labeller}"
         yield Effect(name, "1", contrast, context, metric, threshold, estimate, kind, side=found.side)
+
+
+def instruction_effects(table: ScoreTable) -> Iterator[Effect]:
+    """label_names_in_instructions: an arm with text of full_synthesis minus the same arm with text of its blind twin.
+
+    Both attach the labels of the same real rows; only one prompt names them (params/prompts/full_synthesis_blind).
+    """
+    for arm in INSTRUCTED:
+        for context in table.contexts([arm]):
+            if context.source is None or context.source.method != "full_synthesis":
+                continue
+            twin = context._replace(source=context.source._replace(method=BLIND))
+            if table.locate(arm, twin) is None:
+                continue
+            for metric, threshold in MEASURES:
+                named, blind = (table.draws(arm, place, metric, threshold) for place in (context, twin))
+                paired = align({"named": named, "blind": blind})
+                values = paired.values["named"] - paired.values["blind"] if paired.draws else []
+                estimate = intervals.mean_interval(values).noted(paired.note, source_note(context.source))
+                contrast = f"{arm} (full_synthesis) - {arm} ({BLIND})"
+                name = "label_names_in_instructions" if arm == "St" else f"label_names_in_instructions_{arm.lower()}"
+                yield Effect(name, "7", contrast, context, metric, threshold, estimate)
