@@ -88,9 +88,11 @@ def _source(world: World, number: int) -> Source:
     return Source(f"world{number}", "full_synthesis", "paired", world.n, 0)
 
 
-def estimates(table: ScoreTable) -> Iterator[Effect]:
+def estimates(table: ScoreTable, worth: bool = True) -> Iterator[Effect]:
     """The estimates whose rates are measured, decided as in a run."""
-    found = [*estimands.worth(table), *estimands.contrasts(table), *estimands.factorial(table)]
+    found = [*estimands.contrasts(table), *estimands.factorial(table)]
+    if worth:
+        found += estimands.worth(table)
     return iter([effect for effect in effects.decide(found) if effect.estimate.n])
 
 
@@ -109,6 +111,7 @@ def known_truth(world: World) -> dict[str, float]:
         return {}
     return {
         "worth_documents": world.n + world.added, "worth_further_documents": world.added, "content_efficiency": 1.0,
+        "worth_documents_power_law": world.n + world.added,
     }  # fmt: skip
 
 
@@ -119,8 +122,10 @@ def truths(scored: Scored, size: int) -> list[dict[Key, float]]:
     found = []
     for block in range(BLOCKS):
         others = grouped[block_of(len(grouped)) != block].ravel()
-        effects_there = by_key(estimates(score_table(scored, others)), scored.world)
-        found.append({key: known.get(key[0], effect.estimate.value) for key, effect in effects_there.items()})
+        there = by_key(estimates(score_table(scored, others), worth=False), scored.world)
+        values = {key: known.get(key[0], effect.estimate.value) for key, effect in there.items()}
+        scores = {(metric, threshold) for _, metric, threshold in scored.values}
+        found.append(values | {(name, *score): value for name, value in known.items() for score in scores})
     return found
 
 

@@ -104,6 +104,9 @@ def _rows_of(scored: Scored, draws: int, key: Key, pairs: list[tuple[Effect, flo
     points = sum(width <= 0 for width in widths)
     if points:
         note = join_notes(note, f"{points} of {len(pairs)} intervals have no width: the draws have the same score")
+    if key[0].startswith("worth"):
+        values = [effect.estimate.value for effect, _ in pairs if effect.estimate.value is not None]
+        note = join_notes(note, f"mean estimate {np.mean(values):.1f}")
     covered = Rate(len(judged) - sum(outside), len(judged))
     width = float(np.mean(widths)) if widths else None
     yield row(scored, draws, "coverage", key, covered, true, LEVEL, value=width, note=note)

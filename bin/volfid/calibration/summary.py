@@ -14,6 +14,7 @@ POOLED = {
     "coverage_new_corpus": "the same difference, judged by the mean over corpora and test sets",
     "false_positive": "a verdict on text (S - PL, world null) or label law (S - C, world content) that change nothing",
     "worth": "worth in further real documents",
+    "worth_power_law": "worth in real documents by a power law (the sensitivity analysis)",
     "content_efficiency": "content efficiency",
     "tost_error": "the equivalence test succeeds although the difference is as large as its bound",
     "holm_error": "Holm's adjustment lets one of four true nulls through",
@@ -35,6 +36,8 @@ def belongs(row: Row, name: str) -> bool:
         )  # fmt: skip
     if name == "worth":
         return row["check"] == "coverage" and row["effect"] == "worth_further_documents"
+    if name == "worth_power_law":
+        return row["check"] == "coverage" and row["effect"] == "worth_documents_power_law"
     if name == "content_efficiency":
         return row["check"] == "coverage" and row["effect"] == name
     return row["check"] == name
@@ -64,23 +67,41 @@ def missed(rows: Sequence[Row], confusion: Sequence[Row]) -> list[str]:
     """What did not hold, one sentence each: single rates first, then how many of the others, then wrong names."""
     cited = [row for row in rows if any(belongs(row, name) for name in POOLED)]
     sentences = [_sentence(row) for row in cited if row["held"] is False]
-    for check in ("coverage", "false_positive", "power_at", "tost_power"):
-        others = [row for row in rows if row["check"] == check and row["held"] is not None and row not in cited]
-        bad = [row for row in others if not row["held"]]
+    others = [row for row in rows if row["held"] is not None and row not in cited]
+    for words, belonging in _GROUPS.items():
+        group = [row for row in others if belonging(row)]
+        bad = [row for row in group if not row["held"]]
         if bad:
-            words = _worst(bad)
             sentences.append(
-                f"Of {len(others)} other rates ({_CHECKS[check]}), {len(bad)} lie outside what they claim "
-                f"(about {round(0.05 * len(others))} would by chance); farthest off: {words}."
+                f"{words}: {len(bad)} of {len(group)} rates lie outside what they claim (about "
+                f"{round(0.05 * len(group))} would by chance); farthest off: {_worst(bad)}."
             )
     return [*sentences, *_wrong_names(confusion)]
 
 
-_CHECKS = {
-    "coverage": "coverage of an interval", "false_positive": "a verdict on an effect of zero",
-    "power_at": "power at a stated difference, against its closed form",
-    "tost_power": "power of the equivalence test, against its closed form",
-}  # fmt: skip
+def _flat(row: Row) -> bool:
+    return "no width" in (row["note"] or "")
+
+
+def _covers(row: Row, metric: str) -> bool:
+    plain = row["world"] != "new_corpus" and not _flat(row)
+    return row["check"] == "coverage" and plain and row["metric"] == metric
+
+
+# the rates that are not cited one by one
+_GROUPS = {
+    "Coverage of all other effects on micro-average precision": lambda row: _covers(row, AP),
+    "Coverage of all other effects on micro-F1": lambda row: _covers(row, "f1_micro"),
+    "Coverage where draws have the same score, so that some intervals have no width": lambda row: (
+        row["check"] == "coverage" and row["world"] != "new_corpus" and _flat(row)
+    ),
+    "Coverage of the mean over corpora and test sets, other effects": lambda row: (
+        row["check"] == "coverage" and row["world"] == "new_corpus"
+    ),
+    "Verdicts on other effects of zero": lambda row: row["check"] == "false_positive",
+    "Power at a stated difference, against its closed form": lambda row: row["check"] == "power_at",
+    "Power of the equivalence test, against its closed form": lambda row: row["check"] == "tost_power",
+}
 
 
 def _sentence(row: Row) -> str:
@@ -98,7 +119,7 @@ def _worst(rows: Iterable[Row], most: int = 3) -> str:
     ordered = sorted(rows, key=lambda row: -abs(row["rate"] - row["expected"]))[:most]
     return "; ".join(
         f"{row['effect']} ({row['metric']}, {row['threshold']}; world {row['world']}, {row['classifier']}, "
-        f"{row['draws']} draws) {row['rate']:.2f} for {row['expected']:.2f}{', ' + row['note'] if row['note'] else ''}"
+        f"{row['draws']} draws) {row['rate']:.2f} for {row['expected']:.2f}"
         for row in ordered
     )
 
