@@ -145,7 +145,7 @@ class _Study:
             rows=rows, vectors=self.vectors[rows.vector], kept=kept,
             folds=folds, real_vectors=self._vectors(doc_ids), real_truth=truth, test_vectors=self.test_vectors,
             label_ids=self.label_ids, cardinality=float(truth.sum(1).mean()), master_seed=self.job["master_seed"],
-            answers=self.answers.outcome(cell, doc_ids, self.test_ids) if asked else None,
+            answers=self.answers.outcome(cell, doc_ids, self.test_ids) if asked else None, designs=self.designs,
         )  # fmt: skip
         return data, doc_ids
 
