@@ -11,7 +11,7 @@ from volfid.core.exits import ParameterError
 from volfid.core.log import log
 from volfid.core.seeds import generator
 from volfid.training.floors import floor_scores
-from volfid.training.linear import LinearModel, fit_linear
+from volfid.training.linear import Designs, LinearModel, fit_linear
 from volfid.training.metrics import ap_micro
 from volfid.training.mlp import Head, MlpStack, fit_mlp
 from volfid.training.recipes import AnswersRecipe, LinearRecipe, MlpRecipe, Recipe
@@ -33,6 +33,7 @@ class CellData:
     test_vectors   vectors of the test documents (their labels are not here)
     cardinality    mean labels of the n real documents
     answers        what a generator answered about the real and the test documents; None for trained classifiers
+    designs        rows whose principal axes are known, shared by the cells of a job
     """
 
     rows: TrainRows
@@ -46,6 +47,7 @@ class CellData:
     cardinality: float
     master_seed: int
     answers: "Outcome | None" = None
+    designs: Designs = field(default_factory=Designs)
 
     @property
     def held_out(self) -> dict[int, np.ndarray]:
@@ -112,7 +114,7 @@ def _fit_linear_cell(data: CellData, cell: Mapping[str, Any], recipe: LinearReci
 
     def fit(kept: np.ndarray, strengths: Sequence[float]) -> list[LinearModel]:
         numbers, weight = data.rows.merged(kept)
-        return fit_linear(data.vectors[numbers], data.rows.labels[numbers], weight, strengths, recipe)
+        return fit_linear(data.vectors[numbers], data.rows.labels[numbers], weight, strengths, recipe, data.designs)
 
     oof = np.empty((len(grid), *data.real_truth.shape), dtype=np.float32)
     trained = {fold: fit(kept, grid) for fold, kept in data.held_out.items()}

@@ -10,6 +10,7 @@ with a Jacobi preconditioner, which is nearly the inverse Hessian on those axes.
 column of the same matrix products but has its own step lengths and stops on its own.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -40,17 +41,21 @@ class LinearModel:
 
 
 def fit_linear(
-    vectors: np.ndarray, labels: np.ndarray, weight: np.ndarray, strengths: Sequence[float], recipe: LinearRecipe
-) -> list[LinearModel]:
+    vectors: np.ndarray, labels: np.ndarray, weight: np.ndarray, strengths: Sequence[float], recipe: LinearRecipe,
+    designs: "Designs | None" = None,
+) -> list[LinearModel]:  # fmt: skip
     """One model for each C in `strengths` (rising, so that each starts from the one before).
 
-    vectors (rows, dimensions), labels (rows, labels) binary, weight (rows,) multiplicities > 0.
+    vectors (rows, dimensions), labels (rows, labels) binary, weight (rows,) multiplicities > 0. `designs`
+    remembers the axes of rows that several cells train on.
     Raises DataError without rows, and when a label is not solved to recipe.tolerance (largest
     absolute gradient entry) within recipe.max_iterations Newton steps.
     """
     if not len(vectors):
         raise DataError("there is no row to train on")
-    design = _Design(vectors, weight)
+    common = float(weight.min())  # r copies of every row are C x r, so they share their axes
+    design = (designs or Designs()).of(vectors, weight / common)
+    strengths = [common * strength for strength in strengths]
     target = labels.astype(np.float64)
     positive = (target > 0).sum(0)
     constant = (positive == 0) | (positive == len(target))
@@ -68,6 +73,24 @@ def fit_linear(
         intercepts[solved] = state[-1] - design.mean @ coefficients[:, solved]
         models.append(LinearModel(coefficients, intercepts, constant))
     return models
+
+
+class Designs:
+    """The last few designs by their content: cells on the same rows differ in labels, penalty or copies only."""
+
+    def __init__(self, most: int = 6):
+        self.most = most
+        self._kept: dict[bytes, _Design] = {}
+
+    def of(self, vectors: np.ndarray, weight: np.ndarray) -> "_Design":
+        """The design of these rows, made once while it is remembered."""
+        parts = (np.ascontiguousarray(vectors), np.ascontiguousarray(weight))
+        key = hashlib.sha256(b"".join([repr(parts[0].shape).encode(), *(p.tobytes() for p in parts)])).digest()
+        found = self._kept.pop(key, None) or _Design(*parts)
+        self._kept[key] = found  # the latest stands last
+        while len(self._kept) > self.most:
+            self._kept.pop(next(iter(self._kept)))
+        return found
 
 
 class _Design:
@@ -97,7 +120,7 @@ def _solve(design: _Design, target: np.ndarray, strength: float, start: np.ndarr
     state = start.copy()
     active = np.arange(state.shape[1])
     margin = design.x @ state
-    loss = np.full(len(active), np.inf)
+    loss = _objective(design, margin, target, state, strength)
     for _ in range(recipe.max_iterations):
         probability = _sigmoid(margin)
         gradient = design.penalty * state[:, active] + strength * (
@@ -107,11 +130,10 @@ def _solve(design: _Design, target: np.ndarray, strength: float, start: np.ndarr
         if not going.any():
             return state
         active, margin, probability = active[going], margin[:, going], probability[:, going]
-        gradient = gradient[:, going]
-        loss = _objective(design, margin, target[:, active], state[:, active], strength)
+        gradient, loss = gradient[:, going], loss[going]
         curvature = (strength * design.weight * probability * (1 - probability)).astype(np.float32)
         step = _newton_step(design, curvature, gradient)
-        state, margin = _line_search(design, target, strength, state, active, margin, step, gradient, loss)
+        state, margin, loss = _line_search(design, target, strength, state, active, margin, step, gradient, loss)
     raise DataError(
         f"{len(active)} labels were not solved in {recipe.max_iterations} iterations at C = {strength:g}",
         mend="Raise max_iterations or tolerance in the recipe",
@@ -151,30 +173,34 @@ def _newton_step(design: _Design, curvature: np.ndarray, gradient: np.ndarray) -
 def _line_search(
     design: _Design, target: np.ndarray, strength: float, state: np.ndarray, active: np.ndarray,
     margin: np.ndarray, step: np.ndarray, gradient: np.ndarray, loss: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Halve each label's step until its objective falls (Armijo); the new state and margins."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Halve each label's step until its objective falls (Armijo); the new state, margins and objectives."""
     shift = design.x @ step
     slope = (gradient * step).sum(0)
     length = np.ones(len(active))
     open_ = np.arange(len(active))
+    reached = loss.copy()
     for _ in range(_HALVINGS):
         trial = margin[:, open_] + length[open_] * shift[:, open_]
         moved = state[:, active[open_]] + length[open_] * step[:, open_]
         value = _objective(design, trial, target[:, active[open_]], moved, strength)
+        reached[open_] = value
         slack = 1e-12 * np.abs(loss[open_])  # rounding of the sum near the optimum
         open_ = open_[value > loss[open_] + 1e-4 * length[open_] * slope[open_] + slack]
         if not len(open_):
             break
         length[open_] /= 2
     state[:, active] += length * step
-    return state, margin + length * shift
+    return state, margin + length * shift, reached
 
 
 def _objective(
     design: _Design, margin: np.ndarray, target: np.ndarray, state: np.ndarray, strength: float
 ) -> np.ndarray:
     """Penalised loss of every label, shape (labels,)."""
-    losses = design.weight * (np.logaddexp(0, margin) - target * margin)
+    # log(1 + e^m), four times as fast as logaddexp and as exact
+    softplus = np.log1p(np.exp(-np.abs(margin))) + np.maximum(margin, 0)
+    losses = design.weight * (softplus - target * margin)
     return 0.5 * (design.penalty * state**2).sum(0) + strength * losses.sum(0)
 
 

@@ -14,6 +14,7 @@ from volfid.core.labels import label_matrix, label_order_sha
 from volfid.core.log import Progress
 from volfid.training.answers import Answers
 from volfid.training.fit import ALL_ROWS, CellData
+from volfid.training.linear import Designs
 from volfid.training.metrics import frequency_bands
 from volfid.training.mixing import fit_cell
 from volfid.training.recipes import AnswersRecipe, Recipe, read_recipe
@@ -98,6 +99,7 @@ class _Study:
         for row in trainsets:
             if row["trainset_id"] in wanted:
                 self.trainsets.setdefault(row["trainset_id"], []).append(row)
+        self.designs = Designs()
         self.parsed: tuple[str, TrainRows] | None = None
         self.test_ids = sorted(row["doc_id"] for row in documents if row["split"] == "test")
         if not self.test_ids:
@@ -143,7 +145,7 @@ class _Study:
             rows=rows, vectors=self.vectors[rows.vector], kept=kept,
             folds=folds, real_vectors=self._vectors(doc_ids), real_truth=truth, test_vectors=self.test_vectors,
             label_ids=self.label_ids, cardinality=float(truth.sum(1).mean()), master_seed=self.job["master_seed"],
-            answers=self.answers.outcome(cell, doc_ids, self.test_ids) if asked else None,
+            answers=self.answers.outcome(cell, doc_ids, self.test_ids) if asked else None, designs=self.designs,
         )  # fmt: skip
         return data, doc_ids
 
