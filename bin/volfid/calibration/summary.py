@@ -65,8 +65,13 @@ def pooled_rows(rows: Sequence[Row]) -> list[Row]:
 
 def missed(rows: Sequence[Row], confusion: Sequence[Row]) -> list[str]:
     """What did not hold, one sentence each: single rates first, then how many of the others, then wrong names."""
-    cited = [row for row in rows if any(belongs(row, name) for name in POOLED)]
-    sentences = [_sentence(row) for row in cited if row["held"] is False]
+    cited = [row for name in POOLED for row in rows if belongs(row, name)]
+    worst: dict[tuple, Row] = {}
+    for row in (row for row in cited if row["held"] is False):  # one sentence for both bounds of a test
+        place = row["check"], row["effect"], row["world"], row["classifier"], row["draws"]
+        if place not in worst or abs(row["rate"] - row["expected"]) > abs(worst[place]["rate"] - row["expected"]):
+            worst[place] = row
+    sentences = [_sentence(row) for row in worst.values()]
     others = [row for row in rows if row["held"] is not None and row not in cited]
     for words, belonging in _GROUPS.items():
         group = [row for row in others if belonging(row)]
@@ -76,7 +81,7 @@ def missed(rows: Sequence[Row], confusion: Sequence[Row]) -> list[str]:
                 f"{words}: {len(bad)} of {len(group)} rates lie outside what they claim (about "
                 f"{round(0.05 * len(group))} would by chance); farthest off: {_worst(bad)}."
             )
-    return [*sentences, *_wrong_names(confusion)]
+    return [*sentences, *_wrong_names(rows, confusion)]
 
 
 def _flat(row: Row) -> bool:
@@ -124,19 +129,29 @@ def _worst(rows: Iterable[Row], most: int = 3) -> str:
     )
 
 
-def _wrong_names(confusion: Sequence[Row], most: float = 0.05) -> list[str]:
+def _wrong_names(rows: Sequence[Row], confusion: Sequence[Row], most: float = 0.05) -> list[str]:
     """Mechanisms named in a world where they are not the right answer, in more than `most` of the experiments."""
     cannot = "cannot decide"
     sentences = []
     for row in confusion:
         if row["attributed"] not in (row["mechanism"], cannot) and row["share"] > most:
             right = "nothing" if row["mechanism"] == cannot else row["mechanism"]
+            known = [(name, _truth(rows, row, name)) for name in (row["attributed"], row["mechanism"])]
+            true = ", ".join(f"{name} {value:.3g}" for name, value in known if value is not None)
             sentences.append(
                 f"World {row['world']}, {row['classifier']}, {row['draws']} draws, {row['metric']}: "
-                f"{row['attributed']} is named in {row['share']:.1%} of {row['replicates']} experiments, where "
-                f"{right} changes the score."
+                f"{row['attributed']} is named in {row['share']:.1%} of {row['replicates']} experiments, where {right} "
+                f"was meant to change the score (true averages: {true or 'not measured'})."
             )
     return sentences
+
+
+def _truth(rows: Sequence[Row], place: Row, name: str) -> float | None:
+    """True Shapley average (for resampling: Pd - R1) of a mechanism in the place of a row of `confusion`."""
+    effect = "volume_resampling" if name == "resampling" else f"shapley_{name}"
+    same = ("world", "classifier", "draws", "metric")
+    found = [r["truth"] for r in rows if r["effect"] == effect and all(r[key] == place[key] for key in same)]
+    return next((value for value in found if value is not None), None)
 
 
 def summary(rows: Sequence[Row], confusion: Sequence[Row], commit: str | None) -> Row:
