@@ -255,3 +255,12 @@ def test_command_is_repeatable_and_stub_is_valid(world, tmp_path, monkeypatch, c
     assert len({row["trainset_id"] for row in CONTRACTS[contract].read("one")}) == 6
     load(command)(**given, out_dir=Path("stub"), stub=True)
     assert CONTRACTS[contract].read("stub") == []
+
+
+def test_repeated_rows_count_as_their_effective_number_of_documents(world, found):
+    key = ("effective_documents", "none")
+    assert value(found, "none", "all", *key) == 10 and value(found, "copies", "added", *key) == 10
+    assert value(found, "S", "all", *key) == 30
+    counts = [row["multiplicity"] for row in world.rows if row["trainset_id"] == "drawn"]
+    expected = sum(counts) ** 2 / sum(c * c for c in counts)
+    assert value(found, "drawn", "all", *key) == pytest.approx(expected)

@@ -235,7 +235,10 @@ class Measurer:
         rng = generator(self.seed, "fidelity_token_budget")
         sample = diversity.budget_sample(ngrams, np.repeat(documents, counts), budget, rng)
         short = f"{int(ngrams.lengths[documents] @ counts)} tokens, fewer than the budget of {budget}"
-        lines: list[tuple[str, float | None, str]] = [("unique_documents", float(len(documents)), "")]
+        effective = float(counts.sum() ** 2 / (counts @ counts))  # Kish: what repeated rows are worth in distinct ones
+        lines: list[tuple[str, float | None, str]] = [
+            ("unique_documents", float(len(documents)), ""), ("effective_documents", effective, ""),
+        ]  # fmt: skip
         for n in range(1, diversity.ORDERS + 1):
             unique, total = diversity.distinct(ngrams, sample, n) if sample else (0, 0)
             lines.append((f"distinct_{n}", unique / total if total else None, short))

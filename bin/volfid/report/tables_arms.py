@@ -34,9 +34,10 @@ FIDELITY_SHOWN = (
     "vendi",
     "compression_ratio",
     "nearest_cosine",
+    "effective_documents",
     "realised_labels",
 )
-ADDED_ONLY = ("nearest_cosine", "realised_labels")
+ADDED_ONLY = ("nearest_cosine", "effective_documents", "realised_labels")
 Key = tuple[Any, ...]
 
 
