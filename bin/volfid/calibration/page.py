@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from volfid.calibration.catalogue import WORLDS
-from volfid.calibration.summary import AP, BAND, POOLED, PRIMARY, belongs, missed, pooled_rows
+from volfid.calibration.summary import AP, BAND, POOLED, PRIMARY, absent, belongs, missed, pooled_rows
 from volfid.core.contracts import Row
 
 INTRODUCTION = """# Calibration of the instrument
@@ -67,7 +67,7 @@ def _worlds() -> list[str]:
 
 
 def _missed(rows: Sequence[Row], confusion: Sequence[Row]) -> list[str]:
-    found = missed(rows, confusion)
+    found = [*absent(rows), *missed(rows, confusion)]
     primary = [row for row in rows if belongs(row, "coverage") and row["rate"] is not None]
     within = sum(BAND[0] <= row["rate"] <= BAND[1] for row in primary)
     lead = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from volfid.calibration.catalogue import WORLDS
 from volfid.calibration.rates import Rate
 from volfid.core.contracts import Row
 
@@ -21,6 +22,14 @@ POOLED = {
     "stop_error": "the stopping rule finds a sign where there is none",
     "stop_equivalence_error": "the stopping rule finds equivalence at a difference of .02",
 }
+
+
+def absent(rows: Sequence[Row]) -> list[str]:
+    """One sentence on the worlds and classifiers without any rate; none when all are there."""
+    there = {(row["world"], row["classifier"]) for row in rows}
+    places = [(w.name, classifier) for w in WORLDS.values() for classifier in w.classifiers]
+    lacking = [f"{name} ({classifier})" for name, classifier in places if (name, classifier) not in there]
+    return [f"Not rated here: the worlds {', '.join(lacking)}."] if lacking else []
 
 
 def belongs(row: Row, name: str) -> bool:
@@ -159,7 +168,7 @@ def summary(rows: Sequence[Row], confusion: Sequence[Row], commit: str | None) -
     counts = [row["replicates"] for row in rows if belongs(row, "coverage") and row["draws"] == 5]
     return {
         "commit": commit, "replicates": min(counts, default=0), "rates": pooled_rows(rows),
-        "missed": missed(rows, confusion),
+        "missed": [*absent(rows), *missed(rows, confusion)],
     }  # fmt: skip
 
 
