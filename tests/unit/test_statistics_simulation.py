@@ -114,7 +114,7 @@ def test_the_worth_without_noise_is_the_truth():
     rng = np.random.default_rng(16)
     found = curve.size_with_score(SIZES, *made_world(rng, 4, 140, 1e-9))
     grid_step = (SIZES[-1] / SIZES[0]) ** (1 / 2000)
-    # between 100 and 150 the interpolation is linear in log size, as is the truth
+    # the truth is linear in log size, and the cubic through points of a line is the line
     assert found.size == pytest.approx(140, rel=grid_step - 1)
     assert found.low == pytest.approx(140, rel=2 * (grid_step - 1))
 
@@ -143,7 +143,18 @@ def test_curves_are_made_monotone_without_touching_monotone_ones():
     assert curve.isotonic_curves(np.array([[0.1, 0.3, 0.2]]))[0] == pytest.approx([0.1, 0.25, 0.25])
 
 
-def test_interpolation_is_linear_in_the_logarithm_of_the_size():
+def test_between_sizes_a_bent_curve_is_followed_closer_than_by_straight_lines_and_never_overshot():
+    sizes, between = np.array([24.0, 48, 96, 144]), np.array([34.0, 68, 117])
+    rows = np.array([0.8 - 0.24 * (sizes / 1000) ** -0.3, 0.5 - 0.1 * (sizes / 1000) ** -0.5])
+    truth = np.array([0.8 - 0.24 * (between / 1000) ** -0.3, 0.5 - 0.1 * (between / 1000) ** -0.5])
+    found = curve.interpolate(sizes, rows, between)
+    straight = np.stack([np.interp(np.log(between), np.log(sizes), row) for row in rows])
+    assert (np.abs(found - truth) < 0.4 * np.abs(straight - truth)).all()
+    flat = curve.interpolate(sizes, np.array([[0.1, 0.3, 0.3, 0.4]]), np.geomspace(24, 144, 50))
+    assert (np.diff(flat[0]) >= -1e-12).all() and flat.max() <= 0.4
+
+
+def test_two_sizes_are_joined_by_a_line_in_the_logarithm_of_the_size():
     middle = curve.interpolate([10, 1000], np.array([[0.0, 1.0]]), np.array([10.0, 100.0, 1000.0]))
     assert middle[0] == pytest.approx([0.0, 0.5, 1.0])
 

@@ -120,12 +120,15 @@ def test_the_quadratic_moves_the_best_mixture_off_the_best_grid_point():
     assert mixture.best_shares(v["real_fraction"], np.array([v["f1"]]))[0] == 0.3
 
 
-def test_the_worth_on_the_golden_curve_is_where_the_straight_line_in_log_size_says():
+def test_the_worth_on_the_golden_curve_is_near_the_power_law_behind_it():
     v = GOLDEN["learning_curve"]
-    score = (v["f1"][1] + v["f1"][2]) / 2
-    found = curve.size_with_score(v["n"], np.array([v["f1"]]), np.array([score]))
-    assert found.size == pytest.approx(math.sqrt(v["n"][1] * v["n"][2]), rel=1e-4)
-    assert found.low is None and "one draw" in found.note
+    for size in (450, 900, 2000):
+        score = v["a"] - v["b"] * (size / 1000) ** -v["c"]
+        found = curve.size_with_score(v["n"], np.array([v["f1"]]), np.array([score]))
+        assert found.size == pytest.approx(size, rel=0.05)
+        assert found.low is None and "one draw" in found.note
+    knot = curve.size_with_score(v["n"], np.array([v["f1"]]), np.array([v["f1"][2]]))
+    assert knot.size == pytest.approx(v["n"][2], rel=1e-4)
 
 
 def test_the_power_law_meets_the_golden_fit_and_inverts_to_the_size_without_extrapolating():
