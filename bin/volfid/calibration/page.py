@@ -29,9 +29,10 @@ test set. The truth of an effect is its value over the draws of the other nine t
 which the experiment holds. In the world `worth` the added rows are new real documents, so that the worth (24
 further documents) and the content efficiency (1) are known without measuring. In the world `new_corpus` each
 experiment has its own train pool and test set, and the truth is the mean over all of them: an interval over draws from
-one pool does not claim to cover that, and how far it falls short is stated. The worth is read off a curve that is
-linear in log size between the measured sizes; where the real curve bends between them (here between 48 and 96
-documents), its interval, which is about draws alone, does not hold that error: the mean estimate is beside its rate.
+one pool does not claim to cover that, and how far it falls short is stated. The worth is read off a curve
+through the measured sizes (a monotone cubic in log size); where the real curve bends otherwise between them (here
+between 48 and 96 documents), its interval, which is about draws alone, does not hold that error: the mean estimate is
+beside its rate.
 """
 GAMES = {"ap_micro": "micro-average precision (no threshold)", "f1_micro": "micro-F1 (threshold fixed at 0.5 to tuned)"}
 
