@@ -65,7 +65,8 @@ class Corpus:
 
     `number`: position of a document id in `doc_ids`, `texts`, `vectors`. `sources`: real documents that a
     synthetic one was made from. `splits`: numbers of the documents of train, reference and test. `groups`: group
-    (family or near-duplicates) of each document of the train split, in its order.
+    (family or near-duplicates) of each document of the train split, in its order. `permuted`: training sets whose
+    label lists were put back.
     """
 
     doc_ids: list[str]
@@ -80,6 +81,7 @@ class Corpus:
     words: np.ndarray
     number: dict[str, int] = field(repr=False)
     groups: list[str]
+    permuted: frozenset[str]
 
     def sample(self, label_sets: np.ndarray, counts: np.ndarray) -> LabelSample:
         """The multiset of some label sets, for MMD."""
@@ -175,6 +177,7 @@ def assemble(
         words=pack(matrix),
         number=number,
         groups=[row["group"] for row in documents if row["split"] == "train"],
+        permuted=frozenset(permuted),
     )
 
 

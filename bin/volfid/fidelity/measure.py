@@ -108,7 +108,8 @@ class Measurer:
             self._diversity(out, rows)
             if name == "added":
                 self._nearest(out, rows, trainset.real)
-                self._realised(out, rows)
+                if trainset.trainset_id not in self.corpus.permuted:
+                    self._realised(out, rows)
             if name == "added" or not trainset.added.size:
                 self._memorisation(out, rows, trainset)
             lines += out.lines

@@ -35,9 +35,9 @@ def friedman_arms(table: ScoreTable) -> Iterator[Effect]:
 
 
 def _arms(table: ScoreTable, context: Context, tuned: bool) -> list[str]:
-    """Arms that stand in this context, in sorted order; those of the tuned schedule end in t."""
+    """Arms that stand in this context, tuned or not, in sorted order."""
     names = sorted({c.arm for c in table.conditions if c.classifier == context.classifier})
-    return [arm for arm in names if arm.endswith("t") == tuned and table.locate(arm, context)]
+    return [arm for arm in names if (arm in table.tuned) == tuned and table.locate(arm, context)]
 
 
 def _estimate(values: dict[str, np.ndarray], blocks: int) -> Estimate:

@@ -79,6 +79,7 @@ class ScoreTable:
     floors: dict[tuple[str, int, str, str], dict[int, float]] = field(default_factory=dict)
     answers: dict[tuple[str, str, int, str, str], dict[int, float]] = field(default_factory=dict)
     conditions: set[Condition] = field(default_factory=set)
+    tuned: set[str] = field(default_factory=set)
 
     @property
     def classifiers(self) -> list[str]:
@@ -165,6 +166,8 @@ def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
         else:
             condition = Condition(name, cell["arm"], cell["regime"], cell["added"], source_of(cell))
             table.conditions.add(condition)
+            if cell["tuning"] == "tuned":
+                table.tuned.add(cell["arm"])
             place = ("arm", condition)
         for metric, threshold, value in by_cell.get(cell["cell_id"], ()):
             repeats[place, metric, threshold, cell["draw"]].append(value)
