@@ -6,6 +6,7 @@ from report_fixture import make_cells
 from scipy import stats
 
 from volfid.report.means import arm_means, mean_over_draws, trainset_means
+from volfid.report.tables_effects import effect_row
 
 
 def test_the_interval_is_that_of_the_t_distribution_over_draws():
@@ -72,3 +73,13 @@ def test_a_training_set_of_several_cells_counts_once():
     ]
     (mean,) = trainset_means(cells, rows, ("arm",), ("metric",)).values()
     assert (mean.value, mean.n) == (1.0, 3)
+
+
+def test_a_difference_over_documents_is_a_score_and_a_worth_is_a_number_of_documents():
+    row = {
+        "contrast": "St - Rt", "estimate": 0.0123, "ci_low": 0.001, "ci_high": 0.024, "p": 0.02, "p_adjusted": None,
+        "n": 543, "unit": "documents", "verdict": "positive", "note": None,
+    }  # fmt: skip
+    assert effect_row(row | {"effect": "document_bootstrap"})[2] == "+0.012 [0.001, 0.024]"
+    worth = row | {"effect": "worth_documents", "estimate": 166.2, "ci_low": 137.4, "ci_high": 182.0, "p": None}
+    assert effect_row(worth)[2] == "166 [137, 182]"

@@ -66,7 +66,7 @@ def is_ratio(row: Row) -> bool:
 
 def effect_row(row: Row) -> list[str]:
     """One estimate in words."""
-    documents = "worth" in row["effect"] or "document" in row["effect"]
+    documents = "worth" in row["effect"]
     value = value_and_interval(row["estimate"], row["ci_low"], row["ci_high"], 0 if documents else 3)
     if row["estimate"] is not None and row["estimate"] > 0 and not is_ratio(row):
         value = value.replace(number(row["estimate"]), signed(row["estimate"]), 1)
