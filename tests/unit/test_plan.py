@@ -260,3 +260,9 @@ def test_further_unlabelled_documents_are_drawn_with_the_regime(factorial):
     for job in factorial.jobs:
         if job["stage"] in ("fidelity", "retrieval"):
             assert not any(item["text"] == "pseudo_labelled" for item in job["items"])
+
+
+def test_every_job_of_a_stamped_corpus_carries_the_stamp_and_no_other_does(demo):
+    stamped = plan(raw(), corpus() | {"stamp": "fixture: not evidence"})
+    assert {job["settings"].get("stamp") for job in stamped.jobs} == {"fixture: not evidence"}
+    assert not any("stamp" in job["settings"] for job in demo.jobs)

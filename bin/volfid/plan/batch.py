@@ -60,6 +60,7 @@ def make_jobs(
     def job(
         stage: str, parts: list[str], label: str, settings: dict[str, Any], items: list[Any], model: str | None = None
     ) -> Job:
+        settings = settings | ({"stamp": stamp} if stamp else {})
         return {
             "job_id": ids.job_id(stage, *parts), "stage": stage, "label": label, "model": model,
             "code": prints[stage], "master_seed": seed, "settings": settings, "items": items,
