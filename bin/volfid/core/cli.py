@@ -78,7 +78,7 @@ def run(main: Callable[..., Any]) -> None:
 def read_job(path: Path) -> dict[str, Any]:
     """The job a task runs, checked. Tables that the task writes carry the stamp of its corpus."""
     job = CONTRACTS["job"].read_object(path)
-    stamp_tables(job["settings"].get("stamp"))
+    stamp_tables(job["settings"].pop("stamp", None))  # no setting of a stage
     return job
 
 
