@@ -121,7 +121,7 @@ def make_scores(cells: list[dict], seed: int = 1, noise: float = NOISE, common: 
 
 
 PLAN = {
-    "design": {}, "master_seed": 7, "counts": {}, "not_planned": [], "protocol": {},
+    "design": {}, "master_seed": 7, "counts": {}, "not_planned": [], "stopped": [], "protocol": {},
     "estimate": {"requests": 100, "tokens": 5000, "seconds": {"generation": 50}},
 }  # fmt: skip
 CORPUS = {
