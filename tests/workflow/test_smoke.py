@@ -110,8 +110,9 @@ def test_a_run_killed_in_generation_resumes_from_its_chunks(project, smoke, tmp_
     head.wait()
     resumed = launch(project, folder, *arguments, "-resume")
     assert resumed.code == 0, resumed.output[-4000:]
-    manifest = json.loads(next((resumed.results / "generation").glob("*/manifest.json")).read_text())
-    assert manifest["counts"]["chunks_reused"] >= 4
+    manifests = [json.loads(path.read_text()) for path in (resumed.results / "generation").glob("*/manifest.json")]
+    # which pool was being made when the head died is the executor's choice
+    assert sum(manifest["counts"]["chunks_reused"] for manifest in manifests) >= 4
     for name in TABLES:
         assert content(resumed, name) == content(smoke, name), name
 

@@ -134,23 +134,26 @@ def fit_power_law(
     if len(np.unique(n)) < FEWEST_SIZES:
         return None
 
-    def linear(log_c: float) -> tuple[float, float, float]:
-        """Weighted SSE, a and b at exponent exp(log_c)."""
-        m = (n / UNIT) ** -np.exp(log_c)
-        m_mean, y_mean = np.average(m, weights=w), np.average(y, weights=w)
-        b = -float((w * (m - m_mean) * (y - y_mean)).sum() / (w * (m - m_mean) ** 2).sum())
-        a = float(y_mean + b * m_mean)
-        if a > 1:
-            a, b = 1.0, float((w * m * (1 - y)).sum() / (w * m * m).sum())
-        if b < 0:
-            a, b = float(y_mean), 0.0
-        return float((w * (y - a + b * m) ** 2).sum()), a, b
+    share = w / w.sum()
+    y_mean = float(share @ y)
+
+    def linear(log_c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weighted SSE, a and b at each exponent exp(log_c)."""
+        m = (n / UNIT) ** -np.exp(np.asarray(log_c, dtype=float)[..., None])
+        m_mean = m @ share
+        off = m - m_mean[..., None]
+        b = -(off @ (share * (y - y_mean))) / (off**2 @ share)
+        a = y_mean + b * m_mean
+        b = np.where(a > 1, (m @ (share * (1 - y))) / (m**2 @ share), b)
+        a = np.where(a > 1, 1.0, a)
+        a, b = np.where(b < 0, y_mean, a), np.maximum(b, 0.0)
+        return (y - a[..., None] + b[..., None] * m) ** 2 @ w, a, b
 
     grid = np.linspace(*np.log(EXPONENTS), 61)
-    best = int(np.argmin([linear(point)[0] for point in grid]))
+    best = int(np.argmin(linear(grid)[0]))
     around = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    log_c = minimize_scalar(lambda x: linear(x)[0], bounds=around, method="bounded", options={"xatol": 1e-10}).x
-    _, a, b = linear(log_c)
+    log_c = minimize_scalar(lambda x: float(linear(x)[0]), bounds=around, method="bounded", options={"xatol": 1e-10}).x
+    a, b = (float(found) for found in linear(log_c)[1:])
     if b <= 1e-12:
         return None
     c = float(np.exp(log_c))
