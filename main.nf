@@ -50,8 +50,8 @@ workflow STUDY {
              LABELLING.out.answers)
 
     // fidelity.parquet and retrieval.parquet: every training set, copies included
-    FIDELITY(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
-    RETRIEVAL(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
+    FIDELITY(jobs, INPUTS.out.documents, INPUTS.out.labels, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
+    RETRIEVAL(jobs, INPUTS.out.documents, INPUTS.out.labels, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)
 
     // effects, correlations, findings, claims, status
     STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.counts, TRAINING.out.gaps,

@@ -18,7 +18,6 @@ def main(
     labels: InFile,
     trainsets: InFiles,
     embeddings: InFolders,
-    regimes: Annotated[list[Path] | None, OPTIONAL(help="taken for the common interface; not needed here")] = None,
     synthetic: Annotated[list[Path] | None, OPTIONAL(help="every synthetic.jsonl the training sets use")] = None,
     out_dir: OutDir = Path("."),
     stub: Stub = False,
@@ -33,36 +32,29 @@ def main(
     from volfid.core.log import Progress
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
+    from volfid.core.settings import settings_of
+    from volfid.core.trainsets import read_trainsets
     from volfid.core.vectors import read_vectors
     from volfid.retrieval.evaluate import Evaluator, Settings
 
-    settings = Settings.of(task["settings"])
+    settings = settings_of(Settings, task["settings"], "evaluate_retrieval")
     manifest = Manifest("evaluate_retrieval.py", task)
-    real, label_list = CONTRACTS["documents"].read(documents), CONTRACTS["labels"].read(labels)
-    made = [row for path in synthetic or [] for row in CONTRACTS["synthetic"].read(path)]
+    files = read_trainsets(manifest, task["items"], documents, labels, trainsets, synthetic or [])
     sizes = {item["trainset_id"]: item["regime"] for item in task["items"]}
-    groups = {name: [] for name in sizes}
-    for path in trainsets:
-        for row in CONTRACTS["trainsets"].read(path):
-            if row["trainset_id"] in groups:
-                groups[row["trainset_id"]].append(row)
-    groups = {name: groups[name] for name in sorted(groups) if groups[name]}
-    label_ids = [label["label"] for label in label_list]
-    evaluator = Evaluator(real, made, label_ids, groups, *read_vectors(embeddings), settings, task["master_seed"])
-    progress = Progress("retrieval", len(groups), "training sets")
+    evaluator = Evaluator(
+        files.real, files.synthetic, files.label_ids, files.trainsets, *read_vectors(embeddings), settings,
+        task["master_seed"],
+    )  # fmt: skip
+    progress = Progress("retrieval", len(files.trainsets), "training sets")
     lines = []
-    for name in groups:
+    for name in files.trainsets:
         lines += evaluator.evaluate(name, sizes[name])
         progress.advance()
-    for path, count in ((documents, len(real)), (labels, len(label_list))):
-        manifest.read(path, count)
-    for path in [*trainsets, *(synthetic or [])]:
-        manifest.read(path)
     manifest.wrote(CONTRACTS["retrieval"].write(out_dir, lines), len(lines))
     manifest.seeds = {"master_seed": task["master_seed"]}
     manifest.settings = settings.echo()
     manifest.counts = {
-        "trainsets": {"planned": len(sizes), "evaluated": len(groups)},
+        "trainsets": {"planned": len(sizes), "evaluated": len(files.trainsets)},
         "queries": len(evaluator.queries),
     }
     manifest.write(out_dir)

@@ -18,7 +18,6 @@ def main(
     labels: InFile,
     trainsets: InFiles,
     embeddings: InFolders,
-    regimes: Annotated[list[Path] | None, OPTIONAL(help="taken for the common interface; not needed here")] = None,
     synthetic: Annotated[list[Path] | None, OPTIONAL(help="every synthetic.jsonl the training sets use")] = None,
     out_dir: OutDir = Path("."),
     stub: Stub = False,
@@ -33,36 +32,34 @@ def main(
     from volfid.core.log import Progress
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
+    from volfid.core.settings import settings_of
+    from volfid.core.trainsets import read_trainsets
     from volfid.core.vectors import read_vectors
-    from volfid.fidelity.corpus import assemble, group_rows
+    from volfid.fidelity.corpus import assemble
     from volfid.fidelity.keywords import audit
     from volfid.fidelity.measure import Measurer, Settings
 
-    settings = Settings.of(task["settings"])
+    settings = settings_of(Settings, task["settings"], "measure_fidelity")
     manifest = Manifest("measure_fidelity.py", task)
-    real, label_list = CONTRACTS["documents"].read(documents), CONTRACTS["labels"].read(labels)
-    made = [row for path in synthetic or [] for row in CONTRACTS["synthetic"].read(path)]
-    rows = [row for path in trainsets for row in CONTRACTS["trainsets"].read(path)]
-    groups = group_rows(rows, {item["trainset_id"] for item in task["items"]})
+    files = read_trainsets(manifest, task["items"], documents, labels, trainsets, synthetic or [])
     permuted = {item["trainset_id"] for item in task["items"] if item["label_law"] == "permuted"}
-    label_ids = [label["label"] for label in label_list]
-    corpus = assemble(real, made, label_ids, groups, *read_vectors(embeddings), permuted=permuted)
+    vectors = read_vectors(embeddings)
+    corpus = assemble(files.real, files.synthetic, files.label_ids, files.trainsets, *vectors, permuted=permuted)
     measurer = Measurer(corpus, settings, task["master_seed"])
     progress = Progress("fidelity", len(corpus.trainsets), "training sets")
     lines = []
     for one in corpus.trainsets:
         lines += measurer.measure(one)
         progress.advance()
-    for path, count in ((documents, len(real)), (labels, len(label_list))):
-        manifest.read(path, count)
-    for path in [*trainsets, *(synthetic or [])]:
-        manifest.read(path)
     manifest.wrote(CONTRACTS["fidelity"].write(out_dir, lines), len(lines))
-    words = audit(real, made, label_list)
+    words = audit(files.real, files.synthetic, files.labels)
     manifest.wrote(CONTRACTS["keywords"].write(out_dir, words), len(words))
     manifest.seeds = {"master_seed": task["master_seed"]}
     manifest.settings = {**settings.echo(), **measurer.frozen()}
-    manifest.counts = {"trainsets": {"planned": len(task["items"]), "measured": len(groups)}, "figures": len(lines)}
+    manifest.counts = {
+        "trainsets": {"planned": len(task["items"]), "measured": len(files.trainsets)},
+        "figures": len(lines),
+    }
     manifest.write(out_dir)
 
 

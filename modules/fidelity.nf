@@ -8,7 +8,6 @@ process MEASURE_FIDELITY {
     tuple val(meta), val(job)
     path documents
     path labels
-    path regimes, stageAs: 'regimes/?/*'
     path trainsets, stageAs: 'trainsets/?/*'
     path synthetic, stageAs: 'synthetic/?/*'
     path stores, stageAs: 'stores/?/*'
@@ -21,14 +20,14 @@ process MEASURE_FIDELITY {
     script:
     """
     ${jobFile(job)}
-    measure_fidelity.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+    measure_fidelity.py --job job.json --documents ${documents} --labels ${labels} \\
         ${options('trainsets', trainsets)} ${options('synthetic', synthetic)} ${options('embeddings', stores)}
     """
 
     stub:
     """
     ${jobFile(job)}
-    measure_fidelity.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+    measure_fidelity.py --job job.json --documents ${documents} --labels ${labels} \\
         ${options('trainsets', trainsets)} ${options('synthetic', synthetic)} ${options('embeddings', stores)} --stub
     """
 }
@@ -38,7 +37,6 @@ workflow FIDELITY {
     jobs
     documents
     labels
-    regimes
     trainsets
     synthetic
     stores
@@ -47,7 +45,7 @@ workflow FIDELITY {
     // a generator whose embeddings failed is a gap here too: [source, file] of the others
     embedded = stores.map { source, _folder -> [source] }
     MEASURE_FIDELITY(
-        ofStage(jobs, 'fidelity'), documents, labels, regimes,
+        ofStage(jobs, 'fidelity'), documents, labels,
         sortedFiles(trainsets.combine(embedded, by: 0)), sortedFiles(synthetic.combine(embedded, by: 0)),
         sortedFiles(stores),
     )

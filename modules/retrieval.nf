@@ -8,7 +8,6 @@ process EVALUATE_RETRIEVAL {
     tuple val(meta), val(job)
     path documents
     path labels
-    path regimes, stageAs: 'regimes/?/*'
     path trainsets, stageAs: 'trainsets/?/*'
     path synthetic, stageAs: 'synthetic/?/*'
     path stores, stageAs: 'stores/?/*'
@@ -20,14 +19,14 @@ process EVALUATE_RETRIEVAL {
     script:
     """
     ${jobFile(job)}
-    evaluate_retrieval.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+    evaluate_retrieval.py --job job.json --documents ${documents} --labels ${labels} \\
         ${options('trainsets', trainsets)} ${options('synthetic', synthetic)} ${options('embeddings', stores)}
     """
 
     stub:
     """
     ${jobFile(job)}
-    evaluate_retrieval.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
+    evaluate_retrieval.py --job job.json --documents ${documents} --labels ${labels} \\
         ${options('trainsets', trainsets)} ${options('synthetic', synthetic)} ${options('embeddings', stores)} --stub
     """
 }
@@ -37,7 +36,6 @@ workflow RETRIEVAL {
     jobs
     documents
     labels
-    regimes
     trainsets
     synthetic
     stores
@@ -46,7 +44,7 @@ workflow RETRIEVAL {
     // a generator whose embeddings failed is a gap here too: [source, file] of the others
     embedded = stores.map { source, _folder -> [source] }
     EVALUATE_RETRIEVAL(
-        ofStage(jobs, 'retrieval'), documents, labels, regimes,
+        ofStage(jobs, 'retrieval'), documents, labels,
         sortedFiles(trainsets.combine(embedded, by: 0)), sortedFiles(synthetic.combine(embedded, by: 0)),
         sortedFiles(stores),
     )

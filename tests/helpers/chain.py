@@ -93,7 +93,7 @@ class Chain:
                 self.run("train_heads", job["job_id"], "--job", path, *pair, *regimes, *sets, *vectors, *asked)
             )
         every = [
-            *pair, *regimes, *repeat("trainsets", [c / "trainsets.jsonl" for c in corpora.values()]),
+            *pair, *repeat("trainsets", [c / "trainsets.jsonl" for c in corpora.values()]),
             *repeat("synthetic", [c / "synthetic.jsonl" for c in corpora.values()]),
             *repeat("embeddings", list(stores.values())),
         ]  # fmt: skip

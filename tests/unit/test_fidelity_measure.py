@@ -11,9 +11,11 @@ import pytest
 
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.schemas import CONTRACTS
+from volfid.core.settings import settings_of
+from volfid.core.trainsets import group_rows
 from volfid.core.vectors import write_vectors
 from volfid.fidelity import labels as mmd
-from volfid.fidelity.corpus import assemble, group_rows
+from volfid.fidelity.corpus import assemble
 from volfid.fidelity.measure import Measurer, Settings
 
 BIN = Path(__file__).parents[2] / "bin"
@@ -210,8 +212,10 @@ def test_no_training_set_gives_no_figures(world):
 
 def test_unknown_setting_is_refused():
     with pytest.raises(ConfigError, match="bandwith"):
-        Settings.of({"bandwith": 1})
-    assert Settings.of({"encoder": "minilm", "two_sigma_squared": [1, 2]}).two_sigma_squared == (1, 2)
+        settings_of(Settings, {"bandwith": 1}, "measure_fidelity")
+    assert settings_of(
+        Settings, {"encoder": "minilm", "two_sigma_squared": [1, 2]}, "measure_fidelity"
+    ).two_sigma_squared == (1, 2)
 
 
 def write_world(world, folder):

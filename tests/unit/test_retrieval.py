@@ -13,6 +13,7 @@ from sklearn.metrics import ndcg_score
 from volfid.core import ndcg
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.labels import jaccard, label_matrix
+from volfid.core.settings import settings_of
 from volfid.core.vectors import unit_rows
 from volfid.retrieval.evaluate import Evaluator, Settings
 from volfid.retrieval.index import Ranking, rank
@@ -333,4 +334,4 @@ def test_no_training_set_is_no_failure(world):
 
 def test_unknown_setting_is_refused():
     with pytest.raises(ConfigError, match="cutoff"):
-        Settings.of({"cutoff": 5})
+        settings_of(Settings, {"cutoff": 5}, "evaluate_retrieval")

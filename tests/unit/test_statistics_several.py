@@ -62,6 +62,13 @@ def test_tied_and_zero_differences_are_enumerated_over_signs():
     assert several.signed_rank_p([0.0, 0.0]) is None
 
 
+def test_the_signed_rank_test_of_many_values_agrees_with_scipys_normal_approximation_with_ties():
+    values = np.round(np.random.default_rng(4).normal(0.1, 1, several.SIGNED_RANK_EXACT + 50), 1)
+    values = np.append(values[values != 0], [0.3, -0.2, 1.7, 0.0])
+    expected = stats.wilcoxon(values, method="asymptotic", correction=False).pvalue
+    assert several.signed_rank_p(values) == pytest.approx(expected, rel=1e-9)
+
+
 def test_alpha_is_one_for_full_agreement_and_none_when_nothing_could_disagree():
     assert several.krippendorff_alpha([[1, 0, 1], [1, 0, 1]]) == pytest.approx(1)
     assert several.krippendorff_alpha([[1, 1], [1, 1]]) is None

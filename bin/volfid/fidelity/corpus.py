@@ -96,15 +96,6 @@ class Corpus:
         return np.unique(self.split_labels[split], return_counts=True)
 
 
-def group_rows(rows: Iterable[Row], wanted: Iterable[str]) -> dict[str, list[Row]]:
-    """Training-set rows by trainset id, only the wanted ones, sorted by id."""
-    groups: dict[str, list[Row]] = {name: [] for name in sorted(set(wanted))}
-    for row in rows:
-        if row["trainset_id"] in groups:
-            groups[row["trainset_id"]].append(row)
-    return {name: members for name, members in groups.items() if members}
-
-
 def assemble(
     documents: Sequence[Row],
     synthetic: Sequence[Row],

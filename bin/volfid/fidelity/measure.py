@@ -1,13 +1,13 @@
 """Every fidelity, diversity and memorisation figure of every training set, copies and real-only included."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from volfid.core.exits import ConfigError, DataError
+from volfid.core.exits import DataError
 from volfid.core.seeds import generator
 from volfid.fidelity import diversity, labels, memorisation, structure, text
 from volfid.fidelity.corpus import Corpus, Rows, TrainSet
@@ -33,14 +33,6 @@ class Settings:
     containment_width: int = memorisation.WIDTH
     containment_limit: float = 0.2
     encoder: str | None = None
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> "Settings":
-        """The settings of a job over the defaults; a name that is not known is a ConfigError."""
-        unknown = sorted(set(given) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise ConfigError(f"measure_fidelity has no setting {unknown[0]!r}", mend="See fidelity/measure.py")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
     def echo(self) -> dict[str, Any]:
         """All settings, for the manifest."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from volfid.core import ndcg
-from volfid.core.exits import ConfigError, DataError
+from volfid.core.exits import DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.seeds import generator
 from volfid.core.vectors import unit_rows
@@ -34,14 +34,6 @@ class Settings:
     k: int = ndcg.K
     subsets: int = 5
     encoder: str | None = None
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any]) -> "Settings":
-        """The settings of a job over the defaults; a name that is not known is a ConfigError."""
-        unknown = sorted(set(given) - set(cls.__dataclass_fields__))
-        if unknown:
-            raise ConfigError(f"evaluate_retrieval has no setting {unknown[0]!r}", mend="See retrieval/evaluate.py")
-        return cls(**given)
 
     def echo(self) -> dict[str, Any]:
         """All settings, for the manifest."""

@@ -12,6 +12,8 @@ from scipy.optimize import brentq
 from volfid.statistics.correlation import ranks
 from volfid.statistics.intervals import ALPHA
 
+SIGNED_RANK_EXACT = 100
+
 
 @dataclass(frozen=True)
 class Friedman:
@@ -96,16 +98,21 @@ def paired_dz(difference: Sequence[float] | np.ndarray) -> float | None:
 
 
 def signed_rank_p(difference: Sequence[float] | np.ndarray) -> float | None:
-    """Two-sided exact p of Wilcoxon's signed-rank test; zeros are dropped, ties share their rank; None without any.
+    """Two-sided p of Wilcoxon's signed-rank test; zeros are dropped, ties share their rank; None without any.
 
-    The distribution of the rank sum over all 2^n signs, by dynamic programming on doubled ranks.
-    n values cannot give less than 2 / 2^n.
+    Exact up to SIGNED_RANK_EXACT values: the distribution of the rank sum over all 2^n signs, by dynamic
+    programming on doubled ranks, so that n values cannot give less than 2 / 2^n. Its work grows with the cube of
+    n; above, the normal approximation with the variance sum(rank^2) / 4, which holds with ties.
     """
     x = np.asarray(difference, dtype=float)
     x = x[x != 0]
     if not len(x):
         return None
-    doubled = np.rint(2 * ranks(np.abs(x))).astype(int)
+    rank_of = ranks(np.abs(x))
+    if len(x) > SIGNED_RANK_EXACT:
+        z = (rank_of[x > 0].sum() - rank_of.sum() / 2) / (math.sqrt(float((rank_of**2).sum())) / 2)
+        return float(2 * special.ndtr(-abs(z)))
+    doubled = np.rint(2 * rank_of).astype(int)
     chances = np.zeros(int(doubled.sum()) + 1)
     chances[0] = 1.0
     for rank in doubled:
