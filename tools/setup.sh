@@ -32,7 +32,7 @@ at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 # A stamp holds the hash of what a step is made from, and size and date of every file it made.
 listing() { { find "$@" -type f -printf '%s %T@ %p\n' 2> /dev/null || true; } | sort; }
 
-python_stamp() { echo "python 1 $(digest "$lock" tools/uv.txt)"; }
+python_stamp() { echo "python 2 $(digest "$lock" tools/uv.txt)"; }
 python_ready() { [ -x .venv/bin/python ] && [ "$(cat .venv/volfid.stamp 2> /dev/null)" = "$(python_stamp)" ]; }
 
 # The first nextflow on PATH that did not come from a set-up like this one.
@@ -108,8 +108,9 @@ follow() {
         case $line in
             *Downloading*) files=$((files + 1)) ;;
             *Downloaded*) fetched=$((fetched + 1)) ;;
+            Installed*) say "packages: installed, now compiling them (a minute on two free cores)" ;;
         esac
-        if [ $((SECONDS - last)) -ge 10 ]; then
+        if [ $files -gt 0 ] && [ $((SECONDS - last)) -ge 10 ]; then
             last=$SECONDS
             say "packages: $fetched of $files large files fetched"
         fi
@@ -135,9 +136,10 @@ make_python() {
         "${venv[@]}" 3.12 || fail 69 "no Python of version $pythons, and uv could not fetch one (lines above)." \
             "Install Python 3.11, 3.12 or 3.13 with its venv package, then run make setup again."
     fi
-    say "packages: installing $(grep -c '^[a-z0-9]' "$lock") for $(.setup/venv.new/bin/python --version); several GB when they are not in uv's cache"
+    say "packages: installing $(grep -c '^[a-z0-9]' "$lock") for $(.setup/venv.new/bin/python --version); several GB when they are not in uv's cache, and compiling"
+    # Compiled now: tasks write no byte code, and compiling what a command imports takes each of them seconds.
     for attempt in 1 2 3; do
-        if "$uv" pip sync --no-progress --require-hashes --python .setup/venv.new/bin/python "$lock" 2>&1 | follow; then break; fi
+        if "$uv" pip sync --no-progress --compile-bytecode --require-hashes --python .setup/venv.new/bin/python "$lock" 2>&1 | follow; then break; fi
         grep -v 'Download\|^ [+] ' .setup/packages.log | tail -n 12 >&2
         if [ "$attempt" = 3 ]; then
             fail 69 "the Python packages could not be installed (lines above, all in .setup/packages.log)." \
