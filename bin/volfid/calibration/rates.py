@@ -1,6 +1,5 @@
 """Coverage, false positives and power of every effect, each rate with its binomial interval."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +8,12 @@ import numpy as np
 
 from volfid.calibration.experiments import Key, Scored, block_of, by_key, estimates, groups, score_table, truths
 from volfid.core.contracts import Row
+from volfid.core.shares import wilson
 from volfid.statistics.effects import NEGATIVE, POSITIVE, Effect
 from volfid.statistics.intervals import ALPHA, LEVEL, join_notes
 
 DRAWS = (3, 5, 10, 20)
 ROUNDING = 5e-5  # spread below which two arms differ by rounding only
-_Z = 1.959963984540054
 # Effects on micro-AP that are zero by construction, by world: the arms of the contrast are exchangeable. (Rows in
 # disguise are not exactly copies, so that S - PL is only near zero in the worlds that have them.)
 ZERO: dict[str, tuple[str, ...]] = {
@@ -39,13 +38,8 @@ class Rate:
 
     @property
     def interval(self) -> tuple[float | None, float | None]:
-        """Wilson's score interval (1927)."""
-        if not self.times:
-            return None, None
-        n, share, square = self.times, self.hits / self.times, _Z * _Z
-        middle = (share + square / (2 * n)) / (1 + square / n)
-        half = _Z * math.sqrt(share * (1 - share) / n + square / (4 * n * n)) / (1 + square / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        """Wilson's score interval."""
+        return wilson(self.hits, self.times) or (None, None)
 
 
 def row(

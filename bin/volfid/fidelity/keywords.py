@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from volfid.core.label_words import name_words, text_words
 from volfid.core.labels import label_matrix
+from volfid.core.shares import wilson
 
 Row = Mapping[str, Any]
-LEVEL = 0.95
 # rule, metric of shares, metric of the classifier
 RULES = (("all", "label_name_share", "keyword_f1_micro"), ("any", "label_word_share", "keyword_any_f1_micro"))
 NO_NAMES = "labels have no names"
@@ -65,11 +64,11 @@ def _subject(subject: str, rows: Sequence[Row], labels: Sequence[Row]) -> Iterat
 
 def _share(subject: str, metric: str, label: str | None, hits: int, pairs: int, named: bool) -> dict[str, Any]:
     """A share with Wilson's interval."""
-    if not pairs:
+    limits = wilson(hits, pairs)
+    if limits is None:
         note = "no document has it" if named else NO_NAMES
         return _line(subject, metric, label, None, None, None, 0, note)
-    limits = binomtest(hits, pairs).proportion_ci(LEVEL, method="wilson")
-    return _line(subject, metric, label, hits / pairs, float(limits.low), float(limits.high), pairs, None)
+    return _line(subject, metric, label, hits / pairs, *limits, pairs, None)
 
 
 def _line(

@@ -1,21 +1,10 @@
 """What a generation job cost and gave: tokens, acceptance, reasons."""
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-Z95 = 1.959963984540054
-
-
-def wilson(successes: int, trials: int, z: float = Z95) -> tuple[float, float] | None:
-    """Wilson's score interval for a share (Wilson 1927); None without trials."""
-    if trials == 0:
-        return None
-    share, extra = successes / trials, z * z / trials
-    centre = (share + extra / 2) / (1 + extra)
-    half = z / (1 + extra) * math.sqrt(share * (1 - share) / trials + extra / (4 * trials))
-    return centre - half, centre + half
+from volfid.core.shares import wilson
 
 
 def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
