@@ -19,7 +19,7 @@ from vllm_signatures import signatures  # noqa: E402
 ENTRY = {"name": "m", "engine": "vllm", "dtype": "bfloat16", "max_model_len": 4096}
 GOLDEN = sorted(ROOT.glob("tests/golden/vllm_*_signatures.json"))
 SOURCE = Path(engine.__file__)
-# names in the engine's source: what of vLLM they are
+# names in the engine's function _output: what of vLLM they are
 OBJECTS = {"answer": "RequestOutput", "made": "CompletionOutput"}
 
 
@@ -44,8 +44,12 @@ def used(source: str) -> dict[str, set[str]]:
                 called = f"LLM.{called.removeprefix('self.llm.')}"
             if called in ("LLM", "SamplingParams") or called.startswith("LLM."):
                 found.setdefault(called, set()).update(word.arg for word in node.keywords if word.arg)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in OBJECTS:
-            found.setdefault(OBJECTS[node.value.id], set()).add(node.attr)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith(".outputs[0]"):
+            found.setdefault("CompletionOutput", set()).add(node.attr)
+        if isinstance(node, ast.FunctionDef) and node.name == "_output":
+            for one in ast.walk(node):
+                if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id in OBJECTS:
+                    found.setdefault(OBJECTS[one.value.id], set()).add(one.attr)
     return found
 
 
@@ -93,6 +97,7 @@ def test_the_check_sees_what_the_engine_uses_and_finds_a_wrong_name():
     found = used(text)
     assert {"LLM", "SamplingParams", "LLM.generate", "LLM.reset_prefix_cache", "LLM.get_tokenizer"} <= set(found)
     assert {"seed", "logprob_token_ids", "include_stop_str_in_output"} <= found["SamplingParams"]
+    assert found["CompletionOutput"] == {"finish_reason", "text", "token_ids", "logprobs"}
     assert {"prompt_token_ids", "outputs"} <= found["RequestOutput"] and "use_tqdm" in found["LLM.generate"]
     known = golden("0.29.0")
     for right, broken, name in (

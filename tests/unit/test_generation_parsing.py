@@ -27,6 +27,7 @@ REJECTED = [
     ("<doc></doc>", "stop", "empty"),
     (GOOD, "length", "truncated"),
     ("", "length", "truncated"),
+    (GOOD, "filtered", "filtered"),
     (GOOD[:50] + "\ufffd\ufffd", "stop", "bad_encoding"),
     ("A frame \ud800 with wheels", "stop", "bad_encoding"),
     ('{"text": "A frame', "stop", "broken_json"),

@@ -273,7 +273,7 @@ def test_a_missing_model_says_how_to_get_it(tmp_path):
 def test_an_unknown_engine_or_an_incomplete_entry_is_a_configuration_error(tmp_path):
     with pytest.raises(ConfigError, match="max_model_len"):
         engine_settings({"name": "a", "engine": "fake", "dtype": "float32"}, 8)
-    with pytest.raises(ConfigError, match="Engines: vllm, transformers, fake"):
+    with pytest.raises(ConfigError, match="Engines: vllm, transformers, openai, fake"):
         (tmp_path / "config.json").write_text("{}")
         run_job(job(engine="other"), corpus(), prompts=PROMPTS, out_dir=tmp_path, model_dir=tmp_path)
 

@@ -190,6 +190,57 @@ def test_a_template_with_an_undeclared_placeholder_is_refused(tmp_path):
         read_methods(tmp_path)
 
 
+def models(section="generators", name="smollm2_135m", **changes):
+    found = yaml.safe_load((ROOT / "params/models.yaml").read_text())
+    found[section][name] |= changes
+    return found
+
+
+HUB = {"kind": "hub", "repo": "someone/model"}
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "changes", "words"),
+    [
+        ("generators", "smollm2_135m", {"source": HUB, "revision": "main"}, "revision 'main', which pins nothing"),
+        ("generators", "smollm2_135m", {"source": HUB, "revision": "2fe1924"}, "Put the commit of its repository"),
+        ("generators", "smollm2_135m", {"revision": None}, "'smollm2_135m' in models.yaml has no revision.*SHA256SUMS"),
+        ("generators", "smollm2_135m", {"source": None, "engine": "openai", "revision": None}, "what the server runs"),
+        ("encoders", "all_minilm_l6_v2", {"source": HUB, "revision": "v1.0"}, "encoder 'all_minilm_l6_v2'.*'v1.0'"),
+    ],
+)
+def test_a_design_of_scale_paper_takes_only_pinned_models(section, name, changes, words):
+    design = raw() | {"scale": "paper"}
+    with pytest.raises(ConfigError, match=words) as raised:
+        plan(design, models=models(section, name, **changes))
+    assert raised.value.code == 78 and name in str(raised.value)
+    assert plan(design).record["design"]["scale"] == "paper"
+    if changes.get("revision"):
+        assert plan(raw() | {"scale": "reduced"}, models=models(section, name, **changes)).cells
+
+
+def test_an_unknown_scale_is_refused_and_none_is_needed():
+    with pytest.raises(ValueError, match="scale"):
+        Design.model_validate(raw() | {"scale": "huge"})
+    assert Design.model_validate({k: v for k, v in raw().items() if k != "scale"}).scale is None
+
+
+def test_the_six_generators_of_the_study_are_pinned_and_priced():
+    named = ("phi35_mini", "qwen25_7b", "llama31_8b", "mistral_7b_v03", "gemma2_9b", "mistral_nemo_12b")
+    design = raw() | {"scale": "paper"}
+    design["factors"] = {**design["factors"], "generator": list(named)}
+    made = plan(design)
+    jobs = [job for job in made.jobs if job["stage"] == "generation"]
+    assert sorted(job["model"] for job in jobs) == sorted(named)
+    for job in jobs:
+        entry = job["settings"]["engine"]
+        assert entry["source"]["kind"] == "hub" and len(entry["revision"]) == 40
+        assert entry["max_model_len"] <= entry["context"] and entry["dtype"] == "bfloat16" and entry["licence"]
+        assert entry["gated"] == (entry["name"] in ("llama31_8b", "gemma2_9b"))
+    assert made.record["estimate"]["gpu_hours"] > 0 and "guessed" in made.record["estimate"]["basis"]
+    assert plan(raw()).record["estimate"]["gpu_hours"] == 0
+
+
 def test_the_fingerprint_sees_its_own_stage_and_core_only(tmp_path):
     import shutil
 

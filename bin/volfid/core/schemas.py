@@ -137,7 +137,7 @@ _ALL = (
         F("parent_doc_id", "str", "real row it is paired with (label row or paraphrase parent)", null=True),
         F("seed", "int", "seed of the attempt that counted"), F("attempts", "int", "attempts made (at most 4)"),
         F("text", "str", "parsed text; null when no attempt was accepted", null=True),
-        F("finish_reason", "str", "stop or length, of the last attempt"),
+        F("finish_reason", "str", "stop, length or filtered (withheld by a server), of the last attempt"),
         F("reject_reason", "str", "why the last attempt was refused", null=True),
         F("attempt_reasons", "str_list", "why each refused attempt was refused"),
         F("tokens_prompt", "int", "prompt tokens of all attempts"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from volfid.core.shingles import containment, tokens
 
 REASONS = (
-    "truncated", "bad_encoding", "empty", "broken_json", "refusal", "lead_in", "meta_text", "label_id",
+    "truncated", "filtered", "bad_encoding", "empty", "broken_json", "refusal", "lead_in", "meta_text", "label_id",
     "leaked_prompt", "copied_source", "repetition", "too_short", "too_long",
 )  # fmt: skip
 RUNGS = ("doc_tags", "tag_fragment", "code_fence", "json_object", "lead_in", "heading", "quotes", "control_characters")
@@ -73,9 +73,9 @@ class Parsed:
 
 
 def parse(raw: str, finish_reason: str, rules: Rules) -> Parsed:
-    """Parse and check one answer. `finish_reason` is `stop` or `length` (cut off: never used)."""
+    """Parse and check one answer. `finish_reason` is `stop`; `length` (cut off) and `filtered` are never used."""
     if finish_reason != "stop":
-        return Parsed(None, "truncated")
+        return Parsed(None, "filtered" if finish_reason == "filtered" else "truncated")
     rungs: list[str] = []
     text, reason = _extract(raw, rungs)
     if reason is None:

@@ -15,6 +15,8 @@ from volfid.generation.requests import Corpus, Request, plan_requests
 from volfid.generation.settings import Settings, read_settings
 from volfid.generation.summary import summarise
 
+OWN_OPENING = "own_opening"  # an answer that began in its own words is kept as it is, and counted
+
 
 def run_job(
     job: Mapping[str, Any], corpus: Corpus, *, prompts: Path, out_dir: Path, model_dir: Path | None = None,
@@ -77,10 +79,10 @@ class _Texts(ChunkLoop):
             with self.watchdog.watching(self.own.stall_s, "the engine"):
                 outputs = self.engine.generate(asked, self.watchdog.beat)
             for draft, one, output in zip(pending, asked, outputs, strict=True):
-                parsed = parsing.parse(output.text, output.finish_reason, self._rules(draft.request))
+                parsed = parsing.parse(output.text, output.finish_reason, self._rules(draft.request, output.opened))
                 draft.take(one.seed, output, parsed)
-                repairs.update(parsed.rungs)
-                self.tokens += len(output.token_ids)
+                repairs.update(parsed.rungs if output.opened else (*parsed.rungs, OWN_OPENING))
+                self.tokens += output.completion_tokens
         return Made([draft.row() for draft in drafts.values()], dict(sorted(repairs.items())))
 
     def _ask(self, request: Request, attempt: int) -> EngineRequest:
@@ -91,10 +93,11 @@ class _Texts(ChunkLoop):
             sampling.temperature, sampling.top_p, sampling.max_tokens, request.stop, request.topics,
         )  # fmt: skip
 
-    def _rules(self, request: Request) -> parsing.Rules:
+    def _rules(self, request: Request, opened: bool) -> parsing.Rules:
         low, high = self.settings.band(request.method)
         copy = parsing.COPY_OF_PARENT if request.shows_parent else parsing.COPY_OF_EXEMPLAR
-        return parsing.Rules(low, high, self.labels, request.instructions, request.shown, copy, request.opening)
+        opening = request.opening if opened else ""
+        return parsing.Rules(low, high, self.labels, request.instructions, request.shown, copy, opening)
 
     def note(self, made: Made) -> str:
         """How many have been accepted so far."""
@@ -117,10 +120,10 @@ class _Draft:
         self.seed, self.finish_reason, self.text = seed, output.finish_reason, parsed.text
         self.attempts += 1
         self.prompt += output.prompt_tokens
-        self.completion += len(output.token_ids)
+        self.completion += output.completion_tokens
         if parsed.reason:
             self.reasons.append(parsed.reason)
-            self.discarded += len(output.token_ids)
+            self.discarded += output.completion_tokens
 
     def row(self) -> Row:
         """The row of contract `generations`."""

@@ -11,6 +11,8 @@ WORDS_A_DOCUMENT = 80
 QUESTION_TOKENS = {False: 16, True: 42}  # without and with the label's definition
 ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
 START_SECONDS = {"engine": 40, "task": 4}
+MEASURED = "rates measured on 2 cores without a GPU; a busy machine takes longer"
+GUESSED = "rates measured on 2 cores; those of generators on a GPU are guessed"
 
 
 def estimate(
@@ -22,7 +24,7 @@ def estimate(
     cores: int,
     labels: int = 0,
 ) -> dict[str, Any]:
-    """Tokens, seconds by stage and in all, on `cores` cores without a GPU."""
+    """Tokens, seconds by stage and in all on `cores` cores, GPU hours where a generator wants cards."""
     documents = corpus["documents"]
     encoder = models["encoders"][design.encoder]
     rate = encoder.get("documents_per_s") or 500
@@ -39,6 +41,8 @@ def estimate(
         kind = cell["classifier"] if cell["classifier"] in SECONDS_PER_CELL else "floor"
         training += SECONDS_PER_CELL[kind][cell["tuning"] == "tuned"]
     brought = corpus["brought"]
+    asked = {pool["generator"] for pool in pools} | {job["model"] for job in jobs if job["stage"] == "labelling"}
+    cards = max((models["generators"][name].get("gpus", 0) for name in asked), default=0)
     seconds = {
         "generation": round(tokens / token_rate + START_SECONDS["engine"]) if pools else 0,
         "labelling": round(read / read_rate + START_SECONDS["engine"]) if questions else 0,
@@ -49,8 +53,9 @@ def estimate(
     return {
         "questions": questions, "tokens_read": round(read), "tokens_read_per_s": read_rate if questions else None,
         "requests": requests, "tokens": tokens, "tokens_per_s": token_rate if pools else None,
-        "seconds": seconds, "minutes_total": round(sum(seconds.values()) / 60, 1), "cores": cores, "gpu_hours": 0.0,
-        "basis": "rates measured on 2 cores without a GPU; a busy machine takes longer",
+        "seconds": seconds, "minutes_total": round(sum(seconds.values()) / 60, 1), "cores": cores,
+        "gpu_hours": round(cards * (seconds["generation"] + seconds["labelling"]) / 3600, 2),
+        "basis": GUESSED if cards else MEASURED,
     }  # fmt: skip
 
 

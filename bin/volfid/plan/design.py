@@ -159,6 +159,9 @@ class Design(Strict):
 
     name: Name
     title: str
+    scale: Literal["smoke", "demo", "reduced", "paper"] | None = Field(
+        None, description="what it is meant for; paper takes only models with a pinned revision"
+    )
     seed: int = 20260522
     encoder: Name
     inputs: Inputs = Inputs()

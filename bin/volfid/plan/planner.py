@@ -149,7 +149,10 @@ def summary(plan: Plan) -> str:
             f"{costs['tokens_read_per_s']} tokens/s"
         )
     parts = ", ".join(f"{stage} {seconds} s" for stage, seconds in costs["seconds"].items())
-    lines.append(f"  about {costs['minutes_total']} minutes on {costs['cores']} cores ({parts}); GPU hours 0")
+    lines.append(
+        f"  about {costs['minutes_total']} minutes on {costs['cores']} cores ({parts}); "
+        f"GPU hours {costs['gpu_hours']:g}"
+    )
     lines += [
         f"  ended by its look at {row['draws']} draws ({row['verdict']}): {row['arm']} - {row['baseline']}, "
         f"{row['classifier']}, {row['regime']} + {row['added']}; {row['cells_spared']} cells spared"

@@ -1,6 +1,7 @@
-"""From relative sizes to absolute numbers, before anything runs."""
+"""From relative sizes to absolute numbers, and names to models, before anything runs."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -8,6 +9,15 @@ from typing import Any
 from volfid.core.exits import ConfigError, ParameterError
 from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Added, Design, Size
+
+_SUMS = (r"[0-9a-f]{64}", "the sha256 of its SHA256SUMS (fetch_models names it)")
+# by kind of source: what pins a revision, and how to get it
+_PINS = {
+    "hub": (r"[0-9a-f]{40}", "the commit of its repository (40 hex digits)"),
+    "served": (r"[0-9a-f]{40}", "the commit of what the server runs (40 hex digits), if you know it,"),
+    "package": _SUMS,
+    "folder": _SUMS,
+}
 
 
 @dataclass(frozen=True)
@@ -86,16 +96,37 @@ def _distinct(values: Any) -> list[int]:
 
 
 def check_methods(design: Design, models: dict[str, Any], methods: dict[str, dict[str, Any]]) -> None:
-    """Refuse unknown generators, methods and encoders (78), naming what exists."""
+    """Refuse unknown generators, methods and encoders, and in scale paper models that nothing pins (78)."""
     _known("encoder", [design.encoder], models["encoders"])
     generators = {**models["generators"], "brought": {}}
     _known("generator", design.factors.generator, generators)
+    if design.scale == "paper":
+        _pinned("encoder", design.encoder, models["encoders"][design.encoder])
     for generator in design.factors.generator:
         entry = generators[generator]
+        if design.scale == "paper":
+            _pinned("generator", generator, entry)
         if entry.get("source") and not entry.get("revision"):
             raise ConfigError(f"models.yaml: generator {generator!r} has no pinned revision")
     if design.factors.generator != ["brought"]:
         _known("method", design.factors.method, [name for name in methods if name not in ANSWERS])
+
+
+def _pinned(what: str, name: str, entry: Mapping[str, Any]) -> None:
+    """Refuse a model whose revision is missing or moves: what is of scale paper must be repeatable."""
+    served = entry.get("engine") == "openai"
+    if not entry.get("source") and not served:
+        return  # no weights: fitted here, fake or brought
+    kind = "served" if served else entry["source"]["kind"]
+    pattern, mend = _PINS[kind]
+    revision = entry.get("revision")
+    if re.fullmatch(pattern, str(revision or "")):
+        return
+    found = f"has the revision {revision!r}, which pins nothing" if revision else "has no revision"
+    raise ConfigError(
+        f"the design is of scale paper, and {what} {name!r} in models.yaml {found}",
+        mend=f"Put {mend} there, or give the design another scale",
+    )
 
 
 def _known(what: str, names: Sequence[str], known: Any) -> None:

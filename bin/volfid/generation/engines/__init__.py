@@ -1,11 +1,11 @@
-"""Text generators behind one interface (`base.Engine`): vllm, transformers and fake."""
+"""Text generators behind one interface (`base.Engine`): vllm, transformers, openai (served) and fake."""
 
 from pathlib import Path
 
 from volfid.core.exits import ConfigError
 from volfid.generation.engines.base import Engine, EngineSettings
 
-ENGINES = ("vllm", "transformers", "fake")
+ENGINES = ("vllm", "transformers", "openai", "fake")
 
 
 def make_engine(settings: EngineSettings, model_dir: Path | None) -> Engine:
@@ -18,6 +18,10 @@ def make_engine(settings: EngineSettings, model_dir: Path | None) -> Engine:
         from volfid.generation.engines.transformers import TransformersEngine
 
         return TransformersEngine(settings, model_dir)
+    if settings.engine == "openai":
+        from volfid.generation.engines.openai import OpenAIEngine
+
+        return OpenAIEngine(settings)
     if settings.engine == "fake":
         from volfid.generation.engines.fake import FakeEngine, read_faults
 

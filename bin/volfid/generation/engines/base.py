@@ -26,12 +26,23 @@ class EngineRequest:
 
 @dataclass(frozen=True)
 class EngineOutput:
-    """`text` without the stop string; `finish_reason` is `stop` or `length`."""
+    """`text` without the stop string; `finish_reason` is `stop`, `length` or `filtered` (withheld by a server).
+
+    token_ids: None where a server does not tell them; `counted` is then how many it says there were. opened: False
+    where the answer does not begin with the words it was asked to begin with.
+    """
 
     text: str
-    token_ids: tuple[int, ...]
+    token_ids: tuple[int, ...] | None
     prompt_tokens: int
     finish_reason: str
+    counted: int = 0
+    opened: bool = True
+
+    @property
+    def completion_tokens(self) -> int:
+        """How many tokens the answer has, the end included where the engine counts it."""
+        return self.counted if self.token_ids is None else len(self.token_ids)
 
 
 @dataclass(frozen=True)
@@ -85,6 +96,7 @@ class EngineSettings:
     stall_s: float
     chat: Mapping[str, Any]
     prefix_caching: bool = False
+    server: Mapping[str, Any] | None = None
 
 
 def engine_settings(entry: Mapping[str, Any], chunk: int, attempt: int = 1) -> EngineSettings:
@@ -92,18 +104,19 @@ def engine_settings(entry: Mapping[str, Any], chunk: int, attempt: int = 1) -> E
 
     Raises ConfigError when the entry lacks a key.
     """
-    missing = sorted({"name", "engine", "dtype", "max_model_len"} - entry.keys())
+    served = entry.get("engine") == "openai"
+    missing = sorted({"name", "engine", "max_model_len", "server" if served else "dtype"} - entry.keys())
     if missing:
         raise ConfigError(f"the model entry has no {missing[0]!r}", mend="See params/models.yaml")
     room = entry["max_model_len"]
     return EngineSettings(
-        name=entry["name"], engine=entry["engine"], revision=entry.get("revision"), dtype=entry["dtype"],
-        max_model_len=room,
+        name=entry["name"], engine=entry["engine"], revision=entry.get("revision"),
+        dtype=entry.get("dtype", "unknown") if served else entry["dtype"], max_model_len=room,
         max_num_seqs=max(1, entry.get("max_num_seqs", chunk) >> (attempt - 1)),
         max_num_batched_tokens=max(room, entry.get("max_num_batched_tokens", 2048)),
         memory_share=round(entry.get("gpu_memory_utilization", 0.85) - 0.05 * (attempt - 1), 2),
         kv_cache_gib=entry.get("kv_cache_gib", 1), tensor_parallel=entry.get("tensor_parallel", 1),
-        stall_s=entry.get("stall_s", 300.0), chat=entry.get("chat") or {},
+        stall_s=entry.get("stall_s", 300.0), chat=entry.get("chat") or {}, server=entry.get("server"),
     )  # fmt: skip
 
 
@@ -122,9 +135,15 @@ def model_folder(model_dir: Path | None, name: str) -> Path:
 
 
 def model_identity(settings: EngineSettings, model_dir: Path | None) -> dict[str, Any]:
-    """What the weights are: name, pinned revision, and the hash of the folder's SHA256SUMS where there is one."""
-    identity = {"name": settings.name, "revision": settings.revision, "sums": None}
-    if settings.engine != "fake":
+    """What the weights are: name, pinned revision, and the hash of the folder's SHA256SUMS where there is one.
+
+    Of a served model only the address, its name there and what is sent along can be known.
+    """
+    identity: dict[str, Any] = {"name": settings.name, "revision": settings.revision, "sums": None}
+    if settings.engine == "openai":
+        own = settings.server or {}
+        identity["server"] = [own.get(key) for key in ("url", "model", "answer", "body")]
+    elif settings.engine != "fake":
         sums = model_folder(model_dir, settings.name) / "SHA256SUMS"
         identity["sums"] = sha256_file(sums) if sums.is_file() else None
     return identity

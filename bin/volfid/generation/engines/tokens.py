@@ -74,8 +74,14 @@ def choice_output(
 
 
 def harmless(tokenizer: Any, text: str) -> str:
-    """`text` with every special-token string broken by a space, so that no document can end its turn."""
-    for special in sorted(set(tokenizer.all_special_tokens), key=len, reverse=True):
+    """`text` with every special-token string broken by a space, so that no document can end its turn.
+
+    The names of a tokenizer's roles (BOS, EOS, ...) are not enough: the marks of turns of Phi, Llama and Mistral are
+    special tokens without a role.
+    """
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    specials = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+    for special in sorted(specials, key=lambda one: (-len(one), one)):
         if len(special) > 1:
             text = text.replace(special, f"{special[0]} {special[1:]}")
     return text
