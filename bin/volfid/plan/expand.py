@@ -7,8 +7,9 @@ from typing import Any
 from volfid.core import ids
 from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS
+from volfid.core.updates import step_budget
 from volfid.plan.design import Arm, Block, Design
-from volfid.plan.resolve import Facts, regime_sizes, resolve_added, resolve_size, step_budget
+from volfid.plan.resolve import Facts, regime_sizes, resolve_added, resolve_size
 
 Cell = dict[str, Any]
 BROUGHT = "brought"
