@@ -57,4 +57,5 @@ def jaccard(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     shared = left.astype(np.float32) @ right.astype(np.float32).T
     union = left.sum(1, dtype=np.float32)[:, None] + right.sum(1, dtype=np.float32)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0).astype(np.float64)
+    result: np.ndarray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0).astype(np.float64)
+    return result

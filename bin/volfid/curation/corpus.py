@@ -80,7 +80,7 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
     for row in made.synthetic:
         pools[row["pool_id"]].append(row)
     known = {pool["pool_id"] for pool in job["settings"]["pools"]}
-    orders: dict[tuple[str, int], list[Row]] = {}
+    orders: dict[tuple[str, int], list[Any]] = {}
     paired: dict[tuple[str, int, int], list[Pair]] = {}
     shared: dict[tuple[str, int, int, int], Ingredients] = {}
     for item in job["items"]:
