@@ -30,17 +30,15 @@ calibrate: setup ## measure the instrument in worlds with a known mechanism: REP
 doctor: ## say what is there and what is missing, each with its mend
 	@if [ -x .venv/bin/python ]; then .venv/bin/python tools/doctor.py; else python3 tools/doctor.py; fi
 
-lint: setup ## style and import rules
-	@.venv/bin/ruff check bin tools tests
-	@PYTHONPATH=bin .venv/bin/lint-imports
-	@for script in tools/*.sh; do bash -n "$$script" || exit 1; done
+lint: setup ## style, types, words, import rules, and the strict syntax of Nextflow: ARGS='types words'
+	@tools/lint.sh $(ARGS)
 
-lock: ## make containers/cpu/requirements.lock anew (containers/README.md)
+lock: ## make containers/cpu/requirements.lock anew (containers/README.md): ARGS='--upgrade dev'
 	@tools/lock.sh $(ARGS)
 
 clean: ## remove what runs leave behind; results stay
-	rm -rf work .nextflow .nextflow.log* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf work .nextflow .nextflow.log* .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	find bin tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-all: clean ## remove what set-up made, too
-	rm -rf .venv .setup models
+	rm -rf .venv .venv-lint .setup models

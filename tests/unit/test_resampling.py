@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from volfid.curation import oversampling, reweighting
+from volfid.core.labels import effective_size, imbalance_ratios, mean_imbalance
+from volfid.curation import oversampling, reweighting, rows
 from volfid.curation.resampled import copies_cut, copies_shifted, pseudo_labelled, synthetic_matched, synthetic_shifted
 from volfid.curation.rows import Ingredients, Shortfall
 from volfid.curation.trainsets import build_trainset
@@ -26,15 +28,16 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 def test_imbalance_ratios_and_their_mean_are_those_of_the_vector():
     counts = LABELS.sum(0)
-    assert oversampling.imbalance_ratios(counts).tolist() == IMBALANCE["IRLbl"]
-    assert oversampling.mean_imbalance(counts) == IMBALANCE["MeanIR"]
-    minority = [k for k, r in enumerate(oversampling.imbalance_ratios(counts)) if r > IMBALANCE["MeanIR"]]
+    assert imbalance_ratios(counts).tolist() == IMBALANCE["IRLbl"]
+    assert mean_imbalance(counts) == IMBALANCE["MeanIR"]
+    minority = [k for k, r in enumerate(imbalance_ratios(counts)) if r > IMBALANCE["MeanIR"]]
     assert minority == IMBALANCE["minority_labels_IRLbl_gt_MeanIR"]
 
 
 def test_a_label_without_a_document_has_no_part_in_the_mean_imbalance():
-    assert oversampling.mean_imbalance(np.array([8, 4, 0])) == 1.5
-    assert oversampling.mean_imbalance(np.array([0, 0])) == 1.0
+    assert mean_imbalance(np.array([8, 4, 0])) == 1.5
+    assert mean_imbalance(np.array([0, 0])) is None
+    assert not oversampling.ml_ros(np.zeros((3, 2)), 4, rng()).any()
 
 
 def test_ml_ros_clones_only_documents_of_minority_labels_and_ends_when_they_are_none():
@@ -43,7 +46,7 @@ def test_ml_ros_clones_only_documents_of_minority_labels_and_ends_when_they_are_
     assert few.sum() == 2 and not few[~LABELS[:, minority].any(1)].any()
     many = oversampling.ml_ros(LABELS, 500, rng())
     assert many.sum() < 20  # it stops by itself
-    after = oversampling.imbalance_ratios(LABELS.sum(0) + many @ LABELS)
+    after = imbalance_ratios(LABELS.sum(0) + many @ LABELS)
     assert (after[minority] <= IMBALANCE["MeanIR"]).all()
 
 
@@ -145,9 +148,19 @@ def test_a_matched_set_has_the_real_label_law_and_its_copies_the_same_effective_
     added = counted(matched, "synthetic")
     share_a = sum(n for name, n in added.items() if int(name[1:]) < 3) / 30
     assert sum(added.values()) == 30 and share_a == pytest.approx(4 / 6, abs=0.05)
-    size = oversampling.effective_size(np.array(list(added.values())))
+    size = effective_size(np.array(list(added.values())))
     cut = counted(copies_cut(MADE_OF, planned("copies_cut", "real", 30), rng(9)), "copy")
     assert sum(cut.values()) == 30 and len(cut) == min(6, round(size))
+
+
+def test_the_weights_of_a_matched_set_and_of_its_partner_are_solved_once(monkeypatch):
+    solved = []
+    monkeypatch.setattr(rows, "match_label_law", lambda *args: solved.append(1) or reweighting.match_label_law(*args))
+    made_of = replace(MADE_OF)
+    for build, text, law in ((synthetic_matched, "synthetic", "matched"), (copies_cut, "copies_cut", "real")):
+        for added in (10, 30):
+            build(made_of, planned(text, law, added), rng())
+    assert len(solved) == 1
 
 
 def test_shifted_sets_of_both_texts_move_along_the_same_direction_and_dose_zero_moves_none():

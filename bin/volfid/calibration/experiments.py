@@ -15,6 +15,7 @@ from volfid.core.exits import DataError
 from volfid.statistics import effects, estimands
 from volfid.statistics.effects import Effect
 from volfid.statistics.table import Condition, ScoreTable, Source
+from volfid.statistics.worth import worth as worth_of_text
 
 BLOCKS = 10
 REAL_ARMS = ("R0", "R1", "Pb", "Pd")
@@ -92,7 +93,7 @@ def estimates(table: ScoreTable, worth: bool = True) -> Iterator[Effect]:
     """The estimates whose rates are measured, decided as in a run."""
     found = [*estimands.contrasts(table), *estimands.factorial(table)]
     if worth:
-        found += estimands.worth(table)
+        found += worth_of_text(table)
     return iter([effect for effect in effects.decide(found) if effect.estimate.n])
 
 

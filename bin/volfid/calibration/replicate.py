@@ -10,8 +10,10 @@ import torch
 from volfid.calibration.worlds import FOLDS, Documents, World, own_law_rows, paired_rows, real_documents, test_set
 from volfid.core.exits import ParameterError
 from volfid.core.seeds import generator
+from volfid.core.updates import step_budget
 from volfid.curation.pairing import pair_with_rows
-from volfid.curation.trainsets import Ingredients, build_trainset
+from volfid.curation.rows import Ingredients
+from volfid.curation.trainsets import build_trainset
 from volfid.training.fit import ALL_ROWS, CellData
 from volfid.training.linear import fit_linear
 from volfid.training.metrics import ap_micro, f1_micro
@@ -174,9 +176,8 @@ def _mlp(
     world: World, recipe: MlpRecipe, made: Draw, sets: Mapping[tuple[str, str], TrainRows], master_seed: int, draw: int
 ) -> dict:
     """All arms and folds of the draw in one stack of heads; arms with equal rows and updates share their heads."""
-    steps = {
-        "low": step_budget(world.n, recipe), "high": step_budget(world.n + world.added, recipe),
-    }  # fmt: skip
+    rows_seen = {"low": world.n, "high": world.n + world.added}
+    steps = {updates: step_budget(rows, recipe.batch, recipe.epochs) for updates, rows in rows_seen.items()}
     offset = dict(zip(sets, np.cumsum([0, *(len(rows.doc_ids) for rows in sets.values())]).tolist(), strict=False))
     heads, owner, shared = [], [], {}
     for kind, updates in ((arm[:2], arm[2]) for arm in dict.fromkeys(ARMS.values())):
@@ -196,11 +197,6 @@ def _mlp(
         predicted[name].add(fold, partial(stack.predict, number))
     found = {name: (done.oof, done.test) for name, done in predicted.items()}
     return {arm: found[shared[arm]] for arm in ARMS.values()}
-
-
-def step_budget(rows: int, recipe: MlpRecipe) -> int:
-    """Updates of so many rows, as planned: epochs x ceil(rows / batch)."""
-    return recipe.epochs * -(-rows // recipe.batch)
 
 
 class _Predicted:

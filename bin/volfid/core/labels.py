@@ -1,4 +1,4 @@
-"""Label sets as matrices: the one place that fixes the order of the columns."""
+"""Label sets as matrices, in the one place that fixes the order of the columns, and what their counts tell."""
 
 from collections.abc import Iterable, Sequence
 
@@ -29,6 +29,27 @@ def label_order_sha(order: Sequence[str]) -> str:
     return sha256_text(canonical_json(list(order)))[:16]
 
 
+def imbalance_ratios(counts: np.ndarray) -> np.ndarray:
+    """IRLbl of each label: max_j n_j / n_k; inf for a label without a document (Charte et al. 2015)."""
+    counts = np.asarray(counts, dtype=np.float64)
+    ratios = np.full(counts.shape, np.inf)
+    ratios[counts > 0] = counts.max(initial=0.0) / counts[counts > 0]
+    return ratios
+
+
+def mean_imbalance(counts: np.ndarray) -> float | None:
+    """MeanIR: the mean IRLbl of the labels that have a document; None when no label has one."""
+    ratios = imbalance_ratios(counts)
+    found = ratios[np.isfinite(ratios)]
+    return float(found.mean()) if len(found) else None
+
+
+def effective_size(counts: np.ndarray) -> float:
+    """Kish's effective number of documents behind repeated rows: (sum m)^2 / sum m^2; 0 without rows."""
+    m = np.asarray(counts, dtype=np.float64)
+    return float(m.sum() ** 2 / (m @ m)) if m.any() else 0.0
+
+
 def jaccard(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """|a and b| / |a or b| for every pair of rows, shape (len(left), len(right)), float64.
 
@@ -36,4 +57,5 @@ def jaccard(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     shared = left.astype(np.float32) @ right.astype(np.float32).T
     union = left.sum(1, dtype=np.float32)[:, None] + right.sum(1, dtype=np.float32)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0).astype(np.float64)
+    result: np.ndarray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0).astype(np.float64)
+    return result

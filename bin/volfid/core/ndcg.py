@@ -11,7 +11,8 @@ K = 10
 
 def discounts(k: int) -> np.ndarray:
     """1 / log2(rank + 1) for ranks 1..k."""
-    return 1.0 / np.log2(np.arange(2, k + 2))
+    result: np.ndarray = 1.0 / np.log2(np.arange(2, k + 2))
+    return result
 
 
 def slots(documents: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -29,13 +30,15 @@ def dcg(gains: np.ndarray, begin: np.ndarray, end: np.ndarray, k: int = K) -> np
     """DCG at k of every query; `gains`, `begin`, `end` (queries, columns) as from `slots`."""
     reach = _reach(k)
     weight = reach[np.minimum(end, k)] - reach[np.minimum(begin, k)]
-    return (gains * weight).sum(axis=1)
+    result: np.ndarray = (gains * weight).sum(axis=1)
+    return result
 
 
 def mean_gain(gains: np.ndarray, begin: np.ndarray, end: np.ndarray, k: int = K) -> np.ndarray:
     """Mean gain of the first k ranks of every query; over the ranks there are, when fewer than k."""
     taken = np.minimum(end, k) - np.minimum(begin, k)
-    return (gains * taken).sum(axis=1) / np.maximum(taken.sum(axis=1), 1)
+    result: np.ndarray = (gains * taken).sum(axis=1) / np.maximum(taken.sum(axis=1), 1)
+    return result
 
 
 def tie_averaged(gains: np.ndarray, scores: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -48,7 +51,8 @@ def tie_averaged(gains: np.ndarray, scores: np.ndarray, begin: np.ndarray, end: 
     size = group.size
     total = np.bincount(group.ravel(), weights=(gains * filled).ravel(), minlength=size)
     number = np.bincount(group.ravel(), weights=filled.ravel(), minlength=size)
-    return np.divide(total, number, out=np.zeros(size), where=number > 0)[group]
+    result: np.ndarray = np.divide(total, number, out=np.zeros(size), where=number > 0)[group]
+    return result
 
 
 def ideal_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
@@ -65,12 +69,14 @@ def ideal_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
 def random_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
     """Expected DCG at k when the corpus is in random order: mean gain times the sum of the discounts, exact."""
     size = int(counts.sum())
-    return (gains @ counts / size) * discounts(min(k, size)).sum()
+    result: np.ndarray = (gains @ counts / size) * discounts(min(k, size)).sum()
+    return result
 
 
 def ndcg(actual: np.ndarray, ideal: np.ndarray) -> np.ndarray:
     """actual / ideal for every query; NaN where the ideal is 0 (no document has any gain)."""
-    return np.divide(actual, ideal, out=np.full(len(actual), np.nan), where=ideal > 0)
+    result: np.ndarray = np.divide(actual, ideal, out=np.full(len(actual), np.nan), where=ideal > 0)
+    return result
 
 
 def _reach(k: int) -> np.ndarray:

@@ -11,7 +11,11 @@ import numpy as np
 
 
 def iterative_parts(
-    counts: np.ndarray, weights: np.ndarray, sizes: Sequence[float], targets: np.ndarray, rng: np.random.Generator
+    counts: np.ndarray,
+    weights: np.ndarray,
+    sizes: Sequence[float] | np.ndarray,
+    targets: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Give every item to one part; the label with the fewest unplaced positives is served first.
 

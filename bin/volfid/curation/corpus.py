@@ -80,8 +80,9 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
     for row in made.synthetic:
         pools[row["pool_id"]].append(row)
     known = {pool["pool_id"] for pool in job["settings"]["pools"]}
-    orders: dict[tuple[str, int], list[Row]] = {}
+    orders: dict[tuple[str, int], list[Any]] = {}
     paired: dict[tuple[str, int, int], list[Pair]] = {}
+    shared: dict[tuple[str, int, int, int], Ingredients] = {}
     for item in job["items"]:
         sizes, order = nested.get(item["draw"], (frozenset(), []))
         if item["regime"] not in sizes:
@@ -95,6 +96,7 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
         if source not in orders:
             orders[source] = seeded_order(pools[pool_id], _order_rng(job["master_seed"], item))
         pairs: list[Pair] = []
+        rows: list[str] = []
         if builder(item) in PAIRED:
             rows = order[: item["pool_size"] or item["regime"]]  # a brought pool was made from no regime
             if (*source, len(rows)) not in paired:
@@ -103,9 +105,12 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
                     paired[*source, len(rows)], rows
                 )
             pairs = paired[*source, len(rows)]
-        made_of = Ingredients(order[: item["regime"]], order, labels, orders[source], pairs)
+        # sets of one pool and regime share what is computed from both
+        key = (*source, item["regime"], len(rows))
+        if key not in shared:
+            shared[key] = Ingredients(order[: item["regime"]], order, labels, orders[source], pairs)
         try:
-            made.trainsets += build_trainset(item, made_of, _item_rng(job["master_seed"], item))
+            made.trainsets += build_trainset(item, shared[key], _item_rng(job["master_seed"], item))
         except Shortfall as short:
             made.gaps.append(_gap(item["trainset_id"], short.wanted, short.got, short.reason))
 

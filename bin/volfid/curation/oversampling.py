@@ -7,20 +7,7 @@ cost nothing.
 
 import numpy as np
 
-
-def imbalance_ratios(counts: np.ndarray) -> np.ndarray:
-    """IRLbl of each label: max_j n_j / n_k; inf for a label without a document (Charte et al. 2015)."""
-    counts = np.asarray(counts, dtype=np.float64)
-    ratios = np.full(counts.shape, np.inf)
-    ratios[counts > 0] = counts.max(initial=0.0) / counts[counts > 0]
-    return ratios
-
-
-def mean_imbalance(counts: np.ndarray) -> float:
-    """MeanIR: the mean IRLbl of the labels that have a document; 1.0 when no label has one."""
-    ratios = imbalance_ratios(counts)
-    found = ratios[np.isfinite(ratios)]
-    return float(found.mean()) if len(found) else 1.0
+from volfid.core.labels import imbalance_ratios, mean_imbalance
 
 
 def ml_ros(labels: np.ndarray, added: int, rng: np.random.Generator) -> np.ndarray:
@@ -33,6 +20,8 @@ def ml_ros(labels: np.ndarray, added: int, rng: np.random.Generator) -> np.ndarr
     y = np.asarray(labels) > 0
     counts = y.sum(0).astype(np.float64)
     limit = mean_imbalance(counts)
+    if limit is None:
+        return np.zeros(len(y), dtype=np.int64)
     listed = [k for k, ratio in enumerate(imbalance_ratios(counts)) if np.isfinite(ratio) and ratio > limit]
     members = {k: np.flatnonzero(y[:, k]) for k in listed}
     copies = np.zeros(len(y), dtype=np.int64)
@@ -115,9 +104,3 @@ def systematic_counts(weights: np.ndarray, total: int, start: float) -> np.ndarr
     comb = (start + np.arange(total)) * (edges[-1] / total) if total else np.empty(0)
     chosen = np.minimum(np.searchsorted(edges, comb, side="right"), len(edges) - 1)
     return np.bincount(chosen, minlength=len(edges)).astype(np.int64)
-
-
-def effective_size(counts: np.ndarray) -> float:
-    """Kish's effective number of documents behind repeated rows: (sum m)^2 / sum m^2; 0 without rows."""
-    m = np.asarray(counts, dtype=np.float64)
-    return float(m.sum() ** 2 / (m @ m)) if m.any() else 0.0

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from volfid.core.labels import label_matrix
-from volfid.curation.oversampling import effective_size, lp_ros, ml_ros, repeat_factor_copies, systematic_counts
-from volfid.curation.reweighting import match_label_law, tilted_weights
+from volfid.core.labels import effective_size
+from volfid.curation.oversampling import lp_ros, ml_ros, repeat_factor_copies, systematic_counts
+from volfid.curation.reweighting import tilted_weights
 from volfid.curation.rows import (
     Ingredients,
     Row,
@@ -31,7 +31,7 @@ def pseudo_labelled(made_of: Ingredients, item: Mapping[str, Any], rng: np.rando
 def copies_oversampled(made_of: Ingredients, item: Mapping[str, Any], rng: np.random.Generator) -> list[Row]:
     """M copies by ML-ROS, LP-ROS or repeat factors (curation/oversampling.py)."""
     how = {"copies_ml_ros": ml_ros, "copies_lp_ros": lp_ros, "copies_repeat_factor": repeat_factor_copies}
-    counts = how[item["text"]](_matrix([made_of.labels[d] for d in made_of.real], made_of), item["rows_added"], rng)
+    counts = how[item["text"]](made_of.matrix([made_of.labels[d] for d in made_of.real]), item["rows_added"], rng)
     made = int(counts.sum())
     if made < item["rows_added"]:
         raise Shortfall(item["rows_added"], made, (
@@ -44,10 +44,7 @@ def copies_oversampled(made_of: Ingredients, item: Mapping[str, Any], rng: np.ra
 def synthetic_matched(made_of: Ingredients, item: Mapping[str, Any], rng: np.random.Generator) -> list[Row]:
     """M rows of the whole pool, resampled by maximum-entropy weights to the label law of the regime."""
     counts = _matched_counts(made_of, item["rows_added"])
-    rows = [
-        synthetic_row(row, row["labels"], count=c) for row, c in zip(made_of.pool, counts.tolist(), strict=True) if c
-    ]
-    return real_only(made_of, item, rng) + rows
+    return real_only(made_of, item, rng) + _counted(made_of.pool, counts)
 
 
 def copies_cut(made_of: Ingredients, item: Mapping[str, Any], rng: np.random.Generator) -> list[Row]:
@@ -69,10 +66,7 @@ def synthetic_shifted(made_of: Ingredients, item: Mapping[str, Any], rng: np.ran
     """M rows of the whole pool at a label law tilted by `dose` along the direction of `copies_shifted`."""
     first(made_of.pool, 1)
     counts = _tilted_counts([row["labels"] for row in made_of.pool], made_of, item, rng)
-    rows = [
-        synthetic_row(row, row["labels"], count=c) for row, c in zip(made_of.pool, counts.tolist(), strict=True) if c
-    ]
-    return real_only(made_of, item, rng) + rows
+    return real_only(made_of, item, rng) + _counted(made_of.pool, counts)
 
 
 def _counted(pool: Sequence[Synthetic], counts: np.ndarray) -> list[Row]:
@@ -83,23 +77,12 @@ def _tilted_counts(
     label_lists: Sequence[Sequence[str]], made_of: Ingredients, item: Mapping[str, Any], rng: np.random.Generator
 ) -> np.ndarray:
     # the direction is drawn first, so that copies and synthetic rows of one draw are shifted the same way
-    direction = rng.standard_normal(len(_alphabet(made_of)))
-    weights = tilted_weights(_matrix(label_lists, made_of), direction, item["dose"])
+    direction = rng.standard_normal(len(made_of.alphabet))
+    weights = tilted_weights(made_of.matrix(label_lists), direction, item["dose"])
     return systematic_counts(weights, item["rows_added"], rng.random())
 
 
 def _matched_counts(made_of: Ingredients, added: int) -> np.ndarray:
     """Multiplicities of the pool's documents in `synthetic_matched`; no chance in it, so the partner sees the same."""
     first(made_of.pool, 1)
-    real = _matrix([made_of.labels[d] for d in made_of.real], made_of)
-    weights = match_label_law(_matrix([row["labels"] for row in made_of.pool], made_of), real).weights
-    return systematic_counts(weights, added, 0.5)
-
-
-def _alphabet(made_of: Ingredients) -> list[str]:
-    return sorted({label for labels in made_of.labels.values() for label in labels})
-
-
-def _matrix(label_lists: Sequence[Sequence[str]], made_of: Ingredients) -> np.ndarray:
-    alphabet = sorted({*_alphabet(made_of), *(label for row in made_of.pool for label in row["labels"])})
-    return label_matrix(label_lists, alphabet)
+    return systematic_counts(made_of.matched_weights, added, 0.5)

@@ -1,12 +1,15 @@
 """What training sets are made of, and the rows of the contract `trainsets`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from volfid.core.labels import label_matrix
 from volfid.curation.pairing import Pair
+from volfid.curation.reweighting import match_label_law
 
 Row = dict[str, Any]
 Synthetic = Mapping[str, Any]
@@ -34,6 +37,28 @@ class Ingredients:
     labels: Mapping[str, Sequence[str]]
     pool: Sequence[Synthetic] = ()
     pairs: Sequence[Pair] = ()
+
+    @cached_property
+    def alphabet(self) -> list[str]:
+        """Labels of the real documents, sorted."""
+        return sorted({label for labels in self.labels.values() for label in labels})
+
+    def matrix(self, label_lists: Iterable[Sequence[str]]) -> np.ndarray:
+        """Label lists as a binary matrix over all labels, real and of the pool: shape (lists, labels)."""
+        return label_matrix(label_lists, self._every_label)
+
+    @cached_property
+    def matched_weights(self) -> np.ndarray:
+        """Maximum-entropy weights of the pool's documents at the label law of the regime, shape (pool,).
+
+        Solved once for all training sets of these ingredients, the matched one and its partner among them.
+        """
+        real = self.matrix(self.labels[doc_id] for doc_id in self.real)
+        return match_label_law(self.matrix(row["labels"] for row in self.pool), real).weights
+
+    @cached_property
+    def _every_label(self) -> list[str]:
+        return sorted({*self.alphabet, *(label for row in self.pool for label in row["labels"])})
 
 
 def real_only(made_of: Ingredients, item: Mapping[str, Any], rng: np.random.Generator) -> list[Row]:

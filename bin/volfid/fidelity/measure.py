@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from volfid.core.exits import DataError
+from volfid.core.labels import effective_size
 from volfid.core.seeds import generator
 from volfid.fidelity import diversity, labels, memorisation, structure, text
 from volfid.fidelity.corpus import Corpus, Rows, TrainSet
@@ -228,9 +229,8 @@ class Measurer:
         rng = generator(self.seed, "fidelity_token_budget")
         sample = diversity.budget_sample(ngrams, np.repeat(documents, counts), budget, rng)
         short = f"{int(ngrams.lengths[documents] @ counts)} tokens, fewer than the budget of {budget}"
-        effective = float(counts.sum() ** 2 / (counts @ counts))  # Kish: what repeated rows are worth in distinct ones
         lines: list[tuple[str, float | None, str]] = [
-            ("unique_documents", float(len(documents)), ""), ("effective_documents", effective, ""),
+            ("unique_documents", float(len(documents)), ""), ("effective_documents", effective_size(counts), ""),
         ]  # fmt: skip
         for n in range(1, diversity.ORDERS + 1):
             unique, total = diversity.distinct(ngrams, sample, n) if sample else (0, 0)

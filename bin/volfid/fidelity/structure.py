@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from volfid.core.labels import imbalance_ratios, mean_imbalance
+
 
 @dataclass(frozen=True)
 class LabelTable:
@@ -52,16 +54,16 @@ def imbalance(table: LabelTable) -> dict[str, float | None]:
     """
     sizes = table.sets.sum(axis=1)
     counts = table.counts @ table.sets.astype(np.int64)
-    present = counts[counts > 0]
-    ratios = counts.max(initial=0) / present
+    ratios = imbalance_ratios(counts)
+    ratios = ratios[np.isfinite(ratios)]
     cardinality = float(table.counts @ sizes / table.size)
     return {
         "cardinality": cardinality,
         "density": cardinality / table.sets.shape[1],
         "distinct_label_sets": float(len(table.sets)),
         "singleton_label_sets": float((table.counts == 1).sum()),
-        "labels_present": float(len(present)),
-        "mean_ir": float(ratios.mean()) if len(ratios) else None,
+        "labels_present": float(len(ratios)),
+        "mean_ir": mean_imbalance(counts),
         "max_ir": float(ratios.max()) if len(ratios) else None,
         "cvir": float(ratios.std(ddof=1) / ratios.mean()) if len(ratios) > 1 else None,
         "scumble": float(table.counts @ scumble(table) / table.size),
@@ -71,10 +73,10 @@ def imbalance(table: LabelTable) -> dict[str, float | None]:
 def scumble(table: LabelTable) -> np.ndarray:
     """SCUMBLE of each unique label set: 1 - geometric / arithmetic mean of its labels' IRLbl; 0 for 0 or 1 label."""
     counts = table.counts @ table.sets.astype(np.int64)
-    ratios = counts.max(initial=0) / np.maximum(counts, 1)
+    ratios = np.where(counts > 0, imbalance_ratios(counts), 1.0)  # no set has a label that does not occur
     sizes = table.sets.sum(axis=1)
     divisor = np.maximum(sizes, 1)
-    logs = np.log(np.where(counts > 0, ratios, 1.0))
+    logs = np.log(ratios)
     geometric = np.exp(table.sets @ logs / divisor)
     arithmetic = table.sets @ ratios / divisor
     return np.where(sizes > 1, 1.0 - geometric / np.where(sizes > 0, arithmetic, 1.0), 0.0)

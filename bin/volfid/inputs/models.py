@@ -175,7 +175,7 @@ def _fill_from_package(entry: ModelEntry, partial: Path, base: Path) -> dict[str
     inside = source.get("file") or f"{source['folder']}/model.safetensors"
     # The files are located, not imported: the package's own code wants more than is installed.
     weights = next(
-        (Path(package.locate_file(f)) for f in package.files or () if f.as_posix().endswith(f"/{inside}")), None
+        (Path(str(package.locate_file(f))) for f in package.files or () if f.as_posix().endswith(f"/{inside}")), None
     )
     if weights is None or not weights.is_file():
         raise InputMissingError(f"{entry.name}: {inside} is not in package {source['name']}", mend="Run `make setup`")

@@ -71,6 +71,7 @@ def read_records(
     if not table.rows and not table.faults:
         raise DataError(f"{table.file}, row 1: there is a header but no row", mend="Give one row a document")
     roles = _Roles(table, columns, known_labels, id_needed=made_ids is None)
+    named = roles.columns["labels"]  # without such a column there are flags
     result = Records(table.file, faults=[*table.faults, *roles.faults], warnings=roles.warnings)
     for number, row in table.rows:
         parsed = _Parsed(table.file, number, row)
@@ -78,8 +79,7 @@ def read_records(
         record = Record(
             table.file, number, doc_id,
             text=parsed.text(roles.text, doc_id),
-            labels=parsed.flags(roles.flags)
-            if roles.flags else parsed.names(roles.columns["labels"], "labels", doc_id),
+            labels=parsed.names(named, "labels", doc_id) if named else parsed.flags(roles.flags),
             split=parsed.split(roles.columns["split"], doc_id),
             group=parsed.group(roles.columns["group"], doc_id),
             sources=parsed.names(roles.columns["sources"], "sources", doc_id) if roles.columns["sources"] else (),
@@ -88,8 +88,8 @@ def read_records(
             result.faults.extend(parsed.faults)
         else:
             result.rows.append(record)
-    if not roles.flags:
-        _warn_commas(table, roles.columns["labels"], result)
+    if named:
+        _warn_commas(table, named, result)
     return result
 
 
@@ -253,7 +253,7 @@ class _Parsed:
             return None
         split = SPLITS.get(value.strip().lower()) if value is not None else None
         if split is None:
-            detail = f"{str(self.row.get(column))[:60]!r} is no split"
+            detail = f"{str(self.row.get(str(column)))[:60]!r} is no split"
             self._fault("bad_split", detail, str(column), "Use train, reference (or validation, dev) or test", doc_id)
         return split
 

@@ -84,11 +84,11 @@ def make_jobs(
         )  # fmt: skip
         if source in models["generators"] and design.pool is not None:
             engine = {"name": source, **models["generators"][source]}
-            settings = {
+            generation: dict[str, Any] = {
                 "source": source, "prompts_sha": prompts_sha, "engine": engine, "sampling": design.pool.sampling,
                 "chunk": design.pool.chunk, "attempts": design.pool.attempts, "words": list(design.pool.words),
             }  # fmt: skip
-            jobs.append(job("generation", [source], "gpu_generate", settings, pools, source))
+            jobs.append(job("generation", [source], "gpu_generate", generation, pools, source))
     asked = [cell for cell in cells if cell["classifier"] in ANSWERS]
     for name in sorted({cell["generator"] for cell in asked}):
         settings = {
@@ -122,7 +122,9 @@ def _training_jobs(design: Design, cells: list[Cell], recipes: dict[str, Any], j
     groups: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
         floor = recipes[cell["classifier"]]["family"] == "floor"
-        group = ("floors", source_of(cell)) if floor else (cell["classifier"], source_of(cell), f"d{cell['draw']:02d}")
+        group: tuple[str, ...] = (cell["classifier"], source_of(cell), f"d{cell['draw']:02d}")
+        if floor:
+            group = ("floors", source_of(cell))
         if cell["classifier"] in ANSWERS:
             group = (cell["classifier"], REAL, cell["generator"])
         groups.setdefault(group, []).append(cell)

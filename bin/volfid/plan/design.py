@@ -31,9 +31,9 @@ class Strict(BaseModel):
 class Inputs(Strict):
     """Split shares and the label policy; read by prepare_documents."""
 
-    test_share: float = Field(0.3, ge=0.01, le=0.8)
-    reference_share: float = Field(0.1, ge=0.01, le=0.8)
-    min_label_documents: int = Field(8, ge=3)
+    test_share: float = Field(default=0.3, ge=0.01, le=0.8)
+    reference_share: float = Field(default=0.1, ge=0.01, le=0.8)
+    min_label_documents: int = Field(default=8, ge=3)
     columns: dict[str, Any] = {}
 
 
@@ -43,7 +43,7 @@ class Regime(Strict):
     sizes: list[Size] = Field(min_length=1)
     curve: list[Size] = []
     draws: int = Field(ge=1, le=99)
-    folds: int = Field(3, ge=2, le=10)
+    folds: int = Field(default=3, ge=2, le=10)
 
 
 class Pool(Strict):
@@ -51,8 +51,8 @@ class Pool(Strict):
 
     size: Size = Field(description="regime whose documents the generator is shown")
     requests: int = Field(ge=1)
-    chunk: int = Field(16, ge=1)
-    attempts: int = Field(4, ge=1, le=4)
+    chunk: int = Field(default=16, ge=1)
+    attempts: int = Field(default=4, ge=1, le=4)
     words: tuple[int, int] = (25, 90)
     sampling: dict[str, dict[str, Any]] = {}
 
@@ -66,12 +66,12 @@ _TEXTS_OF_LAW = {
 class Labelling(Strict):
     """How a generator is asked which labels a document has."""
 
-    chunk: int = Field(8, ge=1, description="documents asked about together")
-    shown_words: int = Field(120, ge=10)
-    exemplars: int = Field(3, ge=1, description="labelled real documents in a few-shot prompt")
+    chunk: int = Field(default=8, ge=1, description="documents asked about together")
+    shown_words: int = Field(default=120, ge=10)
+    exemplars: int = Field(default=3, ge=1, description="labelled real documents in a few-shot prompt")
     definitions: bool = True
     genre: str | None = None
-    calibrate: bool = Field(True, description="take off the answers to a text without content")
+    calibrate: bool = Field(default=True, description="take off the answers to a text without content")
 
 
 class Arm(Strict):
@@ -110,12 +110,12 @@ class Block(Strict):
     size: Literal["sizes", "curve"] | list[Size] = "sizes"
     added: list[Added] = []
     real_share: list[float] = []
-    budget: int | None = Field(None, ge=2)
-    dose: list[float] = Field([], description="strengths of a shifted label law, 0 for none")
+    budget: int | None = Field(default=None, ge=2)
+    dose: list[float] = Field(default=[], description="strengths of a shifted label law, 0 for none")
     classifier: list[Literal[CLASSIFIERS]] = []  # type: ignore[valid-type]
-    priority: int = Field(1, ge=1)
+    priority: int = Field(default=1, ge=1)
     claims: list[str] = []
-    optional: bool = Field(False, description="cells that the data cannot support become named gaps")
+    optional: bool = Field(default=False, description="cells that the data cannot support become named gaps")
 
     @model_validator(mode="after")
     def _mixture(self) -> "Block":
@@ -132,8 +132,8 @@ class Sequential(Strict):
     """Looks at which an arm may be ended because its interval decides (statistics/sequential.py)."""
 
     looks: list[int] = Field(min_length=1)
-    alpha: float = Field(0.05, gt=0, lt=1)
-    margin: float | None = Field(None, gt=0, description="an interval inside +-margin decides, too")
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    margin: float | None = Field(default=None, gt=0, description="an interval inside +-margin decides, too")
     arms: dict[str, str] = Field(min_length=1, description="arm: the arm it is compared with")
 
     @model_validator(mode="after")
@@ -151,7 +151,7 @@ class Factors(Strict):
     label_plan: Name = "paired"
     classifier: list[Literal[CLASSIFIERS]] = Field(min_length=1)  # type: ignore[valid-type]
     loss: list[Literal["bce"]] = ["bce"]
-    training_seeds: int = Field(1, ge=1)
+    training_seeds: int = Field(default=1, ge=1)
 
 
 class Design(Strict):
@@ -170,12 +170,12 @@ class Design(Strict):
     pool: Pool | None = None
     sequential: Sequential | None = None
     labelling: Labelling = Labelling()
-    mask_label_names: bool = Field(False, description="embed all texts with the words of label names masked")
+    mask_label_names: bool = Field(default=False, description="embed all texts with the words of label names masked")
     rules: dict[str, float] = {}
     arms: dict[str, Arm]
     blocks: list[Block] = Field(min_length=1)
-    cells_per_job: int = Field(40, ge=1)
-    threads: int = Field(2, ge=1)
+    cells_per_job: int = Field(default=40, ge=1)
+    threads: int = Field(default=2, ge=1)
 
     @model_validator(mode="after")
     def _names(self) -> "Design":

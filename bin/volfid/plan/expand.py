@@ -1,14 +1,15 @@
 """From blocks to cells: each a point of the factorial, identified by its factor values alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
 from volfid.core import ids
 from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS
-from volfid.plan.design import Arm, Block, Design
-from volfid.plan.resolve import Facts, regime_sizes, resolve_added, resolve_size, step_budget
+from volfid.core.updates import step_budget
+from volfid.plan.design import Added, Arm, Block, Design
+from volfid.plan.resolve import Facts, regime_sizes, resolve_added, resolve_size
 
 Cell = dict[str, Any]
 BROUGHT = "brought"
@@ -48,20 +49,22 @@ def expand(
             known["priority"] = min(known["priority"], block.priority)
             known["optional"] = known["optional"] and block.optional
         if not planned and not block.optional:
-            why = next(
-                (reason for (what, reason) in reasons if what.startswith(f"block {block.name},")), "it crosses nothing"
-            )
-            raise ConfigError(f"block {block.name!r} has no cell: {why}")
-    not_planned += [{"what": what, "reason": why, "cells": n} for (what, why), n in sorted(reasons.items())]
+            found = (reason for (what, reason) in reasons if what.startswith(f"block {block.name},"))
+            raise ConfigError(f"block {block.name!r} has no cell: {next(found, 'it crosses nothing')}")
+    not_planned += [{"what": what, "reason": reason, "cells": n} for (what, reason), n in sorted(reasons.items())]
     return [cells[key] for key in sorted(cells)], not_planned
 
 
 def _points(
     block: Block, design: Design, facts: Facts, sizes: list[int], curve: list[int]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    chosen = sizes if block.size == "sizes" else curve if block.size == "curve" else None
-    if chosen is None:
+    if isinstance(block.size, list):
         chosen = sorted({resolve_size(size, facts) for size in block.size})
+    else:
+        chosen = sizes if block.size == "sizes" else curve
+    every_added: Sequence[Added | None] = block.added or [None]
+    shares: Sequence[float | None] = block.real_share or [None]
+    doses: Sequence[float | None] = block.dose or [None]
     factors = design.factors
     for arm_name in block.arms:
         arm = design.arms[arm_name]
@@ -70,7 +73,7 @@ def _points(
         )
         for (generator, method), size, classifier, loss, draw, seed, added, share, dose in product(
             pools, chosen, block.classifier or factors.classifier, factors.loss, range(design.regime.draws),
-            range(factors.training_seeds), block.added or [None], block.real_share or [None], block.dose or [None],
+            range(factors.training_seeds), every_added, shares, doses,
         ):  # fmt: skip
             if classifier in ANSWERS and generator is None:
                 yield from (

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 from volfid.core.exits import ConfigError, ParameterError
@@ -59,11 +58,6 @@ def resolve_added(added: Added, size: int, facts: Facts) -> int:
         if rows > 0:
             return rows
     raise ParameterError(f"added: {added!r} means nothing", mend="Give rows (40), a multiple (x9), pool or pool/2")
-
-
-def step_budget(rows: int, batch: int, epochs: int) -> int:
-    """Optimiser updates of `epochs` passes over `rows` in batches of `batch`: E * ceil(rows / B)."""
-    return epochs * ceil(rows / batch)
 
 
 def regime_sizes(design: Design, facts: Facts) -> tuple[list[int], list[int], list[dict[str, Any]]]:

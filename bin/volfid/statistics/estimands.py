@@ -1,12 +1,12 @@
 """The estimands of ESTIMANDS section 2 as contrasts of arms, each in every context that was planned."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from volfid.statistics import attribution, curve, effects, intervals
-from volfid.statistics.effects import MEAN, WORTH, Effect
+from volfid.statistics import attribution, effects, intervals
+from volfid.statistics.effects import MEAN, Effect
 from volfid.statistics.intervals import Estimate
 from volfid.statistics.table import ENCODER_SIDE, MEASURES, Condition, Context, ScoreTable, align, source_note
 
@@ -59,7 +59,6 @@ SPLIT_NAMES = {
     True: ("paper_volume", "paper_content", "paper_total", "volume_share_of_paper_total"),
     False: ("split_volume", "split_content", "split_total", "volume_share_of_split_total"),
 }
-WORTH_ARMS = (("worth_documents", "St"), ("worth_documents_paired", "Ct"), ("worth_documents_pseudo_labels", "Ut"))
 
 
 def contrasts(table: ScoreTable) -> Iterator[Effect]:
@@ -190,95 +189,6 @@ def _attribute(
         kind = "alone" if mask.bit_count() == 1 else "interaction"
         contrast = f"Moebius term of {name}"
         yield effect(f"{kind}_{name.replace(' x ', '_x_')}", contrast, intervals.mean_interval(parts[:, mask]))
-
-
-def real_curve(table: ScoreTable, classifier: str, metric: str, threshold: str) -> dict[int, dict[int, float]]:
-    """Size to per-draw scores of the tuned real-only arm."""
-    found: dict[int, dict[int, float]] = {}
-    for condition in table.conditions:
-        if condition.classifier == classifier and condition.arm == "Rt" and condition.source is None:
-            values = table.series.get((condition, metric, threshold), {})
-            if values:
-                found[condition.regime] = values
-    return dict(sorted(found.items()))
-
-
-@dataclass(frozen=True)
-class RealCurve:
-    """Per-draw scores and the real curve on the draws that have both; `reason` says why there is none."""
-
-    sizes: list[int]
-    draws: tuple[int, ...]
-    curves: np.ndarray
-    scores: np.ndarray
-    reason: str | None
-    remark: str | None
-
-
-def _with_curve(table: ScoreTable, arm: str, context: Context, metric: str, threshold: str) -> RealCurve:
-    scores = table.draws(arm, context, metric, threshold)
-    measured = real_curve(table, context.classifier, metric, threshold)
-    draws = sorted(set(scores).intersection(*measured.values())) if measured else []
-    reason = remark = None
-    if not scores:
-        reason = f"no score for {arm}"
-    elif len(measured) < 2:
-        reason = f"the real learning curve has {len(measured)} sizes: at least 2 are needed"
-    elif not draws:
-        reason = "no draw has the score and the whole learning curve"
-    elif len(draws) < len(scores):
-        remark = f"{len(draws)} of {len(scores)} draws have the whole curve"
-    curves = np.array([[measured[size][draw] for size in measured] for draw in draws])
-    values = np.array([scores[draw] for draw in draws])
-    return RealCurve(list(measured), tuple(draws), curves, values, reason, remark)
-
-
-def worth(table: ScoreTable) -> Iterator[Effect]:
-    """Worth in real documents: `worth_documents` is N*, `worth_further_documents` is N* - n.
-
-    `worth_documents_power_law` is the sensitivity: a power law instead of the monotone curve.
-    """
-    fits: dict[tuple, list] = {}
-    for name, arm in WORTH_ARMS:
-        for context, metric, threshold in _places(table, [arm]):
-            data = _with_curve(table, arm, context, metric, threshold)
-            yield from _worth(data, name, arm, context, metric, threshold)
-            key = context.classifier, metric, threshold, data.draws
-            if data.reason is None and key not in fits:
-                fits[key] = curve.power_law_fits(data.sizes, data.curves)
-            yield _power_law(data, fits.get(key), f"{name}_power_law", arm, context, metric, threshold)
-
-
-def _worth(data: RealCurve, name: str, arm: str, context: Context, metric: str, threshold: str) -> Iterator[Effect]:
-    found = curve.Worth(None, None, None, 0, data.reason)
-    if data.reason is None:
-        found = curve.size_with_score(data.sizes, data.curves, data.scores)
-    n = len(data.draws) if data.reason is None else 0
-    interval = f"test inversion on the real curve, sizes {', '.join(map(str, data.sizes))}" if n > 1 else "none"
-    for effect, contrast, less in (
-        (name, f"N with Rt(N) = {arm}", 0),
-        (name.replace("worth_documents", "worth_further_documents"), f"N with Rt(N) = {arm}, minus n", context.regime),
-    ):
-        value, low, high = (None if x is None else x - less for x in (found.size, found.low, found.high))
-        estimate = Estimate(value, low, high, None, n, interval, found.note)
-        estimate = estimate.noted(data.remark, source_note(context.source))
-        # The total is a size and compares nothing; whether text helps is decided by what is further than n.
-        kind = WORTH if less else MEAN
-        yield Effect(effect, "1", contrast, context, metric, threshold, estimate, kind, side=found.side)
-
-
-def _power_law(
-    data: RealCurve, fits: list | None, name: str, arm: str, context: Context, metric: str, threshold: str
-) -> Effect:
-    if data.reason is not None or fits is None:
-        estimate = intervals.undefined(data.reason or "no curve")
-    else:
-        found = curve.power_law_size(fits, data.scores)
-        shape = fits[0] and f"a {fits[0].a:.3f}, b {fits[0].b:.3f}, c {fits[0].c:.2f} in a - b (N/1000)^-c"
-        how = "jackknife over draws on log N, t" if found.low is not None or found.high is not None else "none"
-        estimate = Estimate(found.size, found.low, found.high, None, len(data.draws), how, found.note).noted(shape)
-    estimate = estimate.noted("sensitivity", data.remark, source_note(context.source))
-    return Effect(name, "1", f"N with a power law through Rt(N) = {arm}", context, metric, threshold, estimate, MEAN)
 
 
 def mean_of(table: ScoreTable, condition: Condition, metric: str, threshold: str) -> Estimate:

@@ -20,6 +20,7 @@ from volfid.statistics import (
     looks,
     specification,
     uses,
+    worth,
 )
 from volfid.statistics.effects import Effect
 from volfid.statistics.findings import make_findings
@@ -57,7 +58,7 @@ def estimate(
     sets = conditions.point_sets(conditions.chosen_cells(cells), scores, distances)
     specs, listed = specification.specifications(sets, corpus["split_sizes"].get("train"))
     found: list[Effect] = [
-        *estimands.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
+        *worth.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
         *estimands.paper_split(table), *estimands.over_losses(table),
         *estimands.encoder_side(table), *arms_together.friedman_arms(table),
         *blends.mixture_effects(table, plan["master_seed"]), *doses.dose_effects(table, distances),

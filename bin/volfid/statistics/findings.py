@@ -8,6 +8,7 @@ from volfid.statistics.checks import decide, identity_checks
 from volfid.statistics.effects import UNDEFINED, Effect, place
 from volfid.statistics.table import PRIMARY, Condition, Context, ScoreTable
 from volfid.statistics.words import worth_sentence
+from volfid.statistics.worth import real_curve
 
 FIVE_METRIC = ("f1_micro", "tuned")
 
@@ -194,7 +195,7 @@ def curve(table: ScoreTable) -> list[Row]:
     metric, threshold = PRIMARY
     rows = []
     for classifier in table.classifiers:
-        for size, values in estimands.real_curve(table, classifier, metric, threshold).items():
+        for size, values in real_curve(table, classifier, metric, threshold).items():
             estimate = intervals.mean_interval([values[draw] for draw in sorted(values)], test=False)
             rows.append({
                 "classifier": classifier, "size": size, "mean": estimate.value, "ci_low": estimate.low,

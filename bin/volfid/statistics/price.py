@@ -11,10 +11,11 @@ import numpy as np
 
 from volfid.core.contracts import Row
 from volfid.core.schemas import ANSWERS
-from volfid.statistics import estimands, intervals, uses
+from volfid.statistics import intervals, uses
 from volfid.statistics.findings import number_of
 from volfid.statistics.intervals import Estimate
 from volfid.statistics.table import PRIMARY, Context, ScoreTable, align, build_table, source_of
+from volfid.statistics.worth import real_curve, worth
 
 # arm with added rows -> what the option is called
 GENERATED = {"St": "synthetic text", "Ct": "synthetic text, paired"}
@@ -141,7 +142,7 @@ def _answer_bills(cells: Sequence[Row], scores: Sequence[Row], seconds: Mapping[
 
 
 def _options(table: ScoreTable, classifier: str, bills: Bills, prices: Prices) -> Iterable[Row]:
-    measured = estimands.real_curve(table, classifier, *PRIMARY)
+    measured = real_curve(table, classifier, *PRIMARY)
     for regime, base in measured.items():
         context = Context(classifier, regime, 0, None)
         others = [c for c in table.conditions if c.classifier == classifier and c.regime == regime and c.arm != "Rt"]
@@ -195,7 +196,7 @@ def _number(estimate: Estimate) -> Row:
 def _break_even(table: ScoreTable, bills: Bills, prices: Prices) -> list[Row]:
     """What the labels of one document may cost before buying them is dearer: bill / worth in further documents."""
     rows = []
-    for effect in (*estimands.worth(table), *uses.labelling_effects(table)):
+    for effect in (*worth(table), *uses.labelling_effects(table)):
         if effect.name not in WORTH_OF or (effect.metric, effect.threshold) != PRIMARY:
             continue
         what, context = WORTH_OF[effect.name], effect.context

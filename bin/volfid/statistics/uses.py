@@ -1,14 +1,11 @@
 """Other uses of the same tokens: asking the generator for labels, and what each option costs and is worth."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-import numpy as np
-
-from volfid.statistics import curve, intervals
-from volfid.statistics.effects import MEAN, WORTH, Effect
-from volfid.statistics.estimands import real_curve
-from volfid.statistics.intervals import Estimate
+from volfid.statistics import intervals
+from volfid.statistics.effects import MEAN, Effect
 from volfid.statistics.table import MEASURES, Context, ScoreTable, Source, align, source_note
+from volfid.statistics.worth import with_curve, worth_on_curve
 
 BLIND = "full_synthesis_blind"
 INSTRUCTED = ("St", "Ct", "S", "C")
@@ -37,33 +34,9 @@ def labelling_effects(table: ScoreTable) -> Iterator[Effect]:
                 estimate = intervals.mean_interval(values).noted(paired.note, remark)
                 name = f"labelling_{labeller}_over_tuned"
                 yield Effect(name, "1", "LLM - Rt", context, metric, threshold, estimate)
-                yield from _worth(table, labeller, mine, context, metric, threshold)
-
-
-def _worth(
-    table: ScoreTable, labeller: str, scores: Mapping[int, float], context: Context, metric: str, threshold: str
-) -> Iterator[Effect]:
-    """By the same inversion of the real curve as for synthetic text."""
-    measured = real_curve(table, context.classifier, metric, threshold)
-    draws = sorted(set(scores).intersection(*measured.values())) if measured else []
-    reason = None
-    if len(measured) < 2:
-        reason = f"the real learning curve has {len(measured)} sizes: at least 2 are needed"
-    elif not draws:
-        reason = "no draw has the answers' score and the whole learning curve"
-    found = curve.Worth(None, None, None, 0, reason)
-    if reason is None:
-        curves = np.array([[measured[size][draw] for size in measured] for draw in draws])
-        found = curve.size_with_score(list(measured), curves, np.array([scores[draw] for draw in draws]))
-    how = f"test inversion on the real curve, sizes {', '.join(map(str, measured))}" if len(draws) > 1 else "none"
-    for prefix, less in (("worth_documents", 0), ("worth_further_documents", context.regime)):
-        value, low, high = (None if x is None else x - less for x in (found.size, found.low, found.high))
-        n = 0 if reason else len(draws)
-        estimate = Estimate(value, low, high, None, n, how, found.note)
-        contrast = "N with Rt(N) = LLM" + (", minus n" if less else "")
-        kind = WORTH if less else MEAN
-        name = f"{prefix}_labelling_{labeller}"
-        yield Effect(name, "1", contrast, context, metric, threshold, estimate, kind, side=found.side)
+                data = with_curve(table, "LLM", mine, context, metric, threshold)
+                name = f"worth_documents_labelling_{labeller}"
+                yield from worth_on_curve(data, name, "LLM", context, metric, threshold)
 
 
 def instruction_effects(table: ScoreTable) -> Iterator[Effect]:
