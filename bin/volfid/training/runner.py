@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from volfid.training.metrics import frequency_bands
 from volfid.training.mixing import fit_cell
 from volfid.training.recipes import AnswersRecipe, Recipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
-from volfid.training.scoring import TestSet, book_rows, count_rows, score_rows, search_row
+from volfid.training.scoring import TestSet, book_rows, count_rows, decisions, score_rows, search_row
 from volfid.training.search import METRIC, FixedSearch
 
 Row = dict[str, Any]
@@ -107,8 +108,13 @@ class _Study:
         bands = frequency_bands(np.array([row["count_train"] for row in labels]))
         self.test = TestSet(self._truth(self.test_ids), self.label_ids, bands)
         self.test_vectors = self._vectors(self.test_ids)
-        pool = sorted(row["doc_id"] for row in documents if row["split"] == "train")
-        self.search = FixedSearch.of(self.test_vectors, self.test.truth, self._vectors(pool), self._truth(pool))
+        self.pool_ids = sorted(row["doc_id"] for row in documents if row["split"] == "train")
+
+    @cached_property
+    def search(self) -> FixedSearch:
+        """Made when a cell has learnt a representation; jobs of solvers and floors never need it."""
+        corpus = self._vectors(self.pool_ids)
+        return FixedSearch.of(self.test_vectors, self.test.truth, corpus, self._truth(self.pool_ids))
 
     def run(self, cell: Mapping[str, Any], results: Results) -> None:
         """Add one cell's rows and predictions to `results`."""
@@ -117,13 +123,12 @@ class _Study:
         if not (np.isfinite(outcome.oof).all() and np.isfinite(outcome.test).all()):
             raise DataError("training diverged: a score is not finite", mend="Lower the learning rate of the recipe")
         cell_id = cell["cell_id"]
-        scores = score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies)
-        results.scores += scores + book_rows(cell_id, outcome.book | _facts(data), len(doc_ids))
+        decided = decisions(self.policies, outcome.test, data.real_truth, outcome.oof, data.folds)
+        results.scores += score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, decided)
+        results.scores += book_rows(cell_id, outcome.book | _facts(data), len(doc_ids))
         if outcome.represent is not None:
             results.scores.append(search_row(cell_id, METRIC, *self.search.score(outcome.represent)))
-        results.counts += count_rows(
-            cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies
-        )
+        results.counts += count_rows(cell_id, self.test, decided)
         results.predictions.append((cell_id, "oof", doc_ids, outcome.oof))
         results.predictions.append((cell_id, "test", self.test_ids, outcome.test))
 
