@@ -82,14 +82,17 @@ def seen_label_sets(truth: np.ndarray, real_truth: np.ndarray) -> np.ndarray:
 
 
 def decisions(
-    policies: Sequence[str], scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, folds: np.ndarray
-) -> dict[str, Decision]:
+    policies: Sequence[str], scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, folds: np.ndarray,
+    cardinality: float | None = None,
+) -> dict[str, Decision]:  # fmt: skip
     """The decisions of every policy but `none` (ranking metrics need no threshold), in the order given.
 
-    scores, oof  (documents, labels): of the test documents, and out of fold of the n real ones
+    scores, oof  (documents, labels): of the test documents, and out of fold of the real ones
     folds        (real documents,): the fold that held each of them out
+    cardinality  mean labels of the n real documents, where not all of them have out-of-fold scores
     """
-    cardinality = float(real_truth.sum(1).mean())
+    if cardinality is None:
+        cardinality = float(real_truth.sum(1).mean())
     made = {}
     for policy in policies:
         if policy != "none":
@@ -100,15 +103,18 @@ def decisions(
 
 def score_rows(
     cell_id: str, test: TestSet, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray,
-    decided: Mapping[str, Decision],
+    decided: Mapping[str, Decision], known: np.ndarray | None = None,
 ) -> list[Row]:  # fmt: skip
-    """Every score of one cell. Arguments as of `decisions`; `decided` is what that gives."""
+    """Every score of one cell. Arguments as of `decisions`; `decided` is what that gives.
+
+    known: labels of all n real documents, where not all of them have out-of-fold scores.
+    """
     table = _Table(cell_id, test)
     for name, (function, counts, reason) in _RANKING.items():
         table.add(name, "none", None, function(test.truth, scores), table.size[counts], reason)
     table.by_label("ap", "none", metrics.ap_by_label(test.truth, scores))
     table.add("ap_micro_oof", "none", None, metrics.ap_micro(real_truth, oof), len(oof), "no real document has a label")
-    seen = seen_label_sets(test.truth, real_truth)
+    seen = seen_label_sets(test.truth, real_truth if known is None else known)
     for policy, decision in decided.items():
         predicted = decision.predicted
         for name, (function, counts, reason) in _DECISION.items():
