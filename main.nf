@@ -46,8 +46,8 @@ workflow STUDY {
     EMBEDDINGS(jobs, INPUTS.out.documents, CURATION.out.synthetic)
 
     // scores, counts, gaps: one list of files each
-    TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, EMBEDDINGS.out.stores,
-             LABELLING.out.answers)
+    TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic,
+             EMBEDDINGS.out.stores, LABELLING.out.answers)
 
     // fidelity.parquet and retrieval.parquet: every training set, copies included
     FIDELITY(jobs, INPUTS.out.documents, INPUTS.out.labels, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)

@@ -21,6 +21,7 @@ OUTPUTS = {
     "build_corpus": ["synthetic", "waterfall", "trainsets", "gaps", "manifest"],
     "embed_corpus": ["manifest"],
     "train_heads": ["predictions", "scores", "counts", "gaps", "manifest"],
+    "train_encoder": ["predictions", "scores", "counts", "gaps", "manifest"],
     "measure_fidelity": ["fidelity", "keywords", "manifest"],
     "evaluate_retrieval": ["retrieval", "manifest"],
     "collect_scores": ["scores", "counts", "gaps", "status", "manifest"],
@@ -43,6 +44,10 @@ NO_OUTPUT = {"fetch_models", "check_complete"}
 def chain(tmp_path_factory):
     design = yaml.safe_load((ROOT / "params/design/smoke.yaml").read_text())
     design["regime"] = {"sizes": [48], "curve": [32, 48, 96], "draws": 2, "folds": 3}
+    design["blocks"].append({
+        "name": "encoder", "arms": ["S"], "size": [48], "added": [24], "method": ["full_synthesis"],
+        "classifier": ["encoder"], "draws": 1, "head_start": "prior",
+    })  # fmt: skip
     return Chain(tmp_path_factory.mktemp("chain"), design).all()
 
 
@@ -117,8 +122,8 @@ def test_a_wrong_option_is_exit_2(name):
 
 def test_equal_inputs_give_equal_bytes(chain, tmp_path):
     for name in (
-        "sample_regimes", "generate_text", "label_documents", "build_corpus", "train_heads", "estimate_effects",
-        "calibrate_instrument",
+        "sample_regimes", "generate_text", "label_documents", "build_corpus", "train_heads", "train_encoder",
+        "estimate_effects", "calibrate_instrument",
     ):  # fmt: skip
         _, arguments, out = chain.calls[name][-1]
         done = call(name, *arguments[:-1], tmp_path / name)
@@ -142,3 +147,19 @@ def test_the_run_is_complete_and_check_complete_says_so(chain, tmp_path):
     done = call("check_complete", "--status", bad)
     assert done.returncode == 65 and "too few" in done.stderr
     assert call("check_complete", "--status", bad, "--allow-missing").returncode == 0
+
+
+def test_an_encoder_without_its_model_is_exit_66_with_the_command_that_fetches_it(chain, tmp_path):
+    _, arguments, _ = chain.calls["train_encoder"][0]
+    place = arguments.index("--model-dir")
+    without = [*arguments[:place], *arguments[place + 2 : -1], tmp_path]
+    done = call("train_encoder", *without)
+    assert done.returncode == 66 and "fetch_models.py --only tiny_bert" in done.stderr
+
+
+def test_the_report_shows_the_cells_of_a_fine_tuned_encoder(chain):
+    page = (chain.calls["write_report"][0][2] / "report.html").read_text()
+    assert "Scores by arm and threshold: encoder" in page and "started at the label frequencies" in page
+    effects = CONTRACTS["effects"].read(chain.calls["estimate_effects"][0][2])
+    alone = [row for row in effects if row["classifier"] == "encoder" and row["n"] == 1]
+    assert alone and all(row["ci_low"] is None and "one draw" in row["note"] for row in alone)

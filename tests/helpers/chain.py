@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from helpers.tiny_encoder import make_encoder, words_of
+
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / "bin"
 
@@ -52,9 +54,10 @@ class Chain:
         documents, labels = inputs / "documents.jsonl", inputs / "labels.json"
         pair = ["--documents", documents, "--labels", labels]
         params = ROOT / "params"
+        models, recipes = self.with_tiny_encoder(documents)
         self.plan = self.run(
             "plan_experiments", "x", "--design", self.design, "--labels", labels, "--corpus", inputs / "corpus.json",
-            "--models", params / "models.yaml", "--recipes", params / "recipes.yaml",
+            "--models", models, "--recipes", recipes,
             "--claims", params / "claims.yaml", "--prompts", params / "prompts",
         )  # fmt: skip
         regimes = repeat("regimes", [
@@ -92,6 +95,11 @@ class Chain:
             trained.append(
                 self.run("train_heads", job["job_id"], "--job", path, *pair, *regimes, *sets, *vectors, *asked)
             )
+        for job, path in self.jobs("encoders"):
+            corpus = corpora[job["settings"]["source"]]
+            texts = ["--trainsets", corpus / "trainsets.jsonl", "--synthetic", corpus / "synthetic.jsonl"]
+            folder = ["--model-dir", self.folder]
+            trained.append(self.run("train_encoder", job["job_id"], "--job", path, *pair, *regimes, *texts, *folder))
         every = [
             *pair, *repeat("trainsets", [c / "trainsets.jsonl" for c in corpora.values()]),
             *repeat("synthetic", [c / "synthetic.jsonl" for c in corpora.values()]),
@@ -133,6 +141,18 @@ class Chain:
         )  # fmt: skip
         self.calibration()
         return self
+
+    def with_tiny_encoder(self, documents: Path) -> tuple[Path, Path]:
+        """Models and recipes of the project with an encoder of random weights that knows the corpus' words."""
+        texts = [json.loads(line)["text"] for line in documents.read_text().splitlines()]
+        entry = make_encoder(self.folder, words_of(texts))
+        models = yaml.safe_load((ROOT / "params/models.yaml").read_text())
+        models["encoders"][entry["name"]] = entry
+        recipes = yaml.safe_load((ROOT / "params/recipes.yaml").read_text())
+        recipes["encoder"] |= {"model": entry["name"], "max_tokens": 32, "epochs": 1}
+        for name, content in (("models", models), ("recipes", recipes)):
+            (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
+        return self.folder / "models.yaml", self.folder / "recipes.yaml"
 
     def calibration(self) -> None:
         """The calibration of one world, in two chunks; it needs no job and no documents."""

@@ -66,6 +66,22 @@ def test_claims_about_models_that_were_not_run_are_not_run(full):
     assert "+0.138" in found["C1"]["here"]
 
 
+def test_an_effect_of_one_draw_beside_others_decides_nothing_and_is_told():
+    alone = effect(classifier="encoder", n=1, ci_low=None, ci_high=None, verdict="cannot decide")
+    check = {"effect": "e", "rule": "positive"}
+    found = judged(check, [effect(), alone])
+    assert found["verdict"] == "reproduced" and "1 of one draw left out" in found["why"]
+    assert judged(check, [alone])["verdict"] == "cannot decide"
+
+
+def test_a_claim_about_an_encoder_is_judged_by_that_classifier_alone():
+    claims = {"C1": read_claims(CLAIMS)["C1"]}
+    rows = [effect("paper_total", classifier="bert_for_patents", estimate=0.58, ci_low=0.57, ci_high=0.59),
+            effect("paper_total", estimate=0.1)]  # fmt: skip
+    (found,) = check_claims(claims, rows, [], stamped=False, missing=0)
+    assert found["verdict"] == "reproduced"
+
+
 def test_the_printed_interval_of_c4_is_inconsistent_and_the_recomputation_is_shown(full):
     found = verdicts(full)["C4"]
     assert found["verdict"] == "inconsistent as stated"

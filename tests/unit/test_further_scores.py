@@ -25,7 +25,8 @@ def test_every_score_of_a_cell_is_averaged_once():
     bands = {"head": np.array([0]), "medium": np.array([1]), "tail": np.array([2, 3])}
     policies = ("fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated")
     test = scoring.TestSet(truth, list("abcd"), bands)
-    rows = scoring.score_rows("c", test, scores, truth, scores, np.arange(40) % 3, policies)
+    decided = scoring.decisions(policies, scores, truth, scores, np.arange(40) % 3)
+    rows = scoring.score_rows("c", test, scores, truth, scores, decided)
     written = {(row["metric"], row["threshold"]) for row in rows if row["label"] is None}
     only = {("labels_own_threshold", policy) for policy in policies if policy != "per_label"}
     assert (

@@ -87,14 +87,48 @@ def test_a_cell_does_not_depend_on_what_else_is_planned(demo):
 
 
 def test_jobs_hold_every_cell_once_and_name_their_source(demo):
-    held = [c["cell_id"] for job in demo.jobs if job["stage"] == "training" for c in job["items"]]
+    stages = ("training", "encoders")
+    held = [c["cell_id"] for job in demo.jobs if job["stage"] in stages for c in job["items"]]
     assert sorted(held) == sorted(c["cell_id"] for c in demo.cells)
     for job in demo.jobs:
-        if job["stage"] == "training":
+        if job["stage"] in ("training", "encoders"):
             assert {c["generator"] or "real" for c in job["items"]} == {job["settings"]["source"]}
-            assert len(job["items"]) <= 60
+            assert len(job["items"]) <= (60 if job["stage"] == "training" else 4)
     pools = [p for job in demo.jobs if job["stage"] == "generation" for p in job["items"]]
     assert len(pools) == 6 and all(p["requests"] == 64 for p in pools)
+
+
+def test_an_encoder_is_fine_tuned_in_jobs_of_its_own(demo):
+    cells = [c for c in demo.cells if c["classifier"] == "encoder"]
+    assert {(c["arm"], c["draw"], c["regime"], c["method"]) for c in cells} == {
+        ("R0", 0, 165, None), ("R1", 0, 165, None), ("Pd", 0, 165, None), ("S", 0, 165, "full_synthesis")
+    }  # fmt: skip
+    assert {c["head_start"] for c in cells} == {"prior"} and {c["encoder"] for c in cells} == {"all_minilm_l6_v2"}
+    assert cell(demo, "R0", classifier="encoder")["n_updates"] == step_budget(165, 16, 5)
+    assert {c["n_updates"] for c in cells if c["arm"] != "R0"} == {step_budget(205, 16, 5)} and max(
+        c["n_updates"] for c in cells
+    ) <= 150
+    jobs = [job for job in demo.jobs if job["stage"] == "encoders"]
+    assert [len(job["items"]) for job in jobs] == [3, 1]
+    for job in jobs:
+        assert job["label"] == "gpu_train" and job["model"] == job["settings"]["encoder"]["name"] == "all_minilm_l6_v2"
+        assert job["settings"]["recipe"]["family"] == "encoder"
+    assert demo.record["protocol"]["folds_fitted"] == {"encoder": 1}
+    assert 60 < demo.record["estimate"]["seconds"]["encoders"] < 400
+
+
+def test_what_a_fine_tuned_encoder_does_not_have_is_named():
+    design = raw("smoke")
+    design["blocks"].append({"name": "tuned", "arms": ["R0", "R_stop", "S_filt", "Ut"], "size": [48], "added": [24],
+                             "classifier": ["encoder"], "draws": 1})  # fmt: skip
+    made = plan(design)
+    assert {c["arm"] for c in made.cells if c["classifier"] == "encoder"} == {"R0"}
+    reasons = {gap["what"]: gap["reason"] for gap in made.record["not_planned"]}
+    assert "fixed U" in reasons["block tuned, arm R_stop, encoder"]
+    assert "folds_fitted" in reasons["block tuned, arm Ut, encoder"]
+    design["mask_label_names"] = True
+    jobs = plan(design, labels=[{"label": "a", "name": "Solar cells"}]).jobs
+    assert [job["settings"]["masked_words"] for job in jobs if job["stage"] == "encoders"] == [["cell", "solar"]]
 
 
 def test_the_mixture_keeps_its_budget(demo):
@@ -138,6 +172,11 @@ def change(design, path, value):
         (["factors", "generator"], ["gpt9"], "unknown generator 'gpt9'"),
         (["factors", "method"], ["telepathy"], "unknown method 'telepathy'"),
         (["encoder"], "nothing", "unknown encoder 'nothing'"),
+        (["encoder"], "paecter", "'paecter' has no pinned revision: its commit was in none"),
+        (["factors", "classifier"], ["linear", "svm"], "unknown classifier 'svm'"),
+        (["blocks", 6, "classifier"], ["bert_for_patents"], "'bert_for_patents' has no pinned revision"),
+        (["blocks", 6, "classifier"], ["mlp"], "has both head starts for mlp"),
+        (["blocks", 6, "method"], ["telepathy"], "unknown method 'telepathy'"),
         (["blocks", 0, "claims"], ["C99"], "claim 'C99'"),
         (["blocks", 0, "claims"], ["C5"], "cannot feed C5, which needs mixture"),
         (["blocks", 0, "added"], [], "needs added"),
@@ -164,6 +203,7 @@ def test_a_mistake_is_named_before_anything_runs(path, value, words):
         (["blocks", 0, "arms"], ["Z"], "names the arm 'Z'"),
         (["blocks", 1, "name"], "headline", "same name"),
         (["name"], "a__b", "name"),
+        (["blocks", 6, "draws"], 4, "more draws than the regime has"),
     ],
 )
 def test_the_design_file_is_typed(tmp_path, path, value, words):
@@ -253,6 +293,11 @@ def test_the_fingerprint_sees_its_own_stage_and_core_only(tmp_path):
     file = copy / "volfid/fidelity/labels.py"
     file.write_text(file.read_text() + "\nX = 1\n")
     assert {s for s in STAGES if code_fingerprint(copy, s) != before[s]} == {"fidelity"}
+    file.write_text(file.read_text().removesuffix("\nX = 1\n"))
+    file = copy / "volfid/training/encoder.py"
+    file.write_text(file.read_text() + "\nX = 1\n")
+    assert {s for s in STAGES if code_fingerprint(copy, s) != before[s]} == {"encoders", "training"}
+    file.write_text(file.read_text().removesuffix("\nX = 1\n"))
     file = copy / "volfid/core/seeds.py"
     file.write_text(file.read_text() + "\nX = 1\n")
     assert {s for s in STAGES if code_fingerprint(copy, s) != before[s]} == set(STAGES)
@@ -260,7 +305,7 @@ def test_the_fingerprint_sees_its_own_stage_and_core_only(tmp_path):
 
 def test_the_summary_tells_cells_tokens_and_time(demo):
     text = summary(demo)
-    assert "486 cells" in text and "384 requests" in text and "minutes on 2 cores" in text
+    assert "490 cells" in text and "384 requests" in text and "minutes on 2 cores" in text
     assert demo.record["estimate"]["minutes_total"] <= 20
 
 

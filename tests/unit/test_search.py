@@ -54,6 +54,16 @@ def test_every_head_with_a_hidden_layer_is_scored_and_training_moves_it():
     assert not [r for r in world.run([linear]).scores if r["metric"] == "ndcg_at_10_encoder"]
 
 
+def test_a_job_without_a_learnt_representation_makes_no_search(monkeypatch):
+    def refuse(*_):
+        raise AssertionError("nothing asked for it")
+
+    monkeypatch.setattr(FixedSearch, "of", refuse)
+    world = small_world()
+    for cell in (world.cell(classifier="linear", penalty_scale=1.0), world.cell(classifier="prior")):
+        assert not world.run([cell]).gaps
+
+
 def test_its_contrasts_are_paired_effects_of_estimand_six():
     cells = [make_cell(arm, draw) for draw in range(5) for arm in ("R0", "R1", "S")]
     level = {"R0": 0.3, "R1": 0.4, "S": 0.45}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from volfid.core.exits import DataError, ParameterError
 from volfid.training.metrics import f1_micro
-from volfid.training.scoring import TestSet, score_rows
+from volfid.training.scoring import TestSet, count_rows, decisions, score_rows
 from volfid.training.thresholds import (
     FEWEST_POSITIVES,
     FIXED,
@@ -166,6 +166,11 @@ def study(seed: int) -> tuple[TestSet, tuple[np.ndarray, ...]]:
     return TestSet(held_out, [f"L{k}" for k in range(8)], bands), (test_scores, truth, scores, folds)
 
 
+def scored(test: TestSet, policies, scores, truth, oof, folds) -> list[dict]:
+    """All score rows of one cell."""
+    return score_rows("c", test, scores, truth, oof, decisions(policies, scores, truth, oof, folds))
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 1_000))
 def test_permuting_label_columns_permutes_label_scores_and_leaves_all_others_identical(seed):
@@ -174,8 +179,8 @@ def test_permuting_label_columns_permutes_label_scores_and_leaves_all_others_ide
     place = {int(old): new for new, old in enumerate(columns)}
     bands = {name: np.array([place[int(k)] for k in band]) for name, band in test.bands.items()}
     moved = TestSet(test.truth[:, columns], [test.label_ids[k] for k in columns], bands)
-    plain = score_rows("c", test, scores, truth, oof, folds, POLICIES)
-    other = score_rows("c", moved, scores[:, columns], truth[:, columns], oof[:, columns], folds, POLICIES)
+    plain = scored(test, POLICIES, scores, truth, oof, folds)
+    other = scored(moved, POLICIES, scores[:, columns], truth[:, columns], oof[:, columns], folds)
 
     def key(row):
         return row["metric"], row["threshold"], row["label"] or ""
@@ -192,25 +197,44 @@ def test_permuting_label_columns_permutes_label_scores_and_leaves_all_others_ide
 @settings(max_examples=20, deadline=None)
 def test_card_match_reaches_the_real_cardinality_within_one_document(seed):
     test, (scores, truth, oof, folds) = study(seed)
-    rows = score_rows("c", test, scores, truth, oof, folds, ["cardinality"])
+    rows = scored(test, ["cardinality"], scores, truth, oof, folds)
     (reached,) = [row["value"] for row in rows if row["metric"] == "cardinality_predicted"]
     assert abs(reached - truth.sum(1).mean()) * len(scores) <= 1
 
 
 def test_the_number_of_labels_with_a_threshold_of_their_own_is_a_score():
     test, (scores, truth, oof, folds) = study(7)
-    rows = [
-        r for r in score_rows("c", test, scores, truth, oof, folds, POLICIES) if r["metric"] == "labels_own_threshold"
-    ]
+    rows = [r for r in scored(test, POLICIES, scores, truth, oof, folds) if r["metric"] == "labels_own_threshold"]
     assert [(r["threshold"], r["value"], r["n"]) for r in rows] == [
         ("per_label", float((truth.sum(0) >= FEWEST_POSITIVES).sum()), 8)
     ]
 
 
+def test_scores_and_counts_come_from_one_computation_of_the_thresholds(monkeypatch):
+    from volfid.training import scoring
+
+    asked = []
+    plain = scoring._threshold
+    monkeypatch.setattr(scoring, "_threshold", lambda policy, *rest: (asked.append(policy), plain(policy, *rest))[1])
+    test, (scores, truth, oof, folds) = study(3)
+    decided = decisions(["none", *POLICIES], scores, truth, oof, folds)
+    rows = score_rows("c", test, scores, truth, oof, decided)
+    counts = count_rows("c", test, decided)
+    assert asked == list(decided) == list(POLICIES)
+    for row in counts:
+        tp, fp, fn = (sum(row[name]) for name in ("tp", "fp", "fn"))
+        (f1,) = [
+            r["value"]
+            for r in rows
+            if (r["metric"], r["threshold"], r["label"]) == ("f1_micro", row["threshold"], None)
+        ]
+        assert f1 == pytest.approx(2 * tp / (2 * tp + fp + fn))
+
+
 def test_a_policy_that_nobody_knows_is_refused():
     test, (scores, truth, oof, folds) = study(1)
     with pytest.raises(ParameterError, match="'scut' is unknown"):
-        score_rows("c", test, scores, truth, oof, folds, ["scut"])
+        scored(test, ["scut"], scores, truth, oof, folds)
 
 
 @pytest.mark.parametrize("function", [tuned_threshold, per_label_thresholds, cross_validated_thresholds])

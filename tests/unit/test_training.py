@@ -32,10 +32,17 @@ def problem(seed: int = 0, rows: int = 60, dimensions: int = 12, labels: int = 5
 # ---- recipes -----------------------------------------------------------------------------------
 
 
+ENCODERS = (
+    "encoder", "bert_for_patents", "paecter", "patentsberta", "modernbert", "modernbert_fp32_eager",
+    "modernbert_fp32_sdpa", "modernbert_bf16_flash",
+)  # fmt: skip
+
+
 def test_every_recipe_of_the_project_is_valid():
     families = {name: type(read_recipe(entry)).__name__ for name, entry in RECIPES.items()}
     assert families == {
         "linear": "LinearRecipe", "mlp": "MlpRecipe",
+        **dict.fromkeys(ENCODERS, "EncoderRecipe"),
         "zero_shot": "AnswersRecipe", "few_shot": "AnswersRecipe",
         "predict_all": "NoneType", "prior": "NoneType", "top_k": "NoneType", "random": "NoneType",
     }  # fmt: skip

@@ -14,7 +14,7 @@ from volfid.core.updates import step_budget
 from volfid.curation.pairing import pair_with_rows
 from volfid.curation.rows import Ingredients
 from volfid.curation.trainsets import build_trainset
-from volfid.training.fit import ALL_ROWS, CellData
+from volfid.training.cells import ALL_ROWS, CellData
 from volfid.training.linear import fit_linear
 from volfid.training.metrics import ap_micro, f1_micro
 from volfid.training.mixing import fit_cell

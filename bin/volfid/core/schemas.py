@@ -17,7 +17,6 @@ EXPOSURES = ("pooled", "half_real", "curriculum", "ensemble", "filtered")
 FLOORS = ("predict_all", "prior", "top_k", "random")
 ANSWERS = ("zero_shot", "few_shot")
 UNTRAINED = (*FLOORS, *ANSWERS)
-CLASSIFIERS = ("linear", "mlp", *UNTRAINED)
 SOURCES = ("real", "copy", "synthetic", "real_more", "unlabelled")
 THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated")
 
@@ -47,10 +46,10 @@ CELL_FIELDS = (
     F("tuning", "str", "recipe as in the paper, or the grid that every arm gets", choices=TUNINGS),
     F("head_start", "str", "initial bias of the head", choices=HEAD_STARTS),
     F("exposure", "str", "how real and added rows are mixed", choices=EXPOSURES),
-    F("classifier", "str", "entry of params/recipes.yaml", choices=CLASSIFIERS),
+    F("classifier", "str", "entry of params/recipes.yaml"),
     F("loss", "str", "training loss"),
     F("training_seed", "int", "number of the training repetition"),
-    F("encoder", "str", "entry of params/models.yaml that embeds the documents"),
+    F("encoder", "str", "entry of params/models.yaml that embeds the documents, or that is fine-tuned"),
     F("n_updates", "int", "U: optimiser updates, fixed by the plan; null where the solver has none or U is tuned", null=True),
     F("penalty_scale", "float", "factor on C that stands for the updates of a penalised solver; null for SGD", null=True),
     F("rows_total", "int", "rows in the training set"),
@@ -185,18 +184,18 @@ _ALL = (
         F("subject", "str", "cell, training set or pool"), F("stage", "str", "stage"),
         F("reason", "str", "one sentence"), F("wanted", "int", "rows wanted", null=True), F("got", "int", "rows there", null=True),
     ), ("subject", "stage")),
-    Contract("predictions", "predictions.parquet", "parquet", "train_heads.py", "Scores of every cell on out-of-fold and test documents.", (
+    Contract("predictions", "predictions.parquet", "parquet", "train_heads.py, train_encoder.py", "Scores of every cell on out-of-fold and test documents.", (
         F("cell_id", "str", "cell"), F("split", "str", "oof or test"), F("doc_id", "str", "document"),
         F("scores", "float_list", "probability of each label, in label order"), F("label_order_sha", "str", "hash of that order"),
     ), ("cell_id", "split", "doc_id")),
-    Contract("scores", "scores.parquet", "parquet", "train_heads.py, collect_scores.py", "One number a row: what a cell scored.", (
+    Contract("scores", "scores.parquet", "parquet", "train_heads.py, train_encoder.py, collect_scores.py", "One number a row: what a cell scored.", (
         F("cell_id", "str", "cell"), F("metric", "str", "what, averaging, cut"),
         F("threshold", "str", "threshold policy ('none' for metrics that need none)", choices=THRESHOLDS),
         F("label", "str", "label, frequency band or null for all", null=True),
         F("value", "float", "null when undefined", null=True), F("n", "int", "documents or labels it rests on"),
         F("note", "str", "why it is undefined, or a setting", null=True),
     ), ("cell_id", "metric", "threshold", "label")),
-    Contract("counts", "counts.parquet", "parquet", "train_heads.py, collect_scores.py", "Decisions of every cell on each test document, for paired tests over documents.", (
+    Contract("counts", "counts.parquet", "parquet", "train_heads.py, train_encoder.py, collect_scores.py", "Decisions of every cell on each test document, for paired tests over documents.", (
         F("cell_id", "str", "cell"), F("threshold", "str", "threshold policy", choices=THRESHOLDS[1:]),
         F("tp", "int_list", "true positives of each test document, in sorted order of doc_id"),
         F("fp", "int_list", "false positives, same order"), F("fn", "int_list", "false negatives, same order"),

@@ -4,7 +4,6 @@ An encoder is a callable `(texts) -> float32 array, shape (texts, dimensions)`. 
 does not depend on the texts it is encoded with (transformers: to 1e-5 in float32; TF-IDF: exactly).
 """
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from volfid.core.encoder_models import model_folder, pooling_of
 from volfid.core.exits import ConfigError, DataError, InputMissingError
 from volfid.core.log import Progress
 from volfid.core.seeds import derive_seed
 
 Encoder = Callable[[Sequence[str]], np.ndarray]
-CARD = "model.json"
 
 
 def transformer_encoder(
@@ -46,7 +45,7 @@ def transformer_encoder(
         raise ConfigError(
             f"{entry['name']}: the model has {model.config.hidden_size} dimensions, planned are {entry['dimensions']}"
         )
-    pool = _pooling(entry)
+    pool = pooling_of(entry)
 
     @torch.inference_mode()
     def encode(texts: Sequence[str]) -> np.ndarray:
@@ -124,44 +123,8 @@ def make_encoder(
     return transformer_encoder(entry, model_dir, threads, batch, corpus, master_seed)
 
 
-def model_folder(model_dir: Path, entry: Mapping[str, Any]) -> Path:
-    """The folder of a model: `model_dir` itself, or the one of its name inside; its pinned revision is checked."""
-    folder = model_dir if (model_dir / CARD).is_file() else model_dir / entry["name"]
-    if not (folder / CARD).is_file():
-        raise InputMissingError(f"{folder} holds no fetched model", mend=f"Run fetch_models.py --only {entry['name']}")
-    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    if (card["name"], card["revision"]) != (entry["name"], entry["revision"]):
-        raise ConfigError(
-            f"{folder} holds {card['name']} at {card['revision']}; planned is {entry['name']} at {entry['revision']}",
-            mend=f"Run fetch_models.py --only {entry['name']}",
-        )
-    return folder
-
-
 def accelerator() -> str | None:
     """`cuda` when torch sees a device, else None."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else None
-
-
-def _pooling(entry: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
-    try:
-        return POOLINGS[entry["pooling"]]
-    except KeyError:
-        raise ConfigError(
-            f"encoder {entry['name']}: pooling {entry['pooling']!r} is unknown", mend=f"One of {', '.join(POOLINGS)}"
-        ) from None
-
-
-def _mean(hidden: Any, mask: Any) -> Any:
-    """Mean of the token vectors that are not padding; hidden (batch, tokens, d), mask (batch, tokens)."""
-    weight = mask.unsqueeze(-1).to(hidden.dtype)
-    return (hidden * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
-
-
-def _first_token(hidden: Any, mask: Any) -> Any:
-    return hidden[:, 0]
-
-
-POOLINGS = {"mean": _mean, "cls": _first_token}

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from volfid.core.ranking import average_precision
+
 FOLDS = 5
 PENALTIES = (0.1, 0.3, 1.0, 3.0)
 FEWEST_GAP = 0.05
@@ -55,7 +57,7 @@ class Checker:
             for held in range(min(FOLDS, len(names))):
                 inside = fold != held
                 scores[~inside] = x[~inside] @ _ridge(x[inside], y[inside], penalty)
-            quality = _average_precision(truth, scores)
+            quality = average_precision(truth.ravel(), scores.ravel()) or 0.0
             if best is None or quality > best[0]:
                 best = (quality, penalty, scores)
         assert best is not None
@@ -102,10 +104,3 @@ def _ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     shrink = np.full(x.shape[1], penalty)
     shrink[-1] = 1e-9
     return np.linalg.solve(x.T @ x + np.diag(shrink), x.T @ y)
-
-
-def _average_precision(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Micro-average precision, ties in the order of the array."""
-    ranked = truth.ravel()[np.argsort(-scores, axis=None, kind="stable")]
-    hits = np.cumsum(ranked)
-    return float((hits / np.arange(1, len(ranked) + 1))[ranked].mean()) if ranked.any() else 0.0

@@ -51,8 +51,8 @@ def make_jobs(
     # other versions of the packages may give other numbers, so they are part of the fingerprint
     versions = canonical_json(installed_versions())
     prints = {stage: sha256_text(code_fingerprint(bin_dir, stage) + versions) for stage in (
-        "regimes", "generation", "labelling", "curation", "embeddings", "training", "fidelity", "retrieval",
-        "statistics", "report",
+        "regimes", "generation", "labelling", "curation", "embeddings", "training", "encoders", "fidelity",
+        "retrieval", "statistics", "report",
     )}  # fmt: skip
     encoder = {"name": design.encoder, **models["encoders"][design.encoder]}
     masked = {"masked_words": sorted(all_name_words(names))} if design.mask_label_names else {}
@@ -100,7 +100,7 @@ def make_jobs(
         }  # fmt: skip
         listed = [dict(zip(("labeller", "regime", "draw"), item, strict=True)) for item in sorted(items)]
         jobs.append(job("labelling", [name], "gpu_generate", settings, listed, name))
-    jobs += _training_jobs(design, cells, recipes, job)
+    jobs += _training_jobs(design, cells, recipes, models, masked, job)
     labelled = [row for row in trainsets if row["text"] != "pseudo_labelled"]  # no labels to compare before training
     for stage in ("fidelity", "retrieval"):
         jobs.append(job(stage, ["all"], "cpu_large", {"encoder": design.encoder}, labelled))
@@ -117,8 +117,13 @@ def _pools(design: Design, cells: list[Cell]) -> list[dict[str, Any]]:
     ]
 
 
-def _training_jobs(design: Design, cells: list[Cell], recipes: dict[str, Any], job: Any) -> list[Job]:
-    """Cells of one classifier, corpus and draw share a task; all floors of a corpus share one."""
+def _training_jobs(
+    design: Design, cells: list[Cell], recipes: dict[str, Any], models: dict[str, Any], masked: dict[str, Any], job: Any
+) -> list[Job]:
+    """Cells of one classifier, corpus and draw share a task; all floors of a corpus share one.
+
+    Cells that fine-tune an encoder have a stage of their own: they read texts and a model, not embeddings.
+    """
     groups: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
         floor = recipes[cell["classifier"]]["family"] == "floor"
@@ -135,8 +140,13 @@ def _training_jobs(design: Design, cells: list[Cell], recipes: dict[str, Any], j
             "source": group[1], "recipe": recipes[members[0]["classifier"]],
             "thresholds": THRESHOLDS, "folds": design.regime.folds,
         }  # fmt: skip
-        for part, start in enumerate(range(0, len(members), design.cells_per_job)):
-            chunk = members[start : start + design.cells_per_job]
-            labeller = chunk[0]["generator"] if chunk[0]["classifier"] in ANSWERS else None
-            jobs.append(job("training", [*group, f"p{part:02d}"], "gpu_train", settings, chunk, labeller))
+        recipe = settings["recipe"]
+        stage, most = "training", design.cells_per_job
+        if recipe["family"] == "encoder":
+            stage, most = "encoders", design.encoder_cells_per_job
+            settings |= masked | {"encoder": {"name": recipe["model"], **models["encoders"][recipe["model"]]}}
+        for part, start in enumerate(range(0, len(members), most)):
+            chunk = members[start : start + most]
+            model = chunk[0]["generator"] if chunk[0]["classifier"] in ANSWERS else recipe.get("model")
+            jobs.append(job(stage, [*group, f"p{part:02d}"], "gpu_train", settings, chunk, model))
     return jobs

@@ -10,6 +10,7 @@ TOKENS_PER_WORD = 1.4
 WORDS_A_DOCUMENT = 80
 QUESTION_TOKENS = {False: 16, True: 42}  # without and with the label's definition
 ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
+CORE_FLOP_PER_S = 5e10  # of one core; an update costs 6 FLOP a token and parameter
 START_SECONDS = {"engine": 40, "task": 4}
 MEASURED = "rates measured on 2 cores without a GPU; a busy machine takes longer"
 GUESSED = "rates measured on 2 cores; those of generators on a GPU are guessed"
@@ -21,6 +22,7 @@ def estimate(
     jobs: list[dict[str, Any]],
     corpus: dict[str, Any],
     models: dict[str, Any],
+    recipes: dict[str, Any],
     cores: int,
     labels: int = 0,
 ) -> dict[str, Any]:
@@ -37,7 +39,12 @@ def estimate(
     )
     questions, read, read_rate = _questions(design, jobs, corpus, models, labels)
     training = 0.0
+    tuned = 0.0
     for cell in cells:
+        recipe = recipes[cell["classifier"]]
+        if recipe["family"] == "encoder":
+            tuned += _encoder_seconds(design, cell, recipe, models["encoders"][recipe["model"]], documents)
+            continue
         kind = cell["classifier"] if cell["classifier"] in SECONDS_PER_CELL else "floor"
         training += SECONDS_PER_CELL[kind][cell["tuning"] == "tuned"]
     brought = corpus["brought"]
@@ -48,6 +55,7 @@ def estimate(
         "labelling": round(read / read_rate + START_SECONDS["engine"]) if questions else 0,
         "embeddings": round((documents + requests + brought) / rate),
         "training": round(training / max(cores, 1)),
+        "encoders": round(tuned / max(cores, 1)),
         "tasks": round(len(jobs) * START_SECONDS["task"] / max(cores, 1)),
     }
     return {
@@ -57,6 +65,18 @@ def estimate(
         "gpu_hours": round(cards * (seconds["generation"] + seconds["labelling"]) / 3600, 2),
         "basis": GUESSED if cards else MEASURED,
     }  # fmt: skip
+
+
+def _encoder_seconds(
+    design: Design, cell: dict[str, Any], recipe: dict[str, Any], entry: dict[str, Any], documents: int
+) -> float:
+    """Seconds of one core: every update of every fit, and all documents once forward (a third of an update)."""
+    rate = entry.get("train_tokens_per_s") or CORE_FLOP_PER_S / (6 * max(entry["parameters"], 1))
+    folds = min(recipe["folds_fitted"] or design.regime.folds, design.regime.folds)
+    updates = cell["n_updates"] * (folds + 1) if cell["n_updates"] else 0
+    if cell["tuning"] == "tuned":
+        updates = folds * sum(recipe["grid_updates"]) + max(recipe["grid_updates"])
+    return (updates * recipe["batch"] + documents / 3) * recipe["max_tokens"] / rate
 
 
 def _questions(

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from volfid.core.exits import ConfigError, InputMissingError
 from volfid.core.ids import value_is_valid
-from volfid.core.schemas import CLASSIFIERS, EXPOSURES, HEAD_STARTS, LABEL_LAWS, TEXTS, TUNINGS
+from volfid.core.schemas import EXPOSURES, HEAD_STARTS, LABEL_LAWS, TEXTS, TUNINGS
 
 
 def _id_value(value: str) -> str:
@@ -112,7 +112,12 @@ class Block(Strict):
     real_share: list[float] = []
     budget: int | None = Field(default=None, ge=2)
     dose: list[float] = Field(default=[], description="strengths of a shifted label law, 0 for none")
-    classifier: list[Literal[CLASSIFIERS]] = []  # type: ignore[valid-type]
+    classifier: list[Name] = []
+    method: list[Name] = Field(default=[], description="those of the factors when empty")
+    draws: int | None = Field(default=None, ge=1, description="the first draws alone")
+    head_start: Literal[HEAD_STARTS] | None = Field(  # type: ignore[valid-type]
+        default=None, description="instead of that of the arms"
+    )
     priority: int = Field(default=1, ge=1)
     claims: list[str] = []
     optional: bool = Field(default=False, description="cells that the data cannot support become named gaps")
@@ -149,7 +154,7 @@ class Factors(Strict):
     generator: list[Name] = []
     method: list[Name] = []
     label_plan: Name = "paired"
-    classifier: list[Literal[CLASSIFIERS]] = Field(min_length=1)  # type: ignore[valid-type]
+    classifier: list[Name] = Field(min_length=1)
     loss: list[Literal["bce"]] = ["bce"]
     training_seeds: int = Field(default=1, ge=1)
 
@@ -175,6 +180,7 @@ class Design(Strict):
     arms: dict[str, Arm]
     blocks: list[Block] = Field(min_length=1)
     cells_per_job: int = Field(default=40, ge=1)
+    encoder_cells_per_job: int = Field(default=4, ge=1, description="cells that fine-tune an encoder, in one task")
     threads: int = Field(default=2, ge=1)
 
     @model_validator(mode="after")
@@ -183,6 +189,8 @@ class Design(Strict):
         if len(set(names)) != len(names):
             raise ValueError("two blocks have the same name")
         for block in self.blocks:
+            if (block.draws or 0) > self.regime.draws:
+                raise ValueError(f"block {block.name!r} asks for more draws than the regime has")
             for arm in block.arms:
                 if arm not in self.arms:
                     raise ValueError(f"block {block.name!r} names the arm {arm!r}, which is not in arms")
@@ -204,7 +212,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=deep) for key, _ in node.value]
+    keys = [loader.construct_object(key, deep=deep) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice is not None:
         raise ConfigError(f"line {node.start_mark.line + 1}: the key {twice!r} stands twice")

@@ -1,6 +1,6 @@
 """From blocks to cells: each a point of the factorial, identified by its factor values alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -36,7 +36,7 @@ def expand(
         planned = 0
         for arm_name, point in _points(block, design, facts, sizes, curve):
             try:
-                cell = make_cell(arm_name, design.arms[arm_name], point, design, facts, recipes, methods)
+                cell = make_cell(arm_name, _arm(design, block, arm_name), point, design, facts, recipes, methods)
             except NotPlanned as why:
                 what = f"block {block.name}, arm {arm_name}, {point['classifier']}"
                 if point["method"] and design.arms[arm_name].needs_pool:
@@ -51,8 +51,26 @@ def expand(
         if not planned and not block.optional:
             found = (reason for (what, reason) in reasons if what.startswith(f"block {block.name},"))
             raise ConfigError(f"block {block.name!r} has no cell: {next(found, 'it crosses nothing')}")
+    _one_head_start(cells.values())
     not_planned += [{"what": what, "reason": reason, "cells": n} for (what, reason), n in sorted(reasons.items())]
     return [cells[key] for key in sorted(cells)], not_planned
+
+
+def _arm(design: Design, block: Block, name: str) -> Arm:
+    """The arm as the block has it: its head start is a factor of its own, whatever the arm is called."""
+    arm = design.arms[name]
+    return arm if block.head_start is None else arm.model_copy(update={"head_start": block.head_start})
+
+
+def _one_head_start(cells: Iterable[Cell]) -> None:
+    """Refuse one arm with two head starts for one classifier: they would be averaged as if they were one."""
+    starts: dict[tuple[str, str], str] = {}
+    for cell in cells:
+        arm = cell["classifier"], cell["arm"]
+        if starts.setdefault(arm, cell["head_start"]) != cell["head_start"]:
+            raise ConfigError(
+                f"the arm {arm[1]!r} has both head starts for {arm[0]}", mend="Give one of them another name in arms"
+            )
 
 
 def _points(
@@ -65,14 +83,16 @@ def _points(
     every_added: Sequence[Added | None] = block.added or [None]
     shares: Sequence[float | None] = block.real_share or [None]
     doses: Sequence[float | None] = block.dose or [None]
-    factors = design.factors
+    factors, draws = design.factors, min(block.draws or design.regime.draws, design.regime.draws)
     for arm_name in block.arms:
         arm = design.arms[arm_name]
         pools = (
-            list(product(factors.generator, factors.method)) if arm.needs_pool or block.real_share else [(None, None)]
+            list(product(factors.generator, block.method or factors.method))
+            if arm.needs_pool or block.real_share
+            else [(None, None)]
         )
         for (generator, method), size, classifier, loss, draw, seed, added, share, dose in product(
-            pools, chosen, block.classifier or factors.classifier, factors.loss, range(design.regime.draws),
+            pools, chosen, block.classifier or factors.classifier, factors.loss, range(draws),
             range(factors.training_seeds), every_added, shares, doses,
         ):  # fmt: skip
             if classifier in ANSWERS and generator is None:
@@ -135,7 +155,8 @@ def make_cell(
         "real_share": point["real_share"], "budget": point["budget"], "pool_size": pool["pool_size"], "round": 0,
         "added": added, "tuning": arm.tuning, "head_start": arm.head_start, "exposure": arm.exposure,
         "classifier": point["classifier"], "loss": point["loss"], "training_seed": point["training_seed"],
-        "encoder": design.encoder, "rows_total": rows_total, "blocks": [], "priority": 99, "optional": True, **training,
+        "encoder": recipe.get("model", design.encoder), "rows_total": rows_total,
+        "blocks": [], "priority": 99, "optional": True, **training,
     }  # fmt: skip
     cell["pool_id"] = pool_of(cell) if needs_pool else None
     if answers:
@@ -194,6 +215,10 @@ def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: 
             raise NotPlanned("a penalised solver has no batches to mix or to order")
         if arm.updates == "stopped":
             raise NotPlanned("a penalised solver has no updates to stop")
+    if family == "encoder" and arm.updates == "stopped":
+        raise NotPlanned("the stop rule is there for heads on frozen embeddings; a fine-tuned encoder has a fixed U")
+    if family == "encoder" and recipe["folds_fitted"] and (arm.exposure == "filtered" or arm.text == "pseudo_labelled"):
+        raise NotPlanned("rows are judged by a model of every fold; the recipe has folds_fitted")
     if arm.tuning == "tuned":
         return {"updates": "grid", "n_updates": None, "penalty_scale": 1.0 if family == "penalised" else None}
     if family == "penalised":

@@ -10,14 +10,16 @@ STAGES: dict[str, tuple[str, ...]] = {
     "curation": ("build_corpus.py",),
     "embeddings": ("embed_corpus.py",),
     "training": ("train_heads.py",),
+    "encoders": ("train_encoder.py",),
     "fidelity": ("measure_fidelity.py",),
     "retrieval": ("evaluate_retrieval.py",),
     "statistics": ("collect_scores.py", "estimate_effects.py", "check_claims.py", "price_uses.py"),
     "report": ("draw_figures.py", "write_report.py"),
 }
 
-# A stage whose code lies in the folder of another: asking for labels needs the engines of generation.
-FOLDERS = {"labelling": "generation"}
+# Stages whose code lies in the folder of another: asking for labels needs the engines of generation,
+# fine-tuning the rows, batches and scores of training.
+FOLDERS = {"labelling": "generation", "encoders": "training"}
 
 
 def code_fingerprint(bin_dir: Path, stage: str) -> str:

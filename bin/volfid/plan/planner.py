@@ -86,7 +86,7 @@ def make_plan(
     look, previous: the look of a sequential design, and the effects of the look before (plan/looks.py).
     """
     design = draws_of_look(design, look)
-    check_methods(design, models, methods)
+    check_methods(design, models, methods, recipes)
     check_claims(design, claims)
     facts = Facts(corpus["split_sizes"]["train"], corpus["named_labels"], corpus["brought"])
     cells, not_planned = expand(design, facts, recipes, methods)
@@ -101,7 +101,7 @@ def make_plan(
     )
     sizes, curve, _ = regime_sizes(design, facts)
     blocks = Counter(block for cell in cells for block in cell["blocks"])
-    costs = estimate(design, cells, jobs, corpus, models, cores, len(names))
+    costs = estimate(design, cells, jobs, corpus, models, recipes, cores, len(names))
     fed = {claim: block.name for block in design.blocks for claim in block.claims if blocks[block.name]}
     resolved = {"sizes": sizes, "curve": curve, "train_pool": facts.train_pool}
     record = {
@@ -113,11 +113,20 @@ def make_plan(
             "trainsets": len({cell["trainset_id"] for cell in cells}), "requests": costs["requests"],
         },
         "estimate": costs, "not_planned": not_planned, "stopped": stopped,
-        "protocol": {**PROTOCOL, "encoder": design.encoder, "folds_n": design.regime.folds, "recipes": recipes,
+        "protocol": {**PROTOCOL, "encoder": design.encoder, "folds_n": design.regime.folds,
+                     "recipes": {name: recipes[name] for name in sorted({cell["classifier"] for cell in cells})},
                      "claims_fed": fed, "prompts_sha": sha, "rules": dict(design.rules),
-                     "label_names_masked": design.mask_label_names},
+                     "label_names_masked": design.mask_label_names,
+                     "folds_fitted": _folds_fitted(design, cells, recipes)},
     }  # fmt: skip
     return Plan(cells, jobs, record)
+
+
+def _folds_fitted(design: Design, cells: list[dict[str, Any]], recipes: dict[str, Any]) -> dict[str, int]:
+    """Classifiers whose thresholds and grids are tuned on the documents of some folds alone, and on how many."""
+    used = sorted({cell["classifier"] for cell in cells})
+    chosen = {name: recipes[name].get("folds_fitted") for name in used}
+    return {name: folds for name, folds in chosen.items() if folds and folds < design.regime.folds}
 
 
 def needed_sizes(cells: list[dict[str, Any]]) -> list[int]:

@@ -89,13 +89,24 @@ def _distinct(values: Any) -> list[int]:
     return sorted(set(values))
 
 
-def check_methods(design: Design, models: dict[str, Any], methods: dict[str, dict[str, Any]]) -> None:
-    """Refuse unknown generators, methods and encoders, and in scale paper models that nothing pins (78)."""
+def check_methods(
+    design: Design, models: dict[str, Any], methods: dict[str, dict[str, Any]], recipes: dict[str, Any]
+) -> None:
+    """Refuse unknown generators, methods, classifiers and encoders, and unpinned models (78), naming what exists."""
     _known("encoder", [design.encoder], models["encoders"])
+    classifiers = sorted({*design.factors.classifier, *(name for block in design.blocks for name in block.classifier)})
+    _known("classifier", classifiers, recipes)
+    tuned = [recipes[name]["model"] for name in classifiers if recipes[name]["family"] == "encoder"]
+    _known("encoder", tuned, {name: entry for name, entry in models["encoders"].items() if entry["source"]})
+    for encoder in sorted({design.encoder, *tuned}):
+        entry = models["encoders"][encoder]
+        if entry["source"] and not entry["revision"]:
+            why = entry.get("revision_unknown", "it was not looked up")
+            raise ConfigError(f"models.yaml: encoder {encoder!r} has no pinned revision: {why}", mend="Pin its commit")
+        if design.scale == "paper":
+            _pinned("encoder", encoder, entry)
     generators = {**models["generators"], "brought": {}}
     _known("generator", design.factors.generator, generators)
-    if design.scale == "paper":
-        _pinned("encoder", design.encoder, models["encoders"][design.encoder])
     for generator in design.factors.generator:
         entry = generators[generator]
         if design.scale == "paper":
@@ -103,7 +114,8 @@ def check_methods(design: Design, models: dict[str, Any], methods: dict[str, dic
         if entry.get("source") and not entry.get("revision"):
             raise ConfigError(f"models.yaml: generator {generator!r} has no pinned revision")
     if design.factors.generator != ["brought"]:
-        _known("method", design.factors.method, [name for name in methods if name not in ANSWERS])
+        named = [*design.factors.method, *(name for block in design.blocks for name in block.method)]
+        _known("method", named, [name for name in methods if name not in ANSWERS])
 
 
 def _pinned(what: str, name: str, entry: Mapping[str, Any]) -> None:

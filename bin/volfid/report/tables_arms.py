@@ -63,6 +63,7 @@ def _scores(
     """Means over draws; the learning curve's other sizes have their own table."""
     sizes = {cell["regime"] for cell in inputs.cells if cell["added"]} or {cell["regime"] for cell in inputs.cells}
     cells = [cell for cell in inputs.cells if keep(cell) and cell["real_share"] is None and cell["regime"] in sizes]
+    started = " Every head here started at the label frequencies." if _all_prior(cells) else ""
     pivot: dict[Key, dict[str, Mean]] = {}
     for name, metric, threshold in THRESHOLD_COLUMNS:
         for key, mean in arm_means(cells, inputs.scores, metric, threshold, group).items():
@@ -78,12 +79,17 @@ def _scores(
     return Table(
         title,
         "Means with 95 % t intervals over draws; n is the number of draws. One threshold policy a column, "
-        "the same cells; other metrics are in tables/scores.csv.",
+        f"the same cells; other metrics are in tables/scores.csv.{started}",
         (*head, *names, "n"),
         "s" * len(head) + "n" * len(names) + "n",
         rows,
         empty="No such cell was scored.",
     ).limited(LIMIT, "tables/scores.csv")
+
+
+def _all_prior(cells: Sequence[Row]) -> bool:
+    """Whether a block chose the prior head start for all arms, whose names then do not tell it."""
+    return bool(cells) and all(cell["head_start"] == "prior" for cell in cells)
 
 
 def _by_arm(key: Key) -> tuple[Any, ...]:

@@ -89,7 +89,7 @@ def _unmet(claim: Spec, effects: Sequence[Row], stamped: bool) -> str | None:
     names = {name.partition("/")[0] for name in trained}
     losses = {name.partition("/")[2] or "bce" for name in trained}
     generators = {row["generator"] for row in effects if row["generator"]}
-    if not set(needs.get("classifiers", ())) <= names or not set(needs.get("losses", ())) <= losses or "model" in needs:
+    if not set(needs.get("classifiers", ())) <= names or not set(needs.get("losses", ())) <= losses:
         return claim.get("why_not", "the run lacks what the claim needs")
     if len(generators) < needs.get("generators", 0):
         return f"{len(generators)} generators in this run, {needs['generators']} are needed"
@@ -113,8 +113,12 @@ def select(spec: Spec, effects: Iterable[Row]) -> list[Row]:
 
 
 def _check(check: Spec, effects: Sequence[Row]) -> tuple[str, str]:
-    """Verdict over all effects that the check names: it must hold in each of them."""
-    rows = select(check, effects)
+    """Verdict over all effects that the check names: it must hold in each of them.
+
+    An effect of one draw has no interval. Beside others it is told and decides nothing, also not that it cannot.
+    """
+    found = select(check, effects)
+    rows = [row for row in found if row["n"] != 1] or found
     if not rows:
         return NOT_RUN, f"no effect {check['effect']!r} in this run"
     grouped = RULES[check["rule"]]
@@ -123,7 +127,8 @@ def _check(check: Spec, effects: Sequence[Row]) -> tuple[str, str]:
         return NOT_RUN, f"{check['effect']}: only one method in this run"
     counts = {verdict: verdicts.count(verdict) for verdict in (REPRODUCED, DEVIATES, CANNOT_DECIDE)}
     told = ", ".join(f"{verdict} in {count}" for verdict, count in counts.items() if count)
-    why = f"{_rule_words(check)}: {told} of {len(verdicts)} ({_range(rows)})"
+    alone = f"; {len(found) - len(rows)} of one draw left out" if len(rows) < len(found) else ""
+    why = f"{_rule_words(check)}: {told} of {len(verdicts)} ({_range(rows)}{alone})"
     if counts[DEVIATES]:
         return DEVIATES, why
     return (CANNOT_DECIDE if counts[CANNOT_DECIDE] else REPRODUCED), why

@@ -7,7 +7,7 @@ import numpy as np
 
 from volfid.core.exits import DataError
 from volfid.core.labels import label_order_sha
-from volfid.training.fit import Outcome
+from volfid.training.cells import Outcome
 
 Row = Mapping[str, Any]
 

@@ -1,7 +1,7 @@
 """How each family of classifiers is trained for one cell: out-of-fold scores, grid, final fit, test scores."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,65 +10,15 @@ import numpy as np
 from volfid.core.exits import ParameterError
 from volfid.core.log import log
 from volfid.core.seeds import generator
+from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.floors import floor_scores
-from volfid.training.linear import Designs, LinearModel, fit_linear
+from volfid.training.linear import LinearModel, fit_linear
 from volfid.training.metrics import ap_micro
 from volfid.training.mlp import Head, MlpStack, fit_mlp
-from volfid.training.recipes import AnswersRecipe, LinearRecipe, MlpRecipe, Recipe
-from volfid.training.rows import TrainRows
+from volfid.training.recipes import AnswersRecipe, EncoderRecipe, LinearRecipe, MlpRecipe, Recipe
 from volfid.training.stopping import StopRule
 
-ALL_ROWS = -1  # the "fold" of the final fit
 ORDERED = ("half_real", "curriculum")  # exposures that say which rows make a batch
-
-
-@dataclass(frozen=True)
-class CellData:
-    """What a cell trains on and is scored on.
-
-    rows, vectors  training rows and their vectors, (rows, dimensions) float32
-    kept           fold -> rows that may train it; ALL_ROWS -> rows of the final fit. A row may stand in it
-                   several times
-    folds          fold of each of the n real documents; real_vectors, real_truth: theirs
-    test_vectors   vectors of the test documents (their labels are not here)
-    cardinality    mean labels of the n real documents
-    answers        what a generator answered about the real and the test documents; None for trained classifiers
-    designs        rows whose principal axes are known, shared by the cells of a job
-    """
-
-    rows: TrainRows
-    vectors: np.ndarray
-    kept: Mapping[int, np.ndarray]
-    folds: np.ndarray
-    real_vectors: np.ndarray
-    real_truth: np.ndarray
-    test_vectors: np.ndarray
-    label_ids: Sequence[str]
-    cardinality: float
-    master_seed: int
-    answers: "Outcome | None" = None
-    designs: Designs = field(default_factory=Designs)
-
-    @property
-    def held_out(self) -> dict[int, np.ndarray]:
-        """`kept` of the folds alone."""
-        return {fold: rows for fold, rows in self.kept.items() if fold != ALL_ROWS}
-
-
-@dataclass
-class Outcome:
-    """Scores (documents, labels) float32 of the n real documents, out of fold, and of the test documents.
-
-    `book`: bookkeeping numbers, written as score rows. `models`: fold (or ALL_ROWS) -> the function that
-    gives the probabilities of its model for any vectors. `represent`: the function that gives what the final
-    model has learnt to see of a document (its hidden layer); None where nothing is learnt before the scores.
-    """
-
-    oof: np.ndarray
-    test: np.ndarray
-    book: dict[str, float] = field(default_factory=dict)
-    models: dict[int, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
-    represent: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def fit_plain(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcome:
@@ -89,6 +39,10 @@ def fit_plain(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcom
             if cell[factor] in values:
                 raise ParameterError(f"{factor} {cell[factor]!r} means nothing for a solver without updates")
         return _fit_linear_cell(data, cell, recipe)
+    if isinstance(recipe, EncoderRecipe):
+        if data.tuner is None:
+            raise ParameterError("an encoder is fine-tuned by train_encoder.py", mend="Run the job with that command")
+        return data.tuner(data, cell, recipe)
     if cell["updates"] == "stopped":
         return _fit_stopped_cell(data, cell, recipe)
     return _fit_mlp_cell(data, cell, recipe)
@@ -122,10 +76,10 @@ def _fit_linear_cell(data: CellData, cell: Mapping[str, Any], recipe: LinearReci
         held = data.folds == fold
         for point, model in enumerate(models):
             oof[point][held] = model.predict(data.real_vectors[held])
-    place, book = _selected(data, oof, grid, "C_selected", cell)
+    place, book = selected(data, oof, grid, "C_selected", cell)
     (model,) = fit(data.kept[ALL_ROWS], [grid[place]])
     book["labels_constant"] = float(model.constant.sum())
-    book["loss_final"] = _loss(data, model.predict(data.vectors))
+    book["loss_final"] = final_loss(data, model.predict(data.vectors))
     models = {fold: points[place].predict for fold, points in trained.items()} | {ALL_ROWS: model.predict}
     return Outcome(oof[place], model.predict(data.test_vectors), book, models)
 
@@ -158,7 +112,7 @@ def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) ->
     for number, trained in enumerate(heads):
         held = data.folds == trained.fold
         oof[number % len(grid)][held] = stack.predict(number, data.real_vectors[held])
-    place, book = _selected(data, oof, grid, "updates_selected", cell)
+    place, book = selected(data, oof, grid, "updates_selected", cell)
     last = len(heads)
     models = {h.fold: partial(stack.predict, i) for i, h in enumerate(heads) if i % len(grid) == place}
     if tuned:
@@ -202,10 +156,10 @@ def _sgd_book(data: CellData, stack: MlpStack, head: int) -> dict[str, float]:
     book = {"updates_done": float(stack.updates[head])}
     if documents:
         book["exposures_per_real_document"] = float(stack.exposures[head][own].sum() / documents)
-    return book | {"loss_final": _loss(data, stack.predict(head, data.vectors))}
+    return book | {"loss_final": final_loss(data, stack.predict(head, data.vectors))}
 
 
-def _selected(
+def selected(
     data: CellData, oof: np.ndarray, grid: Sequence[float], name: str, cell: Mapping[str, Any]
 ) -> tuple[int, dict[str, float]]:
     """Point of the grid with the best out-of-fold micro-AP of the real documents (of equal ones the
@@ -218,7 +172,7 @@ def _selected(
     return place, book
 
 
-def _loss(data: CellData, probability: np.ndarray) -> float:
+def final_loss(data: CellData, probability: np.ndarray) -> float:
     """Mean BCE over training rows (with multiplicity) and labels, without dropout or penalty."""
     p = np.clip(probability.astype(np.float64), 1e-7, 1 - 1e-7)
     losses = -np.where(data.rows.labels > 0, np.log(p), np.log1p(-p)).mean(1)

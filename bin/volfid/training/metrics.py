@@ -10,6 +10,8 @@ Shapes: `truth` and `predicted` (documents, labels) bool; `scores` (documents, l
 
 import numpy as np
 
+from volfid.core.ranking import average_precision
+
 Value = float | None
 
 
@@ -82,21 +84,6 @@ def hamming(truth: np.ndarray, predicted: np.ndarray) -> Value:
 def labels_never_predicted(predicted: np.ndarray) -> float:
     """Number of labels that no document is given."""
     return float((~predicted.any(0)).sum())
-
-
-def average_precision(truth: np.ndarray, scores: np.ndarray) -> Value:
-    """Average precision of one ranking (1-d arrays); tied scores enter together; None without a positive.
-
-    Sum over thresholds of (recall gain) x precision. Recall grows only at scores of positives, so
-    the ranks of the positives suffice: two plain sorts, no argsort of the whole array.
-    """
-    positive = np.sort(scores[truth])
-    if not len(positive):
-        return None
-    ranked = np.sort(scores, axis=None)
-    hits = len(positive) - np.searchsorted(positive, positive, side="left")
-    chosen = len(ranked) - np.searchsorted(ranked, positive, side="left")
-    return float(np.mean(hits / chosen))
 
 
 def ap_micro(truth: np.ndarray, scores: np.ndarray) -> Value:

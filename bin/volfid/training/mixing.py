@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from volfid.core.exits import DataError
-from volfid.training.fit import ALL_ROWS, CellData, Outcome, fit_plain
+from volfid.training.cells import ALL_ROWS, CellData, Outcome
+from volfid.training.fit import fit_plain
 from volfid.training.recipes import Recipe
 from volfid.training.rows import TrainRows
 from volfid.training.thresholds import cardinality_threshold, decide

@@ -41,12 +41,52 @@ class MlpRecipe:
 
 
 @dataclass(frozen=True)
+class EncoderRecipe:
+    """A transformer encoder and a linear head on its pooled output, all weights trained by AdamW for U updates.
+
+    model          entry of params/models.yaml that is fine-tuned
+    max_tokens     longer texts are cut on the right
+    micro_batch    most documents that go through the encoder at once; a batch is their sum, not the mean of means
+    bucket         batches whose rows are dealt out by length together; 1 leaves all rows where chance put them
+    folds_fitted   folds that get a model of their own (all when null): thresholds are tuned on their documents
+    dropout        of the pooled vector; body_dropout: inside the encoder
+    dtype          float32, bfloat16 (autocast, GPU only), or auto: bfloat16 where there is a GPU
+    attention      sdpa, eager or flash_attention_2
+    deterministic  whether torch may use deterministic algorithms only
+    """
+
+    model: str
+    max_tokens: int
+    dropout: float
+    body_dropout: float
+    learning_rate: float
+    weight_decay: float
+    batch: int
+    micro_batch: int
+    bucket: int
+    epochs: int
+    warmup_share: float
+    clip: float
+    grid_updates: tuple[int, ...]
+    folds_fitted: int | None
+    dtype: str
+    attention: str
+    deterministic: bool
+
+
+@dataclass(frozen=True)
 class AnswersRecipe:
     """A generator's answers as they are; nothing is trained."""
 
 
-Recipe = LinearRecipe | MlpRecipe | AnswersRecipe | None
-_FAMILIES = {"penalised": LinearRecipe, "sgd": MlpRecipe, "answers": AnswersRecipe, "floor": None}
+Recipe = LinearRecipe | MlpRecipe | EncoderRecipe | AnswersRecipe | None
+_FAMILIES = {
+    "penalised": LinearRecipe, "sgd": MlpRecipe, "encoder": EncoderRecipe, "answers": AnswersRecipe, "floor": None,
+}  # fmt: skip
+_CHOICES = {
+    "dtype": ("auto", "float32", "bfloat16"), "attention": ("sdpa", "eager", "flash_attention_2"),
+    "activation": ("gelu",),
+}  # fmt: skip
 
 
 def read_recipe(entry: Mapping[str, Any]) -> Recipe:
@@ -71,17 +111,29 @@ def read_recipe(entry: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
-def _check(recipe: LinearRecipe | MlpRecipe) -> None:
+def _check(recipe: LinearRecipe | MlpRecipe | EncoderRecipe) -> None:
     grid = recipe.grid_C if isinstance(recipe, LinearRecipe) else recipe.grid_updates
     if len(grid) < 2 or any(low >= high for low, high in pairwise(grid)) or grid[0] <= 0:
         raise ConfigError("the grid of a recipe must be positive and rise", mend="Give at least two values")
     positive = ["C", "tolerance", "max_iterations"]
-    if isinstance(recipe, MlpRecipe):
-        positive = ["hidden", "learning_rate", "batch", "epochs", "clip", "stop_batch", "stop_epochs", "stop_patience"]
-        if recipe.activation != "gelu":
-            raise ConfigError(f"activation {recipe.activation!r} is unknown", mend="Use gelu")
+    if isinstance(recipe, MlpRecipe | EncoderRecipe):
+        positive = ["learning_rate", "batch", "epochs", "clip"]
         if not (0 <= recipe.dropout < 1 and 0 <= recipe.warmup_share < 1 and recipe.weight_decay >= 0):
             raise ConfigError("dropout and warmup_share must lie in [0, 1), weight_decay must not be negative")
+    if isinstance(recipe, MlpRecipe):
+        positive += ["hidden", "stop_batch", "stop_epochs", "stop_patience"]
+    if isinstance(recipe, EncoderRecipe):
+        positive += [
+            "max_tokens",
+            "micro_batch",
+            "bucket",
+            *(["folds_fitted"] if recipe.folds_fitted is not None else []),
+        ]
+        if not 0 <= recipe.body_dropout < 1 or not isinstance(recipe.deterministic, bool):
+            raise ConfigError("body_dropout must lie in [0, 1), deterministic must be true or false")
+    for name, known in _CHOICES.items():
+        if getattr(recipe, name, known[0]) not in known:
+            raise ConfigError(f"{name} {getattr(recipe, name)!r} is unknown", mend=f"Use {' or '.join(known)}")
     for name in positive:
         if getattr(recipe, name) <= 0:
             raise ConfigError(f"recipe value {name} must be positive")

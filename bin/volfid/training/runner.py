@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,17 @@ import pyarrow as pa
 import torch
 from threadpoolctl import threadpool_limits
 
-from volfid.core.exits import DataError, InputMissingError, VolfidError
+from volfid.core.exits import DataError, InputMissingError, RetryError, VolfidError
 from volfid.core.labels import label_matrix, label_order_sha
 from volfid.core.log import Progress
 from volfid.training.answers import Answers
-from volfid.training.fit import ALL_ROWS, CellData
+from volfid.training.cells import ALL_ROWS, CellData
 from volfid.training.linear import Designs
 from volfid.training.metrics import frequency_bands
 from volfid.training.mixing import fit_cell
-from volfid.training.recipes import AnswersRecipe, Recipe, read_recipe
+from volfid.training.recipes import AnswersRecipe, EncoderRecipe, Recipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
-from volfid.training.scoring import TestSet, book_rows, count_rows, score_rows, search_row
+from volfid.training.scoring import TestSet, book_rows, count_rows, decisions, score_rows, search_row
 from volfid.training.search import METRIC, FixedSearch
 
 Row = dict[str, Any]
@@ -53,17 +54,20 @@ class Results:
 def run_cells(
     job: Mapping[str, Any], documents: Sequence[Row], labels: Sequence[Row], regimes: Sequence[Row],
     trainsets: Iterable[Row], vector_row: Mapping[str, int], vectors: np.ndarray, answers: Sequence[Row] = (),
+    tuner: Any = None,
 ) -> Results:  # fmt: skip
     """Train and score the cells of `job` (contract `job`: items = cells, settings = recipe, thresholds, folds).
 
+    tuner: fits the cells of a fine-tuned encoder (training/encoder_cells.py); vectors are then numbers of texts.
+
     Cells run one after another, each with its own stack of heads on one thread, so that a cell
     gives the same bits alone and among others. A missing training set and any VolfidError of a
-    cell become rows of gaps; other errors are bugs and are raised.
+    cell become rows of gaps; a RetryError (the task may succeed with less) and bugs are raised.
     """
     study = _Study(job, documents, labels, regimes, trainsets, vector_row, vectors)
-    study.answers = Answers(answers, study.label_ids)
+    study.answers, study.tuner = Answers(answers, study.label_ids), tuner
     results = Results(label_order_sha=label_order_sha(study.label_ids))
-    progress = Progress("train heads", len(job["items"]), "cells")
+    progress = Progress("train", len(job["items"]), "cells")
     torch.set_num_threads(1)
     with threadpool_limits(1):
         for cell in sorted(job["items"], key=lambda item: item["cell_id"]):
@@ -73,6 +77,8 @@ def run_cells(
             else:
                 try:
                     study.run(cell, results)
+                except RetryError:
+                    raise
                 except VolfidError as error:
                     results.gaps.append(_gap(cell, str(error), None, None))
             progress.advance()
@@ -87,7 +93,7 @@ class _Study:
         trainsets: Iterable[Row], vector_row: Mapping[str, int], vectors: np.ndarray,
     ):  # fmt: skip
         self.job, self.vector_row, self.vectors = job, vector_row, vectors
-        self.answers = Answers((), ())
+        self.answers, self.tuner = Answers((), ()), None
         self.recipe: Recipe = read_recipe(job["settings"]["recipe"])
         self.policies: list[str] = job["settings"]["thresholds"]
         self.label_ids = [row["label"] for row in labels]
@@ -107,28 +113,37 @@ class _Study:
         bands = frequency_bands(np.array([row["count_train"] for row in labels]))
         self.test = TestSet(self._truth(self.test_ids), self.label_ids, bands)
         self.test_vectors = self._vectors(self.test_ids)
-        pool = sorted(row["doc_id"] for row in documents if row["split"] == "train")
-        self.search = FixedSearch.of(self.test_vectors, self.test.truth, self._vectors(pool), self._truth(pool))
+        self.pool_ids = sorted(row["doc_id"] for row in documents if row["split"] == "train")
+
+    @cached_property
+    def search(self) -> FixedSearch:
+        """Made when a cell has learnt a representation; jobs of solvers and floors never need it."""
+        corpus = self._vectors(self.pool_ids)
+        return FixedSearch.of(self.test_vectors, self.test.truth, corpus, self._truth(self.pool_ids))
 
     def run(self, cell: Mapping[str, Any], results: Results) -> None:
         """Add one cell's rows and predictions to `results`."""
-        data, doc_ids = self._data(cell)
+        data, doc_ids, real_truth = self._data(cell)
         outcome = fit_cell(data, cell, self.recipe)
         if not (np.isfinite(outcome.oof).all() and np.isfinite(outcome.test).all()):
             raise DataError("training diverged: a score is not finite", mend="Lower the learning rate of the recipe")
         cell_id = cell["cell_id"]
-        scores = score_rows(cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies)
-        results.scores += scores + book_rows(cell_id, outcome.book | _facts(data), len(doc_ids))
+        decided = decisions(
+            self.policies, outcome.test, data.real_truth, outcome.oof, data.folds, data.cardinality
+        )  # fmt: skip
+        results.scores += score_rows(
+            cell_id, self.test, outcome.test, data.real_truth, outcome.oof, decided, real_truth
+        )  # fmt: skip
+        results.scores += book_rows(cell_id, outcome.book | _facts(data), len(real_truth))
         if outcome.represent is not None:
             results.scores.append(search_row(cell_id, METRIC, *self.search.score(outcome.represent)))
-        results.counts += count_rows(
-            cell_id, self.test, outcome.test, data.real_truth, outcome.oof, data.folds, self.policies
-        )
+        results.counts += count_rows(cell_id, self.test, decided)
         results.predictions.append((cell_id, "oof", doc_ids, outcome.oof))
         results.predictions.append((cell_id, "test", self.test_ids, outcome.test))
 
-    def _data(self, cell: Mapping[str, Any]) -> tuple[CellData, list[str]]:
-        """Rows, folds and documents of a cell, and the ids of its real documents (sorted)."""
+    def _data(self, cell: Mapping[str, Any]) -> tuple[CellData, list[str], np.ndarray]:
+        """Rows, folds and documents of a cell, the ids (sorted) of the real documents that are predicted out of
+        fold, and the labels of all n real documents."""
         regime = self.regimes.get((cell["regime"], cell["draw"]))
         if regime is None:
             raise InputMissingError(f"regimes.jsonl has no row of size {cell['regime']}, draw {cell['draw']}")
@@ -138,16 +153,21 @@ class _Study:
         if len(set(folds.tolist())) < 2:
             raise DataError("one fold cannot be tuned out of fold", mend="Use at least 2 folds in the design")
         rows = self._rows(cell)
+        all_truth = self._truth(doc_ids)
+        if isinstance(self.recipe, EncoderRecipe) and self.recipe.folds_fitted is not None:
+            fitted = np.isin(folds, sorted(set(folds.tolist()))[: self.recipe.folds_fitted])
+            doc_ids, folds = [name for name, is_held in zip(doc_ids, fitted, strict=True) if is_held], folds[fitted]
         truth = self._truth(doc_ids)
         asked = isinstance(self.recipe, AnswersRecipe)
         kept = rows_by_fold(rows, doc_ids, folds, self.group) | {ALL_ROWS: np.arange(len(rows.doc_ids))}
         data = CellData(
             rows=rows, vectors=self.vectors[rows.vector], kept=kept,
             folds=folds, real_vectors=self._vectors(doc_ids), real_truth=truth, test_vectors=self.test_vectors,
-            label_ids=self.label_ids, cardinality=float(truth.sum(1).mean()), master_seed=self.job["master_seed"],
-            answers=self.answers.outcome(cell, doc_ids, self.test_ids) if asked else None, designs=self.designs,
+            label_ids=self.label_ids, cardinality=float(all_truth.sum(1).mean()), master_seed=self.job["master_seed"],
+            answers=self.answers.outcome(cell, doc_ids, self.test_ids) if asked else None, tuner=self.tuner,
+            designs=self.designs,
         )  # fmt: skip
-        return data, doc_ids
+        return data, doc_ids, all_truth
 
     def _rows(self, cell: Mapping[str, Any]) -> TrainRows:
         name = cell["trainset_id"]

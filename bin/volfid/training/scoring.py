@@ -44,6 +44,20 @@ COUNTED = ("fixed_0.5", "tuned", "cardinality")  # policies that are compared do
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What one threshold policy decides on the test documents.
+
+    threshold  one number, or one of each label
+    own        labels that have a threshold of their own, where a label may; else None
+    predicted  (documents, labels) bool
+    """
+
+    threshold: float | np.ndarray
+    own: int | None
+    predicted: np.ndarray
+
+
+@dataclass(frozen=True)
 class TestSet:
     """Test documents and what they are broken down by.
 
@@ -67,28 +81,42 @@ def seen_label_sets(truth: np.ndarray, real_truth: np.ndarray) -> np.ndarray:
     return np.array([row.tobytes() in known for row in truth], dtype=bool)
 
 
-def score_rows(
-    cell_id: str, test: TestSet, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, folds: np.ndarray,
-    policies: Sequence[str],
-) -> list[Row]:  # fmt: skip
-    """Every score of one cell.
+def decisions(
+    policies: Sequence[str], scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, folds: np.ndarray,
+    cardinality: float | None = None,
+) -> dict[str, Decision]:  # fmt: skip
+    """The decisions of every policy but `none` (ranking metrics need no threshold), in the order given.
 
-    scores, oof  (documents, labels): of the test documents, and out of fold of the n real ones
+    scores, oof  (documents, labels): of the test documents, and out of fold of the real ones
     folds        (real documents,): the fold that held each of them out
-    policies     threshold policies; `none` (ranking metrics) is always there
+    cardinality  mean labels of the n real documents, where not all of them have out-of-fold scores
+    """
+    if cardinality is None:
+        cardinality = float(real_truth.sum(1).mean())
+    made = {}
+    for policy in policies:
+        if policy != "none":
+            threshold, own = _threshold(policy, scores, real_truth, oof, folds, cardinality)
+            made[policy] = Decision(threshold, own, decide(scores, threshold))
+    return made
+
+
+def score_rows(
+    cell_id: str, test: TestSet, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray,
+    decided: Mapping[str, Decision], known: np.ndarray | None = None,
+) -> list[Row]:  # fmt: skip
+    """Every score of one cell. Arguments as of `decisions`; `decided` is what that gives.
+
+    known: labels of all n real documents, where not all of them have out-of-fold scores.
     """
     table = _Table(cell_id, test)
     for name, (function, counts, reason) in _RANKING.items():
         table.add(name, "none", None, function(test.truth, scores), table.size[counts], reason)
     table.by_label("ap", "none", metrics.ap_by_label(test.truth, scores))
     table.add("ap_micro_oof", "none", None, metrics.ap_micro(real_truth, oof), len(oof), "no real document has a label")
-    cardinality = float(real_truth.sum(1).mean())
-    seen = seen_label_sets(test.truth, real_truth)
-    for policy in policies:
-        if policy == "none":
-            continue
-        threshold, own = _threshold(policy, scores, real_truth, oof, folds, cardinality)
-        predicted = decide(scores, threshold)
+    seen = seen_label_sets(test.truth, real_truth if known is None else known)
+    for policy, decision in decided.items():
+        predicted = decision.predicted
         for name, (function, counts, reason) in _DECISION.items():
             table.add(name, policy, None, function(test.truth, predicted), table.size[counts], reason)
         for band, columns in test.bands.items():
@@ -104,28 +132,24 @@ def score_rows(
         table.add("labels_never_predicted", policy, None, never, len(test.label_ids), "")
         reached = float(predicted.sum(1).mean()) if len(predicted) else None
         table.add("cardinality_predicted", policy, None, reached, len(predicted), "no test document")
-        if own is not None:
-            table.add("labels_own_threshold", policy, None, float(own), len(test.label_ids), "")
+        if decision.own is not None:
+            table.add("labels_own_threshold", policy, None, float(decision.own), len(test.label_ids), "")
         if policy in ("tuned", "cardinality"):
-            table.add("threshold_value", policy, None, threshold, len(oof), "")
+            table.add("threshold_value", policy, None, float(decision.threshold), len(oof), "")
         if policy == "tuned":
             table.by_label("f1", policy, metrics.f1_by_label(test.truth, predicted))
     return table.rows
 
 
-def count_rows(
-    cell_id: str, test: TestSet, scores: np.ndarray, real_truth: np.ndarray, oof: np.ndarray, folds: np.ndarray,
-    policies: Sequence[str],
-) -> list[Row]:  # fmt: skip
+def count_rows(cell_id: str, test: TestSet, decided: Mapping[str, Decision]) -> list[Row]:
     """True positives, false positives and false negatives of each test document (contract `counts`).
 
-    Arguments as of `score_rows`; the thresholds are the same, for the policies of COUNTED.
+    Of the policies of COUNTED among `decided`.
     """
     rows = []
-    cardinality = float(real_truth.sum(1).mean())
-    for policy in policies:
+    for policy, decision in decided.items():
         if policy in COUNTED:
-            predicted = decide(scores, _threshold(policy, scores, real_truth, oof, folds, cardinality)[0])
+            predicted = decision.predicted
             parts = {"tp": test.truth & predicted, "fp": ~test.truth & predicted, "fn": test.truth & ~predicted}
             counted = {name: part.sum(axis=1).tolist() for name, part in parts.items()}
             rows.append({"cell_id": cell_id, "threshold": policy, **counted})
