@@ -4,22 +4,12 @@ import csv
 import json
 
 import pytest
-import yaml
-from helpers.nextflow import ROOT, launch
+from helpers.designs import smaller
+from helpers.nextflow import launch
 
 from volfid.core.schemas import CONTRACTS
 
 pytestmark = pytest.mark.workflow
-
-
-def small(name, path, **changes):
-    """A design of the project, on the TF-IDF encoder and with fewer draws."""
-    design = yaml.safe_load((ROOT / f"params/design/{name}.yaml").read_text())
-    design["encoder"] = "tfidf_svd"
-    for key, value in changes.items():
-        design[key] = {**design[key], **value}
-    path.write_text(yaml.safe_dump(design))
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +30,7 @@ def test_an_audit_measures_brought_documents_against_all_controls(project, docum
     brought = tmp_path / "mine.jsonl"
     rows = [{"id": f"s{d['doc_id']}", "text": d["text"], "labels": d["labels"]} for d in documents[500:620]]
     brought.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    design = small(
+    design = smaller(
         "audit", tmp_path / "audit.yaml", regime={"sizes": [0.3], "curve": [0.15, 0.3, 0.6, 0.9], "draws": 2},
         factors={"classifier": ["linear"]},
     )  # fmt: skip
@@ -61,7 +51,7 @@ def test_an_audit_measures_brought_documents_against_all_controls(project, docum
 def test_without_label_names_paraphrase_runs_and_full_synthesis_is_a_named_gap(project, documents, tmp_path):
     """One draw only: every list of files then holds a single file, which a careless glob would miss."""
     real = write_csv(tmp_path / "unnamed.csv", documents)
-    design = small("smoke", tmp_path / "one.yaml", regime={"sizes": [48], "curve": [], "draws": 1})
+    design = smaller("smoke", tmp_path / "one.yaml", regime={"sizes": [48], "curve": [], "draws": 1})
     run = launch(project, tmp_path / "run", "-profile", "smoke", "--input", real, "--design", design,
                  "--chunk_store", "chunks")  # fmt: skip
     assert run.code == 0, run.output[-4000:]
