@@ -2,10 +2,10 @@
 
 OUTDIR ?= results
 REPLICATES ?= 400
-export INPUT LABELS OUTDIR RESUME ARGS
+export INPUT LABELS OUTDIR RESUME ARGS REGISTRY
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test calibrate doctor lint lock clean clean-all
+.PHONY: help setup demo test calibrate doctor lint lock images archive clean clean-all
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -35,7 +35,13 @@ lint: setup ## style and import rules
 	@PYTHONPATH=bin .venv/bin/lint-imports
 	@for script in tools/*.sh; do bash -n "$$script" || exit 1; done
 
-lock: ## make containers/cpu/requirements.lock anew (containers/README.md)
+images: ## build container images and name them in conf/containers.config: IMAGES='core cpu' REGISTRY=host/project
+	@tools/images.sh $(IMAGES)
+
+archive: ## save images, locks, list of weights and checksums for a deposit: ARCHIVE=archive
+	@tools/archive.sh $(ARCHIVE)
+
+lock: ## make the requirements.lock of every image anew (containers/README.md)
 	@tools/lock.sh $(ARGS)
 
 clean: ## remove what runs leave behind; results stay
