@@ -7,7 +7,6 @@ import subprocess
 import time
 
 import pytest
-import yaml
 from helpers.nextflow import NEXTFLOW, ROOT, environment, launch
 
 pytestmark = pytest.mark.workflow
@@ -123,13 +122,7 @@ def test_an_image_that_cannot_run_is_named_before_anything_starts(project, tmp_p
 
 
 def test_tasks_with_cards_never_share_one_and_the_others_see_no_flag(project, programs, tmp_path):
-    """The gpu and docker profiles to the end, on two made-up cards, with a docker that runs tasks on this machine."""
-    plan = yaml.safe_load((ROOT / "params/design/smoke.yaml").read_text())
-    plan["regime"] |= {"sizes": [48], "curve": [], "draws": 2}
-    plan["factors"]["classifier"] = ["linear"]
-    plan["blocks"] = [block for block in plan["blocks"] if block["name"] in ("attribution", "answers")]
-    design = tmp_path / "small.yaml"
-    design.write_text(yaml.safe_dump(plan))
+    """The gpu and docker profiles on two made-up cards, with a docker that runs the tasks' stubs on this machine."""
     run = launch(
         project,
         tmp_path / "run",
@@ -137,8 +130,7 @@ def test_tasks_with_cards_never_share_one_and_the_others_see_no_flag(project, pr
         "smoke,gpu,docker",
         "--input",
         "fixture",
-        "--design",
-        str(design),
+        "-stub-run",
         "--gpus",
         "2",
         "--gpu_memory_gib",
@@ -184,4 +176,4 @@ def test_tasks_with_cards_never_share_one_and_the_others_see_no_flag(project, pr
         else:
             del holder[task]
     assert used == {"0", "1"} and not holder
-    assert list((tmp_path / "it's chunks").rglob("*.jsonl"))
+    assert (tmp_path / "it's chunks").is_dir(), "made before an engine makes it as root"
