@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # Take COUNT graphics cards of this machine for one task, and wait while there are none: sets CUDA_VISIBLE_DEVICES.
 # usage: source tools/gpu_slot.sh COUNT
 #
