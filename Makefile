@@ -2,10 +2,10 @@
 
 OUTDIR ?= results
 REPLICATES ?= 400
-export INPUT LABELS OUTDIR RESUME ARGS
+export INPUT LABELS OUTDIR RESUME ARGS REGISTRY
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test calibrate doctor lint lock clean clean-all
+.PHONY: help setup demo test calibrate doctor lint lock images archive clean clean-all
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -33,7 +33,13 @@ doctor: ## say what is there and what is missing, each with its mend
 lint: setup ## style, types, words, import rules, and the strict syntax of Nextflow: ARGS='types words'
 	@tools/lint.sh $(ARGS)
 
-lock: ## make containers/cpu/requirements.lock anew (containers/README.md): ARGS='--upgrade dev'
+images: ## build container images and name them in conf/containers.config: IMAGES='core cpu' REGISTRY=host/project
+	@tools/images.sh $(IMAGES)
+
+archive: ## save images, locks, list of weights and checksums for a deposit: ARCHIVE=archive
+	@tools/archive.sh $(ARCHIVE)
+
+lock: ## make the requirements.lock of every image anew (containers/README.md): ARGS='--upgrade dev'
 	@tools/lock.sh $(ARGS)
 
 clean: ## remove what runs leave behind; results stay

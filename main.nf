@@ -16,6 +16,7 @@ include { STATISTICS } from './modules/statistics.nf'
 include { REPORT     } from './modules/report.nf'
 include { CALIBRATION } from './modules/calibration.nf'
 include { checkParams ; helpText } from './modules/params.nf'
+include { preflight } from './modules/preflight.nf'
 
 workflow STUDY {
     take:
@@ -69,6 +70,7 @@ workflow {
         println helpText()
         System.exit(0)
     }
+    preflight()
     def source = checkParams()
     if( params.calibrate.toString().toBoolean() ) {
         // no study: worlds with a known mechanism, through the same code

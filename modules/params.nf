@@ -25,6 +25,12 @@ def helpText() {
     --calibrate_replicates N    experiments of five draws in each world of the calibration (default: 400)
     --calibrate_commit ID       commit that its page names
     --max_cpus N, --max_memory SIZE              most that one task may take
+
+    Where it runs: -profile demo,docker (or podman, apptainer, singularity), slurm, gpu; docs/running-on-*.md
+    --image_core, --image_cpu, --image_gpu NAME@sha256:...   other images than those of conf/containers.config
+    --task_network NET          network of the containers (default: none)
+    --gpus N, --gpus_per_task N, --gpu_memory_gib N, --cuda 13|12, --check_host false   cards, and what they must have
+    --slurm_queue, --slurm_gpu_queue, --slurm_account NAME
     """.stripIndent()
 }
 
@@ -32,7 +38,8 @@ def helpText() {
 def checkParams() {
     def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
                  'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'calibrate', 'calibrate_replicates',
-                 'calibrate_commit', 'max_cpus', 'max_memory', 'help',
+                 'calibrate_commit', 'max_cpus', 'max_memory', 'help', 'gpu', 'gpus', 'gpus_per_task', 'gpu_memory_gib', 'cuda',
+                 'check_host', 'task_network', 'slurm_queue', 'slurm_gpu_queue', 'slurm_account', 'image_core', 'image_cpu', 'image_gpu',
                  'price_per_million_tokens', 'price_per_label_document', 'price_per_gpu_hour']
     def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
     if( unknown ) {
@@ -42,7 +49,7 @@ def checkParams() {
     if( !source ) {
         error "no real documents: give --real FILE (an audit) or --input FILE"
     }
-    ['seed', 'look'].each { name ->
+    ['seed', 'look', 'gpus', 'gpus_per_task', 'gpu_memory_gib'].each { name ->
         if( params[name] != null && !(params[name].toString() ==~ /[0-9]+/) ) {
             error "--${name}: ${params[name]} is not a whole number"
         }

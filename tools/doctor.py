@@ -90,10 +90,10 @@ def applies(marker, python):
     return (python < version_tuple(match.group(2))) == (match.group(1) == "<")
 
 
-def locked(python):
+def locked(python, lock=None):
     """Package to version of the lock for this Python, as (major, minor)."""
     found = {}
-    for line in read(path(LOCK)).splitlines():
+    for line in read(lock or path(LOCK)).splitlines():
         match = re.match(r"([A-Za-z0-9._-]+)==([^ ;]+)(?: ; (.*?))? ?\\?$", line)
         if match and applies((match.group(3) or "").strip(), python):
             found[match.group(1).lower()] = match.group(2)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,9 +14,11 @@ from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.floors import floor_scores
 from volfid.training.linear import LinearModel, fit_linear
 from volfid.training.metrics import ap_micro
-from volfid.training.mlp import Head, MlpStack, fit_mlp
 from volfid.training.recipes import AnswersRecipe, EncoderRecipe, LinearRecipe, MlpRecipe, Recipe
 from volfid.training.stopping import StopRule
+
+if TYPE_CHECKING:
+    from volfid.training.mlp import MlpStack
 
 ORDERED = ("half_real", "curriculum")  # exposures that say which rows make a batch
 
@@ -85,6 +87,8 @@ def _fit_linear_cell(data: CellData, cell: Mapping[str, Any], recipe: LinearReci
 
 
 def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) -> Outcome:
+    from volfid.training.mlp import Head, fit_mlp  # torch, which the other families do without
+
     tuned = cell["tuning"] == "tuned"
     if not tuned and not cell["n_updates"]:
         raise ParameterError("the plan gives no number of updates", mend="Make the plan again")
@@ -124,6 +128,8 @@ def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) ->
 
 def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) -> Outcome:
     """The paper's stop rule; the model of the first fold, which is its validation set, is the final one."""
+    from volfid.training.mlp import Head, fit_mlp
+
     folds = list(data.held_out)
     recipe = replace(recipe, batch=recipe.stop_batch)
     heads = []
@@ -150,7 +156,7 @@ def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe
     return Outcome(oof, stack.predict(0, data.test_vectors), book, represent=partial(stack.represent, 0))
 
 
-def _sgd_book(data: CellData, stack: MlpStack, head: int) -> dict[str, float]:
+def _sgd_book(data: CellData, stack: "MlpStack", head: int) -> dict[str, float]:
     own = data.rows.own
     documents = len({doc_id for doc_id, is_own in zip(data.rows.doc_ids, own, strict=True) if is_own})
     book = {"updates_done": float(stack.updates[head])}

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import torch
 from threadpoolctl import threadpool_limits
 
 from volfid.core.exits import DataError, InputMissingError, RetryError, VolfidError
@@ -18,7 +17,7 @@ from volfid.training.cells import ALL_ROWS, CellData
 from volfid.training.linear import Designs
 from volfid.training.metrics import frequency_bands
 from volfid.training.mixing import fit_cell
-from volfid.training.recipes import AnswersRecipe, EncoderRecipe, Recipe, read_recipe
+from volfid.training.recipes import AnswersRecipe, EncoderRecipe, MlpRecipe, Recipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
 from volfid.training.scoring import TestSet, book_rows, count_rows, decisions, score_rows, search_row
 from volfid.training.search import METRIC, FixedSearch
@@ -68,7 +67,10 @@ def run_cells(
     study.answers, study.tuner = Answers(answers, study.label_ids), tuner
     results = Results(label_order_sha=label_order_sha(study.label_ids))
     progress = Progress("train", len(job["items"]), "cells")
-    torch.set_num_threads(1)
+    if isinstance(study.recipe, MlpRecipe | EncoderRecipe):
+        import torch  # the other families do without
+
+        torch.set_num_threads(1)
     with threadpool_limits(1):
         for cell in sorted(job["items"], key=lambda item: item["cell_id"]):
             if cell["trainset_id"] not in study.trainsets:

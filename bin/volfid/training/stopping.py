@@ -5,12 +5,15 @@ On few documents the score stays on a plateau near 0 for many epochs, so the rul
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from volfid.training.metrics import f1_micro
-from volfid.training.mlp import MlpStack
 from volfid.training.thresholds import FIXED, decide
+
+if TYPE_CHECKING:
+    from volfid.training.mlp import MlpStack
 
 
 class StopRule:
@@ -30,7 +33,7 @@ class StopRule:
         self._score = [-1.0] * len(steps)
         self._done = [False] * len(steps)
 
-    def __call__(self, update: int, now: Callable[[], MlpStack]) -> bool:
+    def __call__(self, update: int, now: Callable[[], "MlpStack"]) -> bool:
         """Score the heads whose epoch ends with this update; True when all are done."""
         state = None
         for head, steps in enumerate(self.steps):
