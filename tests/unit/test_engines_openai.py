@@ -233,7 +233,7 @@ def test_the_words_asked_for_and_stop_strings_are_taken_off_and_nothing_else():
         ({"url": "127.0.0.1:8000"}, "no address"),
         ({"url": "http://me:secret@127.0.0.1/v1"}, "user or password"),
         ({"model": ""}, "model is missing"),
-        ({"retrys": 3}, "retrys is unknown"),
+        ({"retry_times": 3}, "retry_times is unknown"),
         ({"retries": -1}, "expected 0 or more"),
         ({"timeout_s": "long"}, "timeout_s is 'long'"),
         ({"timeout_s": 400}, "less than stall_s"),

@@ -142,8 +142,13 @@ def test_no_file_of_set_up_names_a_registry_or_this_machine():
 def test_models_file_pins_all_that_has_a_source():
     entries = read_models(MODELS)
     assert {"smollm2_135m", "all_minilm_l6_v2", "fake", "tfidf_svd"} <= entries.keys()
+    raw = yaml.safe_load(MODELS.read_text())
+    unknown = {name: one for kind in raw.values() for name, one in kind.items() if one.get("revision_unknown")}
     for entry in entries.values():
-        assert entry.source is None or re.fullmatch("[0-9a-f]{64}|[0-9a-f]{40}", entry.revision or ""), entry.name
+        pinned = re.fullmatch("[0-9a-f]{64}|[0-9a-f]{40}", entry.revision or "")
+        assert entry.source is None or pinned or entry.name in unknown, entry.name
+    # without a commit they are listed, and no plan and no fetch takes them
+    assert all(one["revision"] is None and one["source"]["kind"] == "hub" for one in unknown.values())
 
 
 def test_every_script_of_set_up_is_sound_for_its_shell():

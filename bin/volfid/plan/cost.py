@@ -76,7 +76,7 @@ def _encoder_seconds(
     updates = cell["n_updates"] * (folds + 1) if cell["n_updates"] else 0
     if cell["tuning"] == "tuned":
         updates = folds * sum(recipe["grid_updates"]) + max(recipe["grid_updates"])
-    return (updates * recipe["batch"] + documents / 3) * recipe["max_tokens"] / rate
+    return float((updates * recipe["batch"] + documents / 3) * recipe["max_tokens"] / rate)
 
 
 def _questions(

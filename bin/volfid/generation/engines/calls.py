@@ -1,12 +1,13 @@
 """JSON over HTTP with retries: what a server answers, or one message that says what to do."""
 
 import json
-import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPMessage
+from random import SystemRandom
 from typing import Any
 from urllib import error as urlerror
 from urllib import request as urlrequest
@@ -135,7 +136,7 @@ def _pause(failure: _Refused | _Broken, tried: int) -> float:
     """What the server asks for, or twice as long each time; a little more by chance, so that callers spread."""
     asked = failure.asked_s if isinstance(failure, _Refused) else None
     pause = min(FIRST_WAIT_S * 2**tried, LONGEST_WAIT_S) if asked is None else asked
-    return pause * (1 + 0.1 * random.random())
+    return pause * (1 + 0.1 * SystemRandom().random())
 
 
 def _words(failure: _Refused | _Broken) -> str:
@@ -148,12 +149,10 @@ def _own_words(refused: urlerror.HTTPError) -> str:
         content = refused.read(100_000).decode("utf-8", "replace")
     except (OSError, HTTPException):
         return ""
-    try:
+    with suppress(ValueError):  # plain text is shown as it is
         found = json.loads(content)
         found = found.get("error", found.get("message", content)) if isinstance(found, dict) else content
         content = str(found.get("message", found) if isinstance(found, dict) else found)
-    except ValueError:
-        pass
     return " ".join(content.split())[:SHOWN]
 
 
