@@ -161,10 +161,8 @@ def _asked(headers: HTTPMessage) -> float | None:
     value = headers.get("Retry-After")
     if value is None:
         return None
-    try:
+    with suppress(ValueError):  # not a number: a date
         return max(0.0, float(value))
-    except ValueError:
-        pass
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
