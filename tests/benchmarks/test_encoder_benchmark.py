@@ -17,7 +17,7 @@ from volfid.training.recipes import EncoderRecipe, read_recipe
 from volfid.training.tokens import TokenStore, token_store
 
 pytestmark = pytest.mark.benchmark
-LABELS, LONGEST, UPDATES, SEEDS = 8, 128, 60, 2
+LABELS, LONGEST, UPDATES, SEEDS = 8, 128, 80, 2
 WORDS = [f"w{i:03d}" for i in range(200)]
 
 

@@ -291,7 +291,7 @@ def test_the_smoke_design_asks_its_generator():
     assert len(asked) == 4 and json.dumps(made.record["counts"]["jobs_by_stage"]).count("labelling") == 1
 
 
-def test_the_plan_counts_and_prices_its_questions_and_gives_masked_words_to_the_encoder_alone():
+def test_the_plan_counts_and_prices_its_questions_and_gives_masked_words_to_all_that_reads_texts():
     labels = [{"label": f"L{i}", "name": name} for i, name in enumerate(("Walking aid", "Batteries"))]
     made = plan(with_answers(), labels=labels)
     estimate = made.record["estimate"]
@@ -301,7 +301,7 @@ def test_the_plan_counts_and_prices_its_questions_and_gives_masked_words_to_the_
     assert "yes/no questions" in summary(made) and "yes/no questions" not in summary(plan(raw()))
     masked = plan(raw() | {"mask_label_names": True}, labels=labels)
     for one, other in zip(masked.jobs, plan(raw(), labels=labels).jobs, strict=True):
-        if one["stage"] == "embeddings":
+        if one["stage"] in ("embeddings", "encoders"):  # frozen and fine-tuned
             assert one["settings"].pop("masked_words") == ["aid", "battery", "walking"]
         assert one == other
     with pytest.raises(ConfigError, match="needs labels with names"):
