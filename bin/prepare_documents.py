@@ -12,12 +12,13 @@ Input = Annotated[str, typer.Option("--input", help="JSONL, CSV, TSV or Parquet 
 Labels = Annotated[Path | None, typer.Option(help="label list: label, name (or title), definition; JSON or a table")]
 Synthetic = Annotated[Path | None, typer.Option(help="synthetic documents to audit, a table like --input")]
 Design = Annotated[Path, typer.Option(help="design file (YAML); only its mapping 'inputs' is read")]
+Stamp = Annotated[str | None, typer.Option("--stamp", help="words that every output carries, e.g. 'not evidence'")]
 Seed = Annotated[int | None, typer.Option(help="master seed; the design's own when absent", min=0)]
 
 
 def main(
-    source: Input, design: Design, labels: Labels = None, synthetic: Synthetic = None, seed: Seed = None,
-    out_dir: OutDir = Path("."), stub: Stub = False,
+    source: Input, design: Design, labels: Labels = None, synthetic: Synthetic = None, words: Stamp = None,
+    seed: Seed = None, out_dir: OutDir = Path("."), stub: Stub = False,
 ) -> None:  # fmt: skip
     """Read, check, clean and split the documents. Unusable rows end the command with exit 65.
 
@@ -37,7 +38,7 @@ def main(
     settings = read_settings(design)
     seed = design_seed(design) if seed is None else seed
     try:
-        prepared = prepare(source, settings, seed, labels, synthetic)
+        prepared = prepare(source, settings, seed, labels, synthetic, words)
     except InputFaults as faults:
         CONTRACTS["rejects"].write(out_dir, faults.rejects)
         raise

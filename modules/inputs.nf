@@ -5,7 +5,7 @@ process PREPARE_DOCUMENTS {
     label 'cpu_small'
 
     input:
-    val source
+    tuple val(source), val(stamp)
     path real, stageAs: 'real/*'
     path names, stageAs: 'names/*'
     path synthetic, stageAs: 'synthetic_in/*'
@@ -26,18 +26,20 @@ process PREPARE_DOCUMENTS {
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
     def brought = synthetic ? "--synthetic ${synthetic}" : ''
+    def words = stamp ? "--stamp '${stamp}'" : ''
     """
     # code ${code}
-    prepare_documents.py --input ${input} ${labels} ${brought} --design ${design} ${seed}
+    prepare_documents.py --input ${input} ${labels} ${brought} ${words} --design ${design} ${seed}
     """
 
     stub:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
     def brought = synthetic ? "--synthetic ${synthetic}" : ''
+    def words = stamp ? "--stamp '${stamp}'" : ''
     """
     # the planner needs real documents, also in a stub run; code ${code}
-    prepare_documents.py --input ${input} ${labels} ${brought} --design ${design} ${seed}
+    prepare_documents.py --input ${input} ${labels} ${brought} ${words} --design ${design} ${seed}
     """
 }
 
@@ -46,12 +48,17 @@ workflow INPUTS {
     source
 
     main:
-    def fixture = source == 'fixture'
+    // the corpora that come with the project: [documents, labels, words that every output carries]
+    def built_in = [
+        fixture: [[], [], ''],
+        demo: ["${projectDir}/assets/demo/demo.jsonl", "${projectDir}/assets/demo/labels.json", 'demo corpus: not evidence'],
+    ]
+    def (documents_file, labels_file, stamp) = built_in[source] ?: [source, params.labels, '']
     def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
     PREPARE_DOCUMENTS(
-        fixture ? 'fixture' : file(source).name,
-        fixture ? [] : file(source, checkIfExists: true),
-        params.labels ? file(params.labels, checkIfExists: true) : [],
+        [documents_file ? file(documents_file).name : source, stamp],
+        documents_file ? file(documents_file, checkIfExists: true) : [],
+        labels_file ? file(labels_file, checkIfExists: true) : [],
         params.synthetic ? file(params.synthetic, checkIfExists: true) : [],
         file(params.design, checkIfExists: true),
         seed,

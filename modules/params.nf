@@ -8,7 +8,8 @@ def helpText() {
       nextflow run main.nf -profile audit --real my.csv --synthetic mine.jsonl
       nextflow run main.nf -profile calibrate  [--calibrate_replicates 400]
 
-    --input FILE        real documents: JSONL, CSV, TSV or Parquet, also gzip (default: the built-in fixture)
+    --input FILE        real documents: JSONL, CSV, TSV or Parquet, also gzip (default: 'demo', the
+                        corpus written for the demo; 'fixture' is a generated one for tests)
     --real FILE         the same, for an audit
     --synthetic FILE    synthetic documents to audit
     --labels FILE       names and definitions of the labels: JSON or CSV
@@ -62,12 +63,15 @@ def checkParams() {
     if( !(params.calibrate_replicates.toString() ==~ /[0-9]+/) || (params.calibrate_replicates as Integer) < 8 ) {
         error "--calibrate_replicates: ${params.calibrate_replicates} is not a whole number of at least 8"
     }
+    if( !params.real && params.input in ['demo', 'fixture'] && params.labels ) {
+        error "--labels was given, but --input ${params.input} has its own labels"
+    }
     if( params.real && !params.synthetic ) {
         error "an audit needs the synthetic documents too: give --synthetic FILE"
     }
     ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
         def value = params[name]
-        if( value && value != 'fixture' && !file(value.toString(), glob: false).exists() ) {
+        if( value && !(name == 'input' && value in ['demo', 'fixture']) && !file(value.toString(), glob: false).exists() ) {
             error "--${name}: there is no file ${value}"
         }
     }

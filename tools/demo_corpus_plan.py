@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bin"))
-from volfid.core.files import canonical_json  # noqa: E402
-from volfid.core.stratify import iterative_parts  # noqa: E402
+from volfid.core.files import canonical_json
+from volfid.core.stratify import iterative_parts
 
 DOCUMENTS = 640
 SEED = 20_260_601

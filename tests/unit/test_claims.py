@@ -135,7 +135,7 @@ def test_one_method_cannot_show_that_two_are_alike():
 
 
 def test_a_fixture_is_never_evidence_for_a_fresh_data_set(full):
-    assert "fixture" in verdicts(full, stamped=True)["C8"]["why"]
+    assert "made for trying" in verdicts(full, stamped=True)["C8"]["why"]
     assert verdicts(full, stamped=True)["C8"]["verdict"] == "not run"
 
 
@@ -305,7 +305,7 @@ def test_the_three_commands_run_one_after_the_other(tmp_path):
     step("check_claims.py", "job", "effects", "correlations", "findings", "status", claims=CLAIMS, effects=out,
          correlations=out, findings=out, status=out)  # fmt: skip
     rows = {row["claim"]: row for row in CONTRACTS["claims"].read(out)}
-    assert rows["C8"]["verdict"] == "not run" and "fixture" in rows["C8"]["why"]
+    assert rows["C8"]["verdict"] == "not run" and "made for trying" in rows["C8"]["why"]
     assert {row["corpus"] for row in CONTRACTS["effects"].read(out)} == {"fixture: not evidence"}
 
 

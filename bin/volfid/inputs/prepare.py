@@ -45,12 +45,14 @@ class Prepared:
 
 
 def prepare(
-    source: str, settings: InputSettings, master_seed: int, labels: Path | None = None, synthetic: Path | None = None
-) -> Prepared:
+    source: str, settings: InputSettings, master_seed: int, labels: Path | None = None, synthetic: Path | None = None,
+    stamp: str | None = None,
+) -> Prepared:  # fmt: skip
     """Read, check, clean, group and split a corpus.
 
     source: path of a table, or 'fixture'. labels: the label file. synthetic: brought documents to
-    audit. Independent of the order of the rows. Raises InputFaults (exit 65) for rows that cannot
+    audit. stamp: words that every output must carry. Independent of the
+    order of the rows. Raises InputFaults (exit 65) for rows that cannot
     be used, DataError for files that cannot, ParameterError for options that contradict each other.
     """
     fixture = source == FIXTURE
@@ -86,7 +88,7 @@ def prepare(
     label_rows = _label_rows(documents, used, names)
     corpus = {
         "name": FIXTURE if fixture else _stem(Path(source)),
-        "stamp": STAMP if fixture else None,
+        "stamp": STAMP if fixture else stamp,
         "source": FIXTURE if fixture else Path(source).name,
         "source_sha256": fixture_sha() if fixture else sha256_file(source),
         "documents": len(documents),

@@ -94,7 +94,7 @@ def _unmet(claim: Spec, effects: Sequence[Row], stamped: bool) -> str | None:
     if len(generators) < needs.get("generators", 0):
         return f"{len(generators)} generators in this run, {needs['generators']} are needed"
     if needs.get("corpus") == "real" and stamped:
-        return "the corpus of this run is a fixture, not evidence"
+        return "the corpus of this run is made for trying, not evidence"
     return None
 
 
