@@ -8,17 +8,20 @@ import typer
 
 from volfid.core.cli import OutDir, Stub, run, write_stub
 
-Input = Annotated[str, typer.Option("--input", help="JSONL, CSV, TSV or Parquet (each also .gz), or 'fixture'")]
+Input = Annotated[
+    str, typer.Option("--input", help="JSONL, CSV, TSV, Parquet or XLSX (also .gz), a folder of them, or 'fixture'")
+]
 Labels = Annotated[Path | None, typer.Option(help="label list: label, name (or title), definition; JSON or a table")]
 Synthetic = Annotated[Path | None, typer.Option(help="synthetic documents to audit, a table like --input")]
 Design = Annotated[Path, typer.Option(help="design file (YAML); only its mapping 'inputs' is read")]
 Stamp = Annotated[str | None, typer.Option("--stamp", help="words that every output carries, e.g. 'not evidence'")]
+Options = Annotated[Path | None, typer.Option(help="JSON object of column options and policies, over the design's")]
 Seed = Annotated[int | None, typer.Option(help="master seed; the design's own when absent", min=0)]
 
 
 def main(
-    source: Input, design: Design, labels: Labels = None, synthetic: Synthetic = None, words: Stamp = None,
-    seed: Seed = None, out_dir: OutDir = Path("."), stub: Stub = False,
+    source: Input, design: Design, labels: Labels = None, synthetic: Synthetic = None, options: Options = None,
+    words: Stamp = None, seed: Seed = None, out_dir: OutDir = Path("."), stub: Stub = False,
 ) -> None:  # fmt: skip
     """Read, check, clean and split the documents. Unusable rows end the command with exit 65.
 
@@ -33,18 +36,19 @@ def main(
     from volfid.inputs.faults import InputFaults
     from volfid.inputs.prepare import FIXTURE, prepare
     from volfid.inputs.settings import design_seed, read_settings
+    from volfid.inputs.tables import table_files
 
     manifest = Manifest("prepare_documents.py")
-    settings = read_settings(design)
+    settings = read_settings(design, options)
     seed = design_seed(design) if seed is None else seed
     try:
         prepared = prepare(source, settings, seed, labels, synthetic, words)
     except InputFaults as faults:
         CONTRACTS["rejects"].write(out_dir, faults.rejects)
         raise
-    for path in (None if source == FIXTURE else Path(source), labels, synthetic, design):
-        if path is not None:
-            manifest.read(path)
+    for path in (None if source == FIXTURE else Path(source), labels, synthetic, design, options):
+        for part in [] if path is None else table_files(path):
+            manifest.read(part)
     for name in names:
         rows = getattr(prepared, name)
         manifest.wrote(CONTRACTS[name].write(out_dir, rows), None if name == "corpus" else len(rows))

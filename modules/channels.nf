@@ -21,6 +21,15 @@ def jobFile(job) {
     return "cat > job.json <<'VOLFID_JOB'\n${job}\nVOLFID_JOB"
 }
 
+// a digest of the files of a folder by name, size and date: Nextflow hashes a folder without looking into it
+def fileDigest(source) {
+    if( !(source instanceof java.nio.file.Path) || !java.nio.file.Files.isDirectory(source) ) {
+        return ''
+    }
+    def listed = source.listFiles().sort { f -> f.name }.collect { f -> "${f.name} ${f.size()} ${f.lastModified()}" }
+    return java.security.MessageDigest.getInstance('SHA-256').digest(listed.join('\n').getBytes('UTF-8')).encodeHex().toString() + ' '
+}
+
 // SHA-256 over names and content of code below bin/, for the one cached task that runs before the planner
 def codeDigest(paths) {
     def bin = projectDir.resolve('bin')

@@ -1,4 +1,4 @@
-include { codeDigest } from './channels.nf'
+include { codeDigest ; fileDigest } from './channels.nf'
 
 process PREPARE_DOCUMENTS {
     tag "${source}"
@@ -11,6 +11,7 @@ process PREPARE_DOCUMENTS {
     path synthetic, stageAs: 'synthetic_in/*'
     path design, stageAs: 'design/*'
     val seed
+    val chosen
     val code
 
     output:
@@ -29,7 +30,10 @@ process PREPARE_DOCUMENTS {
     def words = stamp ? "--stamp '${stamp}'" : ''
     """
     # code ${code}
-    prepare_documents.py --input ${input} ${labels} ${brought} ${words} --design ${design} ${seed}
+    cat > options.json <<'VOLFID_OPTIONS'
+    ${chosen}
+    VOLFID_OPTIONS
+    prepare_documents.py --input ${input} ${labels} ${brought} ${words} --design ${design} --options options.json ${seed}
     """
 
     stub:
@@ -39,8 +43,17 @@ process PREPARE_DOCUMENTS {
     def words = stamp ? "--stamp '${stamp}'" : ''
     """
     # the planner needs real documents, also in a stub run; code ${code}
-    prepare_documents.py --input ${input} ${labels} ${brought} ${words} --design ${design} ${seed}
+    cat > options.json <<'VOLFID_OPTIONS'
+    ${chosen}
+    VOLFID_OPTIONS
+    prepare_documents.py --input ${input} ${labels} ${brought} ${words} --design ${design} --options options.json ${seed}
     """
+}
+
+// the options of docs/own-data.md as one line of JSON: what a user types reaches no shell
+def columnsAndPolicies() {
+    def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'split_column', 'group_column', 'date_column', 'policies']
+    return groovy.json.JsonOutput.toJson(names.findAll { name -> params[name] != null }.collectEntries { name -> [name, params[name]] })
 }
 
 workflow INPUTS {
@@ -62,7 +75,8 @@ workflow INPUTS {
         params.synthetic ? file(params.synthetic, checkIfExists: true) : [],
         file(params.design, checkIfExists: true),
         seed,
-        codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
+        columnsAndPolicies(),
+        fileDigest(documents_file ? file(documents_file) : []) + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
     )
     documents = PREPARE_DOCUMENTS.out.documents
     labels = PREPARE_DOCUMENTS.out.labels

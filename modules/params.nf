@@ -8,11 +8,14 @@ def helpText() {
       nextflow run main.nf -profile audit --real my.csv --synthetic mine.jsonl
       nextflow run main.nf -profile calibrate  [--calibrate_replicates 400]
 
-    --input FILE        real documents: JSONL, CSV, TSV or Parquet, also gzip (default: 'demo', the
+    --input FILE        real documents: JSONL, CSV, TSV, Parquet or XLSX, also gzip, or a folder (default: 'demo', the
                         corpus written for the demo; 'fixture' is a generated one for tests)
     --real FILE         the same, for an audit
     --synthetic FILE    synthetic documents to audit
     --labels FILE       names and definitions of the labels: JSON or CSV
+    --id_column, --text_columns, --label_columns, --label_separator, --split_column, --group_column, --date_column
+                        columns of --input by name, where the usual names do not serve (docs/own-data.md)
+    --policies LIST     rows that cannot be used, e.g. 'unlabelled=keep, max_words=400'
     --design FILE       the experiment: params/design/*.yaml
     --outdir DIR        results (default: results)
     --seed N            master seed (default: the design's)
@@ -37,8 +40,9 @@ def helpText() {
 
 // one clear line for each mistake that can be seen before anything starts
 def checkParams() {
-    def known = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'model_dir',
-                 'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'calibrate', 'calibrate_replicates',
+    def known = ['input', 'real', 'synthetic', 'labels', 'id_column', 'text_columns', 'label_columns',
+                 'label_separator', 'split_column', 'group_column', 'date_column', 'policies', 'design', 'models', 'recipes',
+                 'claims', 'prompts', 'model_dir', 'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'calibrate', 'calibrate_replicates',
                  'calibrate_commit', 'max_cpus', 'max_memory', 'help', 'gpu', 'gpus', 'gpus_per_task', 'gpu_memory_gib', 'cuda',
                  'check_host', 'task_network', 'slurm_queue', 'slurm_gpu_queue', 'slurm_account', 'image_core', 'image_cpu', 'image_gpu',
                  'price_per_million_tokens', 'price_per_label_document', 'price_per_gpu_hour']

@@ -57,7 +57,7 @@ def imageProblem(engine, name, image) {
 
 def corpusProblems() {
     if( isTrue('gpu') && !isTrue('calibrate') && !params.input && !params.real ) {
-        return [[64, 'a GPU run takes no corpus by itself: give --input FILE (JSONL, CSV, TSV or Parquet; docs/own-data.md) with --labels FILE, or --input fixture to try the instrument on the built-in corpus, which is no evidence.']]
+        return [[64, 'a GPU run takes no corpus by itself: give --input FILE (JSONL, CSV, TSV, Parquet or XLSX; docs/own-data.md) with --labels FILE, or --input fixture to try the instrument on the built-in corpus, which is no evidence.']]
     }
     return []
 }

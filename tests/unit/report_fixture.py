@@ -572,6 +572,16 @@ def make_inputs() -> dict[str, Any]:
             "cardinality": 1.8,
             "named_labels": True,
             "brought": 0,
+            "policies": [
+                {
+                    "policy": "unknown_labels",
+                    "choice": "drop",
+                    "default": "refuse",
+                    "about": "labels <b> that the list does not have",
+                    "met": 17,
+                },
+                {"policy": "split_by", "choice": "labels", "default": "labels", "about": "how", "met": None},
+            ],
             "warnings": ["3 labels have fewer than 10 documents", EVIL],
         },
         "labels": [

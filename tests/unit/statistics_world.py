@@ -126,6 +126,6 @@ PLAN = {
 }  # fmt: skip
 CORPUS = {
     "name": "made", "stamp": None, "source": "made", "source_sha256": "0", "documents": 1, "split_sizes": {},
-    "cardinality": 1.5, "named_labels": False, "brought": 0, "warnings": [],
+    "cardinality": 1.5, "named_labels": False, "brought": 0, "policies": [], "warnings": [],
 }  # fmt: skip
 STATUS = {"complete": True, "planned": 1, "done": 1, "missing": []}

@@ -18,7 +18,7 @@ from volfid.core.exits import DataError, ParameterError
 from volfid.core.labels import label_matrix
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
-from volfid.inputs.duplicates import leak_groups
+from volfid.inputs.duplicates import group_names, tied
 from volfid.inputs.faults import InputFaults
 from volfid.inputs.fixture import generate
 from volfid.inputs.prepare import prepare
@@ -51,6 +51,10 @@ def _prepare(tmp_path: Path, rows: list[dict], seed: int = 3, **settings_):
 
 def _sides(prepared) -> dict[str, str]:
     return {row["doc_id"]: row["split"] for row in prepared.documents}
+
+
+def _met(prepared, policy: str) -> int | None:
+    return next(row["met"] for row in prepared.corpus["policies"] if row["policy"] == policy)
 
 
 def _check_contracts(prepared) -> None:
@@ -126,7 +130,10 @@ def test_groups_join_through_a_third_document():
         ("a b c d e f g h i j k l", None), ("a b c d e f g h i j k l m", "X"),
         ("no other words here at all", "X"), ("q", None),
     ])]  # fmt: skip
-    assert leak_groups(rows) == ["0", "0", "0", "3"]
+    ties, near = tied(rows)
+    assert group_names(rows, ties) == ["0", "0", "0", "3"] and near == 2
+    ties, near = tied(rows, near=False)
+    assert group_names(rows, ties) == ["0", "1", "1", "3"] and near == 0
 
 
 def test_every_label_gets_a_test_and_two_train_documents_where_counts_allow():
@@ -142,6 +149,20 @@ def test_every_label_gets_a_test_and_two_train_documents_where_counts_allow():
             members = {groups[i] for i in np.flatnonzero(matrix[:, label])}
             if len(members) == matrix[:, label].sum():
                 assert counts["test"][label] >= 1 and counts["train"][label] >= 2
+
+
+def test_many_groups_are_dealt_out_in_blocks_with_the_same_shares(monkeypatch):
+    rng = np.random.default_rng(4)
+    matrix = (rng.random((3000, 12)) < np.linspace(0.01, 0.2, 12)).astype(np.uint8)
+    groups = [f"g{i // 2}" if i < 400 else f"s{i}" for i in range(3000)]
+    monkeypatch.setattr("volfid.inputs.split._WHOLE", 500)
+    monkeypatch.setattr("volfid.inputs.split._BLOCK", 300)
+    sides, _ = assign_sides(matrix, groups, [None] * 3000, InputSettings(), rng)
+    count = Counter(sides)
+    assert abs(count["test"] - 900) <= 2 and abs(count["reference"] - 300) <= 2
+    test = matrix[[side == "test" for side in sides]].sum(0)
+    assert np.abs(test - 0.3 * matrix.sum(0)).max() <= 3
+    assert all(len({sides[i], sides[i + 1]}) == 1 for i in range(0, 400, 2))
 
 
 def test_empty_unlabelled_repeated_and_rare_rows_are_dropped_counted_and_named(tmp_path):
@@ -180,11 +201,17 @@ def test_a_given_split_holds_and_its_leaks_are_counted(tmp_path):
     rows.append({**rows[4], "id": "dup", "split": "test"})
     prepared = _prepare(tmp_path, rows)
     found = _sides(prepared)
-    assert found["d000"] == "train" and found["d001"] == "test" and found["d002"] == "reference"
+    assert "d000" not in found and found["d001"] == "test" and found["d002"] == "reference"
     assert "d004" not in found and found["dup"] == "test"
     warnings = " ".join(prepared.corpus["warnings"])
-    assert "leakage: 1 families or groups of near duplicates (2 documents)" in warnings
+    assert "leakage: 1 train or reference documents are near duplicates or of the family" in warnings
     assert "leakage: 1 texts stood on two sides" in warnings
+    assert ("d000", "leakage") in {(row["doc_id"], row["reason"]) for row in prepared.rejects}
+    _check_funnel(prepared)
+    kept = _prepare(tmp_path, rows, leakage="keep")
+    assert _sides(kept) == {**found, "d000": "train"} and _met(kept, "leakage") == _met(prepared, "leakage") == 1
+    with pytest.raises(InputFaults, match=r"row 1, field 'split'.*leakage=drop"):
+        _prepare(tmp_path, rows, leakage="refuse")
 
 
 def test_sides_that_a_given_split_lacks_are_carved_out_of_train(tmp_path):

@@ -118,6 +118,13 @@ def test_bom_crlf_blank_lines_and_quoted_newlines_are_read(tmp_path):
     assert [(r.row, r.doc_id, r.text) for r in read_records(path, {}).rows] == [(2, "1", "two lines"), (4, "2", "x")]
 
 
+def test_line_ends_may_be_mixed_and_rows_count_as_an_editor_shows_them(tmp_path):
+    path = _file(tmp_path, "a.csv", b"id,text,labels\r1,x,A\r\n2,y,A\r3,z,A\n\r4,w,A")
+    assert [(r.row, r.doc_id) for r in read_records(path, {}).rows] == [(2, "1"), (3, "2"), (4, "3"), (6, "4")]
+    path = _file(tmp_path, "a.jsonl", _json(GOOD).replace("\n", "\r").encode() + _json({**GOOD, "id": "2"}).encode())
+    assert [(r.row, r.doc_id) for r in read_records(path, {}).rows] == [(1, "1"), (2, "2")]
+
+
 def test_comma_separated_labels_raise_a_warning(tmp_path):
     path = _file(tmp_path, "a.csv", 'id,text,labels\n1,x,"A,B"\n')
     assert "hold a comma" in read_records(path, {}).warnings[0]
@@ -142,7 +149,7 @@ BAD_FILES = {
     "cp1252": ("a.csv", (HEAD + "1,\u201cx\u201d,A\n").encode("cp1252"), ["row 2", "0x93", "Windows-1252"]),
     "nul": ("a.csv", HEAD + "1,x\x00,A\n", ["row 2", "NUL"]),
     "json_array": ("a.json", "[]", ["JSON lines"]),
-    "spreadsheet": ("a.xlsx", "PK", ["CSV"]),
+    "old_spreadsheet": ("a.xls", "PK", ["CSV"]),
     "no_suffix": ("table", "x", ["suffix missing"]),
     "not_gzip": ("a.csv.gz", HEAD, ["not gzip"]),
     "cut_gzip": ("a.csv.gz", gzip.compress(HEAD.encode() * 50)[:-9], ["damaged gzip"]),
@@ -155,7 +162,7 @@ BAD_FILES = {
 def test_files_that_are_no_table_end_with_exit_65_and_say_why(tmp_path, case):
     name, content, words = BAD_FILES[case]
     with pytest.raises(DataError) as caught:
-        read_records(_file(tmp_path, name, content), {})
+        prepare(str(_file(tmp_path, name, content)), InputSettings(), 1)
     assert caught.value.code == 65 and caught.value.mend
     for word in [name, *words]:
         assert word in str(caught.value)

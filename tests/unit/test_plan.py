@@ -21,7 +21,7 @@ def corpus(train=474, named=True, brought=0):
     return {
         "name": "x", "stamp": None, "source": "x", "source_sha256": "", "documents": train + 300,
         "split_sizes": {"train": train, "reference": 80, "test": 220}, "cardinality": 1.8,
-        "named_labels": named, "brought": brought, "warnings": [],
+        "named_labels": named, "brought": brought, "policies": [], "warnings": [],
     }  # fmt: skip
 
 

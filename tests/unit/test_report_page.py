@@ -283,6 +283,11 @@ def test_an_empty_run_still_gives_a_page_that_says_so():
     assert "could not be estimated" in text and "Nothing to show." in text
 
 
+def test_every_input_policy_stands_with_its_choice_its_default_and_what_it_met(page):
+    table = page.split("Input policies")[1].split("</table>")[0]
+    assert "drop (default: refuse)" in table and ">17<" in table and "&lt;b&gt;" in table
+
+
 def test_csv_twins_hold_every_row_and_no_formula(run):
     inputs, out = run
     for name in ("scores", "effects", "fidelity", "retrieval", "correlations"):

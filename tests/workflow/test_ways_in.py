@@ -17,12 +17,15 @@ def documents(smoke):
     return CONTRACTS["documents"].read(smoke.results / "inputs")
 
 
-def write_csv(path, rows):
+def write_csv(path, rows, header=("id", "text", "labels"), between=";"):
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["id", "text", "labels"])
-        writer.writerows([row["doc_id"], row["text"], ";".join(row["labels"])] for row in rows)
+        writer.writerow(header)
+        writer.writerows([row["doc_id"], row["text"], between.join(row["labels"])] for row in rows)
     return str(path)
+
+
+ODD = """it's "$(touch oops)" `no`"""
 
 
 def test_an_audit_measures_brought_documents_against_all_controls(project, documents, tmp_path):
@@ -49,12 +52,23 @@ def test_an_audit_measures_brought_documents_against_all_controls(project, docum
 
 
 def test_without_label_names_paraphrase_runs_and_full_synthesis_is_a_named_gap(project, documents, tmp_path):
-    """One draw only: every list of files then holds a single file, which a careless glob would miss."""
-    real = write_csv(tmp_path / "unnamed.csv", documents)
+    """One draw only: every list of files then holds a single file, which a careless glob would miss. The documents
+    lie in a folder of shards with odd columns, and two of them, without a label, count as negatives."""
+    bare = ("a kettle that whistles when its water boils", "a tin opener with a long wooden handle")
+    rows = [*documents, *({"doc_id": f"bare{i}", "text": text, "labels": []} for i, text in enumerate(bare))]
+    folder = tmp_path / "my shards"
+    folder.mkdir()
+    for part in range(2):
+        write_csv(folder / f"part {part}.csv", rows[part::2], (ODD, "body", "cpc"), ", ")
     design = smaller("smoke", tmp_path / "one.yaml", regime={"sizes": [48], "curve": [], "draws": 1})
-    run = launch(project, tmp_path / "run", "-profile", "smoke", "--input", real, "--design", design,
-                 "--chunk_store", "chunks")  # fmt: skip
+    run = launch(project, tmp_path / "run", "-profile", "smoke", "--input", str(folder), "--design", design,
+                 "--chunk_store", "chunks", "--id_column", ODD, "--text_columns", "body", "--label_columns", "cpc",
+                 "--label_separator", ",", "--policies", "unlabelled=keep")  # fmt: skip
     assert run.code == 0, run.output[-4000:]
+    corpus = CONTRACTS["corpus"].read_object(run.results / "inputs")
+    assert corpus["name"] == "my shards" and corpus["documents"] == len(rows)
+    assert {row["policy"]: row["met"] for row in corpus["policies"]}["unlabelled"] == 2
+    assert not list(run.launch.rglob("oops"))
     methods = {cell["method"] for cell in CONTRACTS["cells"].read(run.results / "plan")}
     assert methods == {None, "paraphrase"}
     assert "labels have no names" in (run.results / "report.html").read_text()

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from volfid.core.exits import DataError, InputMissingError
-from volfid.core.files import atomic_path, canonical_json, sha256_text, write_json, write_text
+from volfid.core.files import atomic_path, canonical_json, sha256_text, write_json
 
 Row = dict[str, Any]
 
@@ -114,7 +114,7 @@ class Contract:
         )
 
     def _sorted(self, rows: Iterable[Mapping[str, Any]]) -> list[Row]:
-        listed = [dict(row) for row in rows]
+        listed = [row if type(row) is dict else dict(row) for row in rows]
         if self.key:
             listed.sort(key=lambda row: tuple((row[k] is not None, row[k]) for k in self.key))
         return listed
@@ -136,7 +136,8 @@ class Contract:
         if self.form == "json":
             write_json(path, listed)
         elif self.form == "jsonl":
-            write_text(path, "".join(canonical_json(row) + "\n" for row in listed))
+            with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+                file.writelines(canonical_json(row) + "\n" for row in listed)
         else:
             columns = {f.name: [row[f.name] for row in listed] for f in self.fields}
             self.write_columns(path, columns)

@@ -84,6 +84,7 @@ _ALL = (
         F("cardinality", "float", "mean labels a document"),
         F("named_labels", "bool", "whether every label has a name"),
         F("brought", "int", "accepted brought synthetic documents"),
+        F("policies", "any", "list of {policy, choice, default, about, met}: what is done with rows that cannot be used, and how many rows (or labels) that met"),
         F("warnings", "str_list", "what a user should know"),
     )),
     Contract("rejects", "rejects.jsonl", "jsonl", "prepare_documents.py", "Refused input rows.", (

@@ -1,13 +1,16 @@
 """Word shingles and exact near-duplicate search, shared by inputs, curation and fidelity."""
 
-import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import count, pairwise
 
 import numpy as np
 
 _WORD = re.compile(r"[^\W_]+")
+_BLOCK = 2_000_000
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 Pair = tuple[int, int, float]
 
@@ -74,47 +77,103 @@ def near_duplicate_pairs(
     and j the right ones. Prefix filtering (Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and
     Srikant 2007): with the shingles of each text sorted from rare to common, two texts that reach
     the threshold share a shingle among their first |x| - ceil(t |x|) + 1, so only texts that meet
-    there are compared. Raises ValueError unless 0 < threshold <= 1.
+    there are compared. Shingles are 64-bit hashes until texts are compared, and one that a single
+    text has is never stored. Raises ValueError unless 0 < threshold <= 1.
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold {threshold} is not in (0, 1]")
-    left = [shingles(text, width) for text in left_texts]
-    right = left if right_texts is None else [shingles(text, width) for text in right_texts]
-    rank = _rarity(left if right_texts is None else [*left, *right])
-    prefixes = [_prefix(item, rank, threshold) for item in right]
-    holders: defaultdict[int, list[int]] = defaultdict(list)
-    for j, prefix in enumerate(prefixes):
-        for shingle in prefix:
-            holders[shingle].append(j)
+    texts = [*left_texts, *(right_texts or ())]
+    border = len(left_texts) if right_texts is not None else None
+    sizes, holders = _prefixes(texts, threshold, width)
+    met: defaultdict[int, set[int]] = defaultdict(set)
+    for members in holders:
+        for place, i in enumerate(members):
+            later = members[place + 1 :]
+            met[i].update(later if border is None else (j for j in later if i < border <= j))
     found: list[Pair] = []
-    for i, mine in enumerate(left):
-        prefix = prefixes[i] if right_texts is None else _prefix(mine, rank, threshold)
-        candidates = {j for shingle in prefix for j in holders.get(shingle, ())}
-        for j in candidates:
-            theirs = right[j]
-            if right_texts is None and j <= i:
+    for i in sorted(met):
+        mine = shingles(texts[i], width)
+        for j in met[i]:
+            if min(sizes[i], sizes[j]) < (threshold - 1e-9) * max(sizes[i], sizes[j]):
                 continue
-            if min(len(mine), len(theirs)) < (threshold - 1e-9) * max(len(mine), len(theirs)):
-                continue
-            similarity = _jaccard(mine, theirs)
+            similarity = _jaccard(mine, shingles(texts[j], width))
             if similarity >= threshold:
-                found.append((i, j, similarity))
+                found.append((i, j - (border or 0), similarity))
     return sorted(found)
+
+
+def _prefixes(texts: Sequence[str], threshold: float, width: int) -> tuple[np.ndarray, list[list[int]]]:
+    """Number of shingles of each text, and the texts (rising) that hold a shingle in their prefix, two or more."""
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    flat, ends = array("I"), [0]
+    for text in texts:
+        flat.extend(map(numbers.__getitem__, _WORD.findall(text.lower())))
+        ends.append(len(flat))
+    words, bounds = np.frombuffer(flat, dtype=np.uint32), np.array(ends)
+    bits = min(max(len(words).bit_length() + 1, 8), 27)
+    # how often shingles fall on each place: an upper limit of how many texts have one, and a fixed order
+    table = np.zeros(1 << bits, dtype=np.uint16)
+    for _, hashes in _hashed(words, bounds, width):
+        places, times = np.unique(hashes >> np.uint64(64 - bits), return_counts=True)
+        table[places] = np.minimum(table[places] + times, 65_535)
+    sizes = np.zeros(len(texts), dtype=np.int64)
+    kept_hashes, kept_texts = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
+    for owners, hashes in _hashed(words, bounds, width):
+        times = table[hashes >> np.uint64(64 - bits)]
+        alone = np.bincount(owners[times == 1], minlength=len(texts)) if len(owners) else 0
+        shared = np.flatnonzero(times > 1)
+        shared = shared[np.lexsort((hashes[shared], times[shared], owners[shared]))]
+        owner, value = owners[shared], hashes[shared]
+        new = np.ones(len(shared), dtype=bool)
+        new[1:] = (owner[1:] != owner[:-1]) | (value[1:] != value[:-1])
+        owner, value = owner[new], value[new]
+        here = alone + np.bincount(owner, minlength=len(texts))
+        sizes += here
+        # the margin keeps the prefix long enough where t |x| is an integer that floats miss (0.55 * 100)
+        length = here - np.ceil(threshold * here - 1e-9).astype(np.int64) + 1
+        first = np.searchsorted(owner, np.arange(len(texts)))
+        inside = np.arange(len(owner)) - first[owner] < (length - alone)[owner]
+        kept_hashes.append(value[inside])
+        kept_texts.append(owner[inside])
+    return sizes, _runs(np.concatenate(kept_hashes), np.concatenate(kept_texts))
+
+
+def _runs(hashes: np.ndarray, texts: np.ndarray) -> list[list[int]]:
+    """The texts of each hash that two or more have."""
+    order = np.lexsort((texts, hashes))
+    hashes, texts = hashes[order], texts[order]
+    edges = [0, *(np.flatnonzero(hashes[1:] != hashes[:-1]) + 1).tolist(), len(hashes)]
+    return [texts[a:b].tolist() for a, b in pairwise(edges) if b - a > 1]
+
+
+def _hashed(words: np.ndarray, bounds: np.ndarray, width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of whole texts: the text and the hash of every run of `width` words, repeated ones included."""
+    lengths = np.diff(bounds)
+    begin = 0
+    while begin < len(lengths):
+        end = max(begin + 1, int(np.searchsorted(bounds, bounds[begin] + _BLOCK, side="right")) - 1)
+        runs = np.where(lengths[begin:end] > 0, np.maximum(lengths[begin:end] - width + 1, 1), 0)
+        owners = np.repeat(np.arange(begin, end), runs)
+        starts = np.arange(len(owners)) - np.repeat(np.cumsum(runs) - runs, runs) + bounds[owners]
+        mixed = _mix(words[bounds[begin] : bounds[end]].astype(np.uint64) + np.uint64(1))
+        hashes = np.zeros(len(owners), dtype=np.uint64)
+        for step in range(width):
+            place = starts + step
+            # a text shorter than the width ends its only run early
+            word = np.where(place < bounds[owners + 1], mixed[np.minimum(place - bounds[begin], len(mixed) - 1)], 0)
+            hashes = hashes * _FACTOR + word
+        yield owners, _mix(hashes)
+        begin = end
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """The finaliser of splitmix64 (Steele, Lea and Flood 2014): every bit depends on every bit."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = values ^ (values >> np.uint64(31))
+    return mixed
 
 
 def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     shared = len(a & b)
     return shared / (len(a) + len(b) - shared) if shared else 0.0
-
-
-def _rarity(sets: Iterable[frozenset[str]]) -> dict[str, int]:
-    """Rank of every shingle, rarest first; ties by text, so that the order never depends on hashing."""
-    counts = Counter(shingle for item in sets for shingle in item)
-    ordered = sorted(counts, key=lambda shingle: (counts[shingle], shingle))
-    return {shingle: position for position, shingle in enumerate(ordered)}
-
-
-def _prefix(item: frozenset[str], rank: dict[str, int], threshold: float) -> list[int]:
-    # the margin keeps the prefix long enough where t |x| is an integer that floats miss (0.55 * 100)
-    size = len(item) - math.ceil(threshold * len(item) - 1e-9) + 1 if item else 0
-    return sorted(rank[shingle] for shingle in item)[:size]

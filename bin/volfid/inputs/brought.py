@@ -7,7 +7,7 @@ from typing import Any
 
 from volfid.core.files import sha256_text
 from volfid.core.shingles import near_duplicate_pairs
-from volfid.inputs.duplicates import NEAR, repeated_id_faults
+from volfid.inputs.duplicates import NEAR, id_key, repeated_id_faults
 from volfid.inputs.faults import Fault, Funnel, InputFaults
 from volfid.inputs.labels import restrict, unknown_label_faults
 from volfid.inputs.records import Record, Records
@@ -38,14 +38,14 @@ def accept_brought(
     other, and documents made from test or reference documents. A train document that a brought one
     resembles (at least 0.5) is added to its sources, so that they never lie in different folds.
     """
-    ids = {row["doc_id"].casefold() for row in real.documents}
+    ids = {id_key(row["doc_id"]) for row in real.documents}
     faults = [*records.faults, *repeated_id_faults(records.rows)]
     faults += [
         Fault(row.file, row.row, "duplicate_id", f"the id {row.doc_id!r} is that of a real document", row.doc_id, "id",
               "Give synthetic documents their own ids")
-        for row in records.rows if row.doc_id.casefold() in ids
+        for row in records.rows if id_key(row.doc_id) in ids
     ]  # fmt: skip
-    faults += unknown_label_faults(records, real.known_labels, real.listed_in)
+    faults += unknown_label_faults(records.rows, real.known_labels, real.listed_in)
     if faults:
         raise InputFaults(faults)
     rows = sorted((replace(row, labels=restrict(row, real.kept_labels)) for row in records.rows), key=_by_id)

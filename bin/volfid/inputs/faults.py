@@ -1,6 +1,8 @@
 """Rows that cannot be used: which stop the command, which are dropped and counted."""
 
-from collections.abc import Iterable
+import difflib
+import functools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,18 +28,52 @@ class Fault:
 
 
 class InputFaults(DataError):
-    """Rows that stop the command (exit 65); `rejects` holds all of them for rejects.jsonl."""
+    """Rows that stop the command (exit 65), all kinds at once; `rejects` holds every one for rejects.jsonl.
+
+    Of each kind the first five rows are shown, with their number and what mends them.
+    """
 
     def __init__(self, faults: Iterable[Fault]):
         found = sorted(faults, key=lambda fault: (fault.file, fault.row, fault.reason))
-        first = found[0]
-        shown = [fault for fault in found if fault.file == first.file][:SHOWN]
-        listing = "; ".join(map(str, shown))
-        rest = len(found) - len(shown)
-        super().__init__(
-            f"{first.file}, {listing}" + (f"; and {rest} more, all in rejects.jsonl" if rest else ""), mend=first.mend
-        )
+        kinds: dict[str, list[Fault]] = {}
+        for fault in found:
+            kinds.setdefault(fault.reason, []).append(fault)
+        lines = [_line(kind) for kind in kinds.values()]
+        if len(lines) == 1:
+            super().__init__(lines[0].rstrip("."))
+        else:
+            rows = len({(fault.file, fault.row) for fault in found})
+            listing = "\n".join(f"  {line}" for line in lines)
+            super().__init__(
+                f"{rows} rows cannot be used, for {len(lines)} reasons:\n{listing}\n  All rows are in rejects.jsonl"
+            )
+        self.mend = found[0].mend
         self.rejects = reject_rows(found)
+
+    def __str__(self) -> str:
+        return f"{self.message}."
+
+
+def _line(kind: list[Fault]) -> str:
+    """One kind of fault in words: file, the first rows, how many more, and the mend."""
+    first = kind[0]
+    shown = [fault for fault in kind if fault.file == first.file][:SHOWN]
+    rest = len(kind) - len(shown)
+    more = f"; and {rest} more, all in rejects.jsonl" if rest else ""
+    mend = f". {first.mend}" if first.mend else ""
+    return f"{first.file}, {'; '.join(map(str, shown))}{more}{mend}."
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """' (did you mean ...?)' for the nearest known word, or ''."""
+    return _did_you_mean(word, tuple(known))
+
+
+@functools.lru_cache(maxsize=4096)
+def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    by_case = {item.casefold(): item for item in known}
+    near = difflib.get_close_matches(word.casefold(), by_case, n=1, cutoff=0.6)
+    return f" (did you mean {by_case[near[0]]!r}?)" if near else ""
 
 
 def reject_rows(faults: Iterable[Fault]) -> list[dict[str, Any]]:

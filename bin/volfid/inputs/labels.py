@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from volfid.core.exits import DataError
-from volfid.inputs.faults import Fault
-from volfid.inputs.records import Record, Records, did_you_mean
-from volfid.inputs.tables import cell_text, decode, file_format, read_bytes, read_table
-from volfid.inputs.text import normalise
+from volfid.inputs.encoding import read_text
+from volfid.inputs.faults import Fault, InputFaults, did_you_mean
+from volfid.inputs.records import Record
+from volfid.inputs.tables import file_format, open_table
+from volfid.inputs.text import cell_text, normalise
 
 _KEYS = {"label": ("label", "id", "code"), "name": ("name", "title"), "definition": ("definition", "description")}
 
@@ -27,43 +28,48 @@ class LabelName:
 def read_label_names(path: Path) -> dict[str, LabelName]:
     """Names and definitions by label, from JSON (a list of objects, or {"labels": [...]}) or a table.
 
-    Raises DataError, naming the row, for a label that is missing or stands twice.
+    Raises InputFaults, naming all rows, for labels that are missing or stand twice.
     """
-    rows = _json_rows(path) if file_format(path) == "json" else _table_rows(path)
+    faults: list[Fault] = []
+    rows = _json_rows(path) if file_format(path) == "json" else _table_rows(path, faults)
     found: dict[str, LabelName] = {}
     first: dict[str, int] = {}
     for number, row in rows:
-        fields = {role: _field(row, keys, path.name, number) for role, keys in _KEYS.items()}
+        before = len(faults)
+        fields = {role: _field(row, keys, path.name, number, faults) for role, keys in _KEYS.items()}
         label = fields["label"]
+        if len(faults) > before:
+            continue
         if not label:
-            raise DataError(
-                f"{path.name}, row {number}, field 'label' is missing", mend="Give each row a label and a name or title"
-            )
-        if label in first:
-            raise DataError(
-                f"{path.name}, row {number}, field 'label': {label!r} stands in row {first[label]} already",
-                mend="Keep one row a label",
-            )
-        first[label] = number
-        found[label] = LabelName(fields["name"], fields["definition"])
+            mend = "Give each row a label and a name or title"
+            faults.append(Fault(path.name, number, "no_label", "the label is missing", None, "label", mend))
+        elif label in first:
+            detail = f"{label!r} stands in row {first[label]} already"
+            faults.append(Fault(path.name, number, "duplicate_label", detail, None, "label", "Keep one row a label"))
+        else:
+            first[label] = number
+            found[label] = LabelName(fields["name"], fields["definition"])
+    if faults:
+        raise InputFaults(faults)
     if not found:
         raise DataError(f"{path.name}, row 1: no label in the file", mend="Give one row a label")
     return found
 
 
-def _field(row: dict[str, Any], keys: Sequence[str], file: str, number: int) -> str | None:
+def _field(row: dict[str, Any], keys: Sequence[str], file: str, number: int, faults: list[Fault]) -> str | None:
     key = next((key for key in keys if key in row), None)
     if key is None:
         return None
     text = cell_text(row[key])
     if text is None:
-        raise DataError(f"{file}, row {number}, field {key!r} is not text", mend="Write a string")
+        faults.append(Fault(file, number, f"bad_{key}", "the cell is not text", None, key, "Write a string"))
+        return None
     return normalise(text) or None
 
 
 def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     try:
-        value = json.loads(decode(path.name, read_bytes(path)))
+        value = json.loads(read_text(path))
     except (json.JSONDecodeError, RecursionError) as error:
         mend = "Write a list of {label, name, definition}"
         raise DataError(f"{path.name} is not JSON: {error}", mend=mend) from error
@@ -76,22 +82,23 @@ def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return list(enumerate(items, start=1))
 
 
-def _table_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    table = read_table(path)
-    if table.faults:
-        raise DataError(f"{table.file}, {table.faults[0]}", mend=table.faults[0].mend)
-    return [(number, {key.strip().casefold(): value for key, value in row.items()}) for number, row in table.rows]
+def _table_rows(path: Path, faults: list[Fault]) -> list[tuple[int, dict[str, Any]]]:
+    table = open_table(path)
+    rows = [(number, {key.strip().casefold(): value for key, value in row.items()}) for _, number, row in table.rows()]
+    faults += table.faults
+    return rows
 
 
-def unknown_label_faults(records: Records, known: Sequence[str], listed_in: str) -> list[Fault]:
+def unknown_label_faults(records: Sequence[Record], known: Sequence[str], listed_in: str) -> list[Fault]:
     """A fault for every label that is not in `known`."""
     members = set(known)
+    odd = {labels for labels in {record.labels for record in records} if not members.issuperset(labels)}
     return [
         Fault(
             record.file, record.row, "unknown_label", f"unknown label {label!r}{did_you_mean(label, known)}",
-            record.doc_id, "labels", f"Correct it, or add it to {listed_in}",
+            record.doc_id, "labels", f"Correct it, add it to {listed_in}, or unknown_labels=drop",
         )
-        for record in records.rows
+        for record in records if record.labels in odd
         for label in record.labels
         if label not in members
     ]  # fmt: skip

@@ -1,5 +1,6 @@
 """The inputs stage: from files as given to accepted documents, labels, split and counts."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,25 +9,19 @@ from typing import Any
 import numpy as np
 
 from volfid.core.exits import ParameterError
-from volfid.core.files import sha256_file, sha256_text
+from volfid.core.files import sha256_text
 from volfid.core.labels import label_matrix
 from volfid.core.seeds import generator
 from volfid.inputs.brought import RealSide, accept_brought
-from volfid.inputs.duplicates import drop_repeated_texts, leak_groups, repeated_id_faults
-from volfid.inputs.faults import Fault, Funnel, InputFaults, reject_rows
+from volfid.inputs.cleaning import Cleaned, clean, refuse
+from volfid.inputs.duplicates import group_names
+from volfid.inputs.faults import reject_rows
 from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, fixture_sha
-from volfid.inputs.labels import (
-    LabelName,
-    case_collisions,
-    frequent_labels,
-    read_label_names,
-    restrict,
-    unknown_label_faults,
-)
-from volfid.inputs.records import Record, Records, read_records
+from volfid.inputs.labels import LabelName, case_collisions, read_label_names, restrict
+from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
-from volfid.inputs.split import SIDES, assign_sides
-from volfid.inputs.tables import FORMATS
+from volfid.inputs.split import SIDES, assign_sides, sides_by_date
+from volfid.inputs.tables import FORMATS, open_table
 from volfid.inputs.text import normalise
 
 FIXTURE = "fixture"
@@ -50,120 +45,96 @@ def prepare(
 ) -> Prepared:  # fmt: skip
     """Read, check, clean, group and split a corpus.
 
-    source: path of a table, or 'fixture'. labels: the label file. synthetic: brought documents to
-    audit. stamp: words that every output must carry. Independent of the
-    order of the rows. Raises InputFaults (exit 65) for rows that cannot
+    source: path of a table or of a folder of them, or 'fixture'. labels: the label file. synthetic: brought
+    documents to audit. stamp: words that every output must carry. Independent of the order of the rows. Raises
+    InputFaults (exit 65) for rows that cannot
     be used, DataError for files that cannot, ParameterError for options that contradict each other.
     """
     fixture = source == FIXTURE
     if fixture and labels is not None:
         raise ParameterError("--labels was given with --input fixture", mend="The fixture has its own labels")
     names = fixture_label_names() if fixture else read_label_names(labels) if labels else None
+    known = list(names) if names is not None else None
     listed_in = labels.name if labels else "the label list"
-    records = (
-        fixture_records()
-        if fixture
-        else read_records(Path(source), settings.columns, known_labels=list(names) if names is not None else None)
-    )
-    faults = [*records.faults, *repeated_id_faults(records.rows)]
-    if names is not None:
-        faults += unknown_label_faults(records, list(names), listed_in)
-    if faults:
-        raise InputFaults(faults)
-    funnel, warnings = Funnel(), list(records.warnings)
-    kept, dropped, alias = _clean(records, settings, funnel, warnings)
-    used = sorted({label for record in kept for label in record.labels})
-    seen = sorted({label for record in records.rows for label in record.labels})
-    if names is not None and len(used) < len(names):
-        warnings.append(f"{len(names) - len(used)} of {len(names)} labels of {listed_in} are not studied")
-    warnings += case_collisions(used)
-    documents = _documents(kept, used, settings, master_seed, warnings)
+    records = fixture_records() if fixture else _read(Path(source), settings, known)
+    met = refuse(records.rows, records.faults, settings, known, listed_in)
+    done = clean(records.rows, met, settings, known)
+    warnings = [*records.warnings, *done.warnings]
+    if names is not None and len(done.labels) < len(names):
+        warnings.append(f"{len(names) - len(done.labels)} of {len(names)} labels of {listed_in} are not studied")
+    warnings += case_collisions(done.labels)
+    documents = _documents(done, settings, master_seed, warnings)
     brought: list[dict[str, Any]] = []
     if synthetic is not None:
-        real = RealSide(documents, alias, list(names) if names is not None else seen, frozenset(used), listed_in)
-        found = read_records(synthetic, {}, known_labels=real.known_labels, made_ids="brought-")
-        brought, more, told = accept_brought(found, real, funnel)
-        dropped += more
+        seen = sorted({label for row in records.rows for label in row.labels})
+        real = RealSide(documents, done.alias, known if known is not None else seen, frozenset(done.labels), listed_in)
+        found = _read(synthetic, settings, real.known_labels, made_ids="brought-")
+        if settings.unknown_labels == "drop":
+            members = frozenset(real.known_labels)
+            found.rows = [replace(row, labels=restrict(row, members)) for row in found.rows]
+        brought, more, told = accept_brought(found, real, done.funnel)
+        done.dropped += more
         warnings += [*found.warnings, *told]
-    label_rows = _label_rows(documents, used, names)
+    label_rows = _label_rows(documents, done.labels, names)
     corpus = {
         "name": FIXTURE if fixture else _stem(Path(source)),
         "stamp": STAMP if fixture else stamp,
         "source": FIXTURE if fixture else Path(source).name,
-        "source_sha256": fixture_sha() if fixture else sha256_file(source),
+        "source_sha256": fixture_sha() if fixture else open_table(Path(source)).content_sha(),
         "documents": len(documents),
         "split_sizes": {side: sum(row["split"] == side for row in documents) for side in SIDES},
         "cardinality": float(np.mean([len(row["labels"]) for row in documents])),
         "named_labels": all(row["name"] is not None for row in label_rows),
         "brought": len(brought),
+        "policies": done.policies(),
         "warnings": warnings,
     }
-    return Prepared(documents, label_rows, corpus, reject_rows(dropped), funnel.rows, brought)
+    return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, brought)
 
 
-def _clean(
-    records: Records, settings: InputSettings, funnel: Funnel, warnings: list[str]
-) -> tuple[list[Record], list[Fault], dict[str, str]]:
-    """Drop what is harmless but unusable, step by step."""
-    dropped: list[Fault] = []
-
-    def keep(step: str, rows: Sequence[Record], wrong: Sequence[Record], reason: str, detail: str) -> list[Record]:
-        gone = {record.doc_id for record in wrong}
-        dropped.extend(Fault(record.file, record.row, reason, detail, record.doc_id) for record in wrong)
-        left = [record for record in rows if record.doc_id not in gone]
-        funnel.step(step, len(rows), len(left))
-        return left
-
-    rows = records.rows
-    funnel.step("rows read", len(rows), len(rows))
-    rows = keep("empty text", rows, [r for r in rows if not r.text], "empty_text", "the text is empty")
-    rows = keep("no label", rows, [r for r in rows if not r.labels], "no_label", "the row has no label")
-    before = len(rows)
-    rows, repeated, alias, told = drop_repeated_texts(rows)
-    funnel.step("repeated text", before, len(rows))
-    dropped += repeated
-    warnings += told
-    least = settings.min_label_documents
-    kept = frozenset(frequent_labels(rows, least))
-    rare = len({label for record in rows for label in record.labels} - kept)
-    rows = [replace(record, labels=restrict(record, kept)) for record in rows]
-    if rare:
-        warnings.append(f"{rare} labels have fewer than {least} documents and were dropped")
-    step = f"no label left: {rare} labels with fewer than {least} documents were dropped"
-    rows = keep(step, rows, [r for r in rows if not r.labels], "label_too_rare", "all its labels are too rare")
-    return rows, dropped, alias
+def _read(path: Path, settings: InputSettings, known: Sequence[str] | None, made_ids: str | None = None) -> Records:
+    real = made_ids is None
+    return read_records(
+        path, settings.columns, known_labels=known, made_ids=made_ids, separator=settings.label_separator,
+        dates=real and settings.split_by == "date", lenient=not real,
+    )  # fmt: skip
 
 
-def _documents(
-    records: Sequence[Record], labels: Sequence[str], settings: InputSettings, master_seed: int, warnings: list[str]
-) -> list[dict[str, Any]]:
-    """Rows of the contract `documents`; `records` are sorted by id."""
-    groups = leak_groups(records)
-    matrix = label_matrix((record.labels for record in records), labels)
-    given = [record.split for record in records]
-    sides, told = assign_sides(matrix, groups, given, settings, generator(master_seed, "split"))
+def _documents(done: Cleaned, settings: InputSettings, master_seed: int, warnings: list[str]) -> list[dict[str, Any]]:
+    """Rows of the contract `documents`; the cleaned rows are sorted by id."""
+    groups = group_names(done.rows, done.ties)
+    matrix = label_matrix((row.labels for row in done.rows), done.labels)
+    given = [row.split for row in done.rows]
+    if settings.split_by == "date":
+        if any(given):
+            mend = "Remove the column, or leave out split_by and --date_column"
+            raise ParameterError("split_by is date, and the file has a column with a split", mend=mend)
+        sides, told = sides_by_date(matrix, groups, [row.date or "" for row in done.rows], settings)
+    else:
+        sides, told = assign_sides(matrix, groups, given, settings, generator(master_seed, "split"))
     warnings += told
     return [
         {
-            "doc_id": record.doc_id, "text": record.text, "labels": list(record.labels), "split": side,
-            "group": group, "text_sha": sha256_text(record.text),
+            "doc_id": row.doc_id, "text": row.text, "labels": list(row.labels), "split": side,
+            "group": group, "text_sha": sha256_text(row.text),
         }
-        for record, group, side in zip(records, groups, sides, strict=True)
+        for row, group, side in zip(done.rows, groups, sides, strict=True)
     ]  # fmt: skip
 
 
 def _label_rows(
     documents: Sequence[Mapping[str, Any]], labels: Sequence[str], names: Mapping[str, LabelName] | None
 ) -> list[dict[str, Any]]:
-    rows = []
-    for label in labels:
-        carriers = [row for row in documents if label in row["labels"]]
-        about = (names or {}).get(label, LabelName())
-        rows.append({
-            "label": label, "name": about.name, "definition": about.definition, "count": len(carriers),
-            "count_train": sum(row["split"] == "train" for row in carriers),
-        })  # fmt: skip
-    return rows
+    everywhere = Counter(label for row in documents for label in row["labels"])
+    train = Counter(label for row in documents if row["split"] == "train" for label in row["labels"])
+    about = {label: (names or {}).get(label, LabelName()) for label in labels}
+    return [
+        {
+            "label": label, "name": about[label].name, "definition": about[label].definition,
+            "count": everywhere[label], "count_train": train[label],
+        }
+        for label in labels
+    ]  # fmt: skip
 
 
 def _stem(path: Path) -> str:

@@ -1,5 +1,7 @@
-"""The `inputs:` mapping of the design file."""
+"""The `inputs:` mapping of the design file, and the options that go before it."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -8,27 +10,50 @@ from typing import Any
 import yaml
 
 from volfid.core.exits import ConfigError, InputMissingError, ParameterError
+from volfid.core.input_policies import POLICIES, default
+from volfid.inputs.faults import did_you_mean
 
-ROLES = ("id", "text", "labels", "split", "group", "sources")
+ROLES = ("id", "text", "labels", "split", "group", "date", "sources")
+LISTS = ("text", "labels")
+COLUMN_OPTIONS = {
+    "id_column": "id", "text_columns": "text", "label_columns": "labels", "split_column": "split",
+    "group_column": "group", "date_column": "date",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class InputSettings:
-    """Shares of the fixed split, the least documents of a label, and names of columns.
+    """Shares of the fixed split, names of columns, and the policies of `core/input_policies.py`.
 
-    `columns` maps a role (id, text, labels, split, group, sources) to a column of the input file,
-    text to one or to a list that is joined; a role that is absent is found by its usual names.
+    `columns` maps a role (id, text, labels, split, group, date, sources) to a column of the input file,
+    text to one or to several that are joined, labels to one, to several or to a pattern (roles.py); a role
+    that is absent is found by its usual names. `label_separator`: ';' or '|' when None.
     """
 
     test_share: float = 0.3
     reference_share: float = 0.1
     min_label_documents: int = 8
+    min_words: int = 1
+    max_words: int | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
+    label_separator: str | None = None
+    unknown_labels: str = default("unknown_labels")
+    unlabelled: str = default("unlabelled")
+    rare_labels: str = default("rare_labels")
+    missing_text: str = default("missing_text")
+    long_text: str = default("long_text")
+    duplicate_ids: str = default("duplicate_ids")
+    duplicate_texts: str = default("duplicate_texts")
+    near_duplicates: str = default("near_duplicates")
+    leakage: str = default("leakage")
+    split_by: str = default("split_by")
 
 
-def read_settings(design: Path) -> InputSettings:
-    """Read `inputs:` of a design file. ConfigError (78) for its form, ParameterError (64) for a value."""
-    return check_settings(_read(design).get("inputs") or {}, design.name)
+def read_settings(design: Path, options: Path | None = None) -> InputSettings:
+    """Read `inputs:` of a design file, and the options that override it. ConfigError (78) for the form of
+    the design, ParameterError (64) for a value and for an option."""
+    settings = check_settings(_read(design).get("inputs") or {}, design.name)
+    return settings if options is None else with_options(settings, _read_options(options))
 
 
 def design_seed(design: Path) -> int:
@@ -52,6 +77,65 @@ def _read(design: Path) -> dict[str, Any]:
     return content
 
 
+def _read_options(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputMissingError(f"options file {path.name} does not exist", mend="Check --options")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ParameterError(f"{path.name} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ParameterError(f"{path.name} is not a JSON object", mend='Write {"id_column": "number"}')
+    return content
+
+
+def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSettings:
+    """Settings with the options of the command line over them; ParameterError (64) for one that means nothing.
+
+    options: id_column, text_columns, label_columns, split_column, group_column, date_column, label_separator,
+    and policies, a mapping or text such as `unlabelled=keep, max_words=400`.
+    """
+    columns: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in COLUMN_OPTIONS:
+            columns[COLUMN_OPTIONS[name]] = value if isinstance(value, list) else str(value)
+        elif name == "label_separator":
+            changes[name] = str(value)
+        elif name == "policies":
+            changes |= _policies(value)
+        else:
+            known = [*COLUMN_OPTIONS, "label_separator", "policies"]
+            raise ParameterError(
+                f"unknown option {name!r}{did_you_mean(name, known)}", mend=f"Known: {', '.join(known)}"
+            )
+    if "date" in columns:
+        changes.setdefault("split_by", "date")
+    given = {item.name: getattr(settings, item.name) for item in fields(settings)}
+    given |= changes | {"columns": {**settings.columns, **columns}}
+    try:
+        return check_settings(given, "options")
+    except ConfigError as error:
+        raise ParameterError(error.message, mend=error.mend) from error
+
+
+def _policies(given: Any) -> dict[str, Any]:
+    if isinstance(given, dict):
+        return dict(given)
+    found: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in str(given).split(","))):
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not equals:
+            raise ParameterError(f"--policies: {part!r} has no '='", mend="Write unlabelled=keep, max_words=400")
+        if name == "columns":
+            raise ParameterError("--policies: columns have options of their own", mend="See docs/own-data.md")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
 def check_settings(given: Any, where: str) -> InputSettings:
     """Settings from a mapping, checked."""
     if not isinstance(given, dict):
@@ -59,7 +143,8 @@ def check_settings(given: Any, where: str) -> InputSettings:
     known = [item.name for item in fields(InputSettings)]
     unknown = sorted(set(map(str, given)) - set(known))
     if unknown:
-        raise ConfigError(f"{where}, inputs: unknown key {unknown[0]!r}", mend=f"Known keys: {', '.join(known)}")
+        guess = did_you_mean(unknown[0], known)
+        raise ConfigError(f"{where}, inputs: unknown key {unknown[0]!r}{guess}", mend=f"Known keys: {', '.join(known)}")
     settings = InputSettings(**given)
     for name in ("test_share", "reference_share"):
         share = getattr(settings, name)
@@ -71,14 +156,25 @@ def check_settings(given: Any, where: str) -> InputSettings:
             f"{where}, inputs.test_share and inputs.reference_share sum to {total:g}",
             mend="Leave at least 0.1 for the train pool",
         )
-    least = settings.min_label_documents
-    if isinstance(least, bool) or not isinstance(least, int) or least < 3:
-        raise ParameterError(
-            f"{where}, inputs.min_label_documents is {least!r}, expected an integer of at least 3",
-            mend="A label needs one test and two train documents",
-        )
+    _whole(settings, "min_label_documents", 3, where, "A label needs one test and two train documents")
+    _whole(settings, "min_words", 1, where, "1 drops empty texts alone")
+    if settings.max_words is not None:
+        _whole(settings, "max_words", max(settings.min_words, 1), where, "Leave it out for no limit")
+    for name, (choices, _) in POLICIES.items():
+        value = getattr(settings, name)
+        if value not in choices:
+            raise ParameterError(f"{where}, inputs.{name} is {value!r}", mend=f"Use {' or '.join(choices)}")
+    separator = settings.label_separator
+    if separator is not None and (not isinstance(separator, str) or not separator):
+        raise ParameterError(f"{where}, inputs.label_separator is {separator!r}", mend="Give the text between labels")
     _check_columns(settings.columns, where)
     return settings
+
+
+def _whole(settings: InputSettings, name: str, least: int, where: str, mend: str) -> None:
+    value = getattr(settings, name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ParameterError(f"{where}, inputs.{name} is {value!r}, expected an integer of at least {least}", mend=mend)
 
 
 def _check_columns(columns: Any, where: str) -> None:
@@ -87,6 +183,12 @@ def _check_columns(columns: Any, where: str) -> None:
     for role, name in columns.items():
         if role not in ROLES:
             raise ConfigError(f"{where}, inputs.columns: unknown role {role!r}", mend=f"Roles: {', '.join(ROLES)}")
-        names = name if role == "text" and isinstance(name, list) and name else [name]
+        names = name if role in LISTS and isinstance(name, list) and name else [name]
         if not all(isinstance(item, str) and item for item in names):
             raise ConfigError(f"{where}, inputs.columns.{role} is {name!r}, expected the name of a column")
+        if role == "labels" and isinstance(name, str) and len(name) > 2 and name[0] == name[-1] == "/":
+            try:
+                re.compile(name[1:-1])
+            except re.error as error:
+                message = f"{where}, inputs.columns.labels: {name!r} is no regular expression: {error}"
+                raise ConfigError(message, mend="Write it as in /^at_(.+)$/") from error

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from volfid.core.exits import ConfigError, InputMissingError
 from volfid.core.ids import value_is_valid
+from volfid.core.input_policies import POLICIES, default
 from volfid.core.schemas import EXPOSURES, HEAD_STARTS, LABEL_LAWS, TEXTS, TUNINGS
 
 
@@ -28,13 +29,30 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _choice(policy: str) -> Any:
+    return Literal[POLICIES[policy][0]]
+
+
 class Inputs(Strict):
-    """Split shares and the label policy; read by prepare_documents."""
+    """Split shares, columns and policies (core/input_policies.py); read by prepare_documents."""
 
     test_share: float = Field(default=0.3, ge=0.01, le=0.8)
     reference_share: float = Field(default=0.1, ge=0.01, le=0.8)
     min_label_documents: int = Field(default=8, ge=3)
+    min_words: int = Field(default=1, ge=1)
+    max_words: int | None = Field(default=None, ge=1)
     columns: dict[str, Any] = {}
+    label_separator: str | None = None
+    unknown_labels: _choice("unknown_labels") = default("unknown_labels")  # type: ignore[valid-type]
+    unlabelled: _choice("unlabelled") = default("unlabelled")  # type: ignore[valid-type]
+    rare_labels: _choice("rare_labels") = default("rare_labels")  # type: ignore[valid-type]
+    missing_text: _choice("missing_text") = default("missing_text")  # type: ignore[valid-type]
+    long_text: _choice("long_text") = default("long_text")  # type: ignore[valid-type]
+    duplicate_ids: _choice("duplicate_ids") = default("duplicate_ids")  # type: ignore[valid-type]
+    duplicate_texts: _choice("duplicate_texts") = default("duplicate_texts")  # type: ignore[valid-type]
+    near_duplicates: _choice("near_duplicates") = default("near_duplicates")  # type: ignore[valid-type]
+    leakage: _choice("leakage") = default("leakage")  # type: ignore[valid-type]
+    split_by: _choice("split_by") = default("split_by")  # type: ignore[valid-type]
 
 
 class Regime(Strict):

@@ -203,6 +203,7 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
         "claims": [effects.claims_table(inputs)],
         "sizes": [
             run.funnel_table(inputs),
+            run.policies_table(inputs),
             run.rejects_table(inputs),
             run.split_table(inputs),
             run.regimes_table(inputs),

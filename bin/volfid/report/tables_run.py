@@ -49,6 +49,27 @@ def funnel_table(inputs: ReportInputs) -> Table:
     )
 
 
+def policies_table(inputs: ReportInputs) -> Table:
+    """What is done with rows that cannot be used as they are, and how many that met."""
+    rows = [
+        [
+            words(row["policy"]),
+            row["choice"] + ("" if row["choice"] == row["default"] else f" (default: {row['default']})"),
+            row["about"],
+            "–" if row["met"] is None else count(row["met"]),
+        ]
+        for row in inputs.corpus.get("policies", [])
+    ]
+    return Table(
+        "Input policies",
+        "Each has a default and can be chosen with --policies. Last column: rows it concerned (rare labels: labels).",
+        ("policy", "choice", "about", "met"),
+        "tttn",
+        rows,
+        empty="The corpus states no policies.",
+    )
+
+
 def split_table(inputs: ReportInputs) -> Table:
     """Splits of the accepted documents."""
     rows = [[name, count(size)] for name, size in inputs.corpus.get("split_sizes", {}).items()]

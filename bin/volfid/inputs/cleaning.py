@@ -1,0 +1,223 @@
+"""The policies, step by step: what is dropped, cut, kept or refused, and how many rows each concerned."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from volfid.core.input_policies import POLICIES, default
+from volfid.inputs.duplicates import leaking, repeated_id_faults, repeated_texts, tied
+from volfid.inputs.faults import Fault, Funnel, InputFaults
+from volfid.inputs.labels import frequent_labels, restrict, unknown_label_faults
+from volfid.inputs.records import Record
+from volfid.inputs.settings import InputSettings
+
+
+@dataclass
+class Cleaned:
+    """Records that are left, sorted by id, with the tie of each (duplicates.tied), and what was done on the way.
+
+    `alias`: kept id of each dropped repeated text. `labels`: those that are studied.
+    """
+
+    settings: InputSettings
+    funnel: Funnel = field(default_factory=Funnel)
+    rows: list[Record] = field(default_factory=list)
+    ties: list[int] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    dropped: list[Fault] = field(default_factory=list)
+    alias: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def policies(self) -> list[dict[str, Any]]:
+        """Every policy with its choice, its default, what it is about and how many rows or labels it met."""
+        return [
+            {
+                "policy": name, "choice": getattr(self.settings, name), "default": default(name), "about": about,
+                "met": None if name == "split_by" else self.counts[name],
+            }
+            for name, (_, about) in POLICIES.items()
+        ]  # fmt: skip
+
+    def drop(self, step: str, faults: Sequence[Fault], policy: str) -> None:
+        """Take out the rows of `faults`, which have a reason each."""
+        gone = {(fault.file, fault.row) for fault in faults}
+        self.dropped += faults
+        self.counts[policy] += len(gone)
+        left = [row for row in self.rows if (row.file, row.row) not in gone] if gone else self.rows
+        self.funnel.step(step, len(self.rows), len(left))
+        self.rows = left
+
+
+def refuse(
+    records: Sequence[Record], faults: Iterable[Fault], settings: InputSettings, known: Sequence[str] | None,
+    listed_in: str,
+) -> dict[str, list[Fault]]:  # fmt: skip
+    """Raise InputFaults with every row that stops the command under these settings, all kinds together.
+
+    Returns the faults of the policies that drop rows instead, by policy.
+    """
+    met = {
+        "duplicate_ids": repeated_id_faults(records),
+        "unknown_labels": unknown_label_faults(records, known, listed_in) if known is not None else [],
+        "unlabelled": _faults(
+            (r for r in records if not r.labels),
+            "no_label",
+            "the row has no label",
+            "labels",
+            "Label it, or unlabelled=drop",
+        ),
+        **_text_faults(records, settings),
+    }
+    if settings.duplicate_texts == "refuse":
+        met["duplicate_texts"] = repeated_texts(records)[1]
+    stopping = [fault for policy, found in met.items() if getattr(settings, policy) == "refuse" for fault in found]
+    if [*faults, *stopping]:
+        raise InputFaults([*faults, *stopping])
+    return met
+
+
+def clean(
+    records: Sequence[Record], met: dict[str, list[Fault]], settings: InputSettings, known: Sequence[str] | None
+) -> Cleaned:
+    """Apply the policies that drop, cut or keep; `met` comes from `refuse`."""
+    done = Cleaned(settings, rows=list(records))
+    done.funnel.step("rows read", len(records), len(records))
+    if settings.duplicate_ids == "drop":
+        done.drop("id of an earlier row", met["duplicate_ids"], "duplicate_ids")
+    if met["unknown_labels"]:
+        _without_unknown(done, met["unknown_labels"], frozenset(known or ()))
+    short = "empty text" if settings.min_words == 1 else f"fewer than {settings.min_words} words"
+    done.drop(short, _still(done, met["missing_text"]), "missing_text")
+    _long(done, _still(done, met["long_text"]))
+    if settings.unlabelled != "keep":
+        bare = [row for row in done.rows if not row.labels]
+        done.drop("no label", _faults(bare, "no_label", "the row has no label"), "unlabelled")
+    before = len(done.rows)
+    done.rows, repeated, done.alias, conflicts, across = repeated_texts(done.rows)
+    done.dropped += repeated
+    done.counts["duplicate_texts"] = len(repeated)
+    done.funnel.step("repeated text", before, len(done.rows))
+    if conflicts:
+        done.warnings.append(f"{conflicts} repeated texts have different labels; the labels of the kept row hold")
+    if across:
+        done.warnings.append(
+            f"leakage: {across} texts stood on two sides of the given split; only the test side was kept"
+        )
+    _tie(done)
+    _rare(done, settings.min_label_documents)
+    return done
+
+
+def _faults(
+    records: Iterable[Record], reason: str, detail: str, column: str | None = None, mend: str | None = None
+) -> list[Fault]:
+    return [Fault(row.file, row.row, reason, detail, row.doc_id, column, mend) for row in records]
+
+
+def _still(done: Cleaned, faults: Sequence[Fault]) -> list[Fault]:
+    """Those faults whose row has not been dropped for another reason."""
+    if not faults:
+        return []
+    here = {(row.file, row.row) for row in done.rows}
+    return [fault for fault in faults if (fault.file, fault.row) in here]
+
+
+def _text_faults(records: Sequence[Record], settings: InputSettings) -> dict[str, list[Fault]]:
+    least, most = settings.min_words, settings.max_words
+    empty = [row for row in records if not row.text]
+    missing = _faults(empty, "empty_text", "the text is empty", "text", "Give a text, or missing_text=drop")
+    long: list[Fault] = []
+    # a text of n characters has at most (n + 1) / 2 words
+    doubtful = [row for row in records if row.text and (least > 1 or (most and len(row.text) >= 2 * most))]
+    for row in doubtful:
+        words = row.text.count(" ") + 1
+        if words < least:
+            detail, mend = f"{words} words (at least {least})", "Give more text, or missing_text=drop"
+            missing.append(Fault(row.file, row.row, "short_text", detail, row.doc_id, "text", mend))
+        elif most and words > most:
+            detail, mend = f"{words} words (at most {most})", "Shorten it, or long_text=truncate"
+            long.append(Fault(row.file, row.row, "long_text", detail, row.doc_id, "text", mend))
+    return {"missing_text": missing, "long_text": long}
+
+
+def _without_unknown(done: Cleaned, faults: Sequence[Fault], known: frozenset[str]) -> None:
+    """Take unknown labels off; their rows stay."""
+    odd = {(fault.file, fault.row) for fault in faults}
+    names = {label for row in done.rows if (row.file, row.row) in odd for label in row.labels} - known
+    done.rows = [replace(row, labels=restrict(row, known)) if (row.file, row.row) in odd else row for row in done.rows]
+    done.counts["unknown_labels"] = len(odd)
+    done.warnings.append(f"{len(names)} unknown labels were taken off {len(odd)} rows")
+
+
+def _long(done: Cleaned, faults: Sequence[Fault]) -> None:
+    most = done.settings.max_words
+    if done.settings.long_text == "drop" or not faults:
+        return done.drop(f"more than {most} words", faults, "long_text") if faults else None
+    cut = {(fault.file, fault.row) for fault in faults}
+    done.counts["long_text"] = len(cut)
+    done.rows = [
+        replace(row, text=" ".join(row.text.split(" ", most or 0)[:most])) if (row.file, row.row) in cut else row
+        for row in done.rows
+    ]
+    done.warnings.append(f"{len(cut)} texts were cut to {most} words")
+    return None
+
+
+def _tie(done: Cleaned) -> None:
+    """Ties of near duplicates and families; what they lay on two sides of a given split is leakage."""
+    done.ties, near = tied(done.rows, near=done.settings.near_duplicates == "group")
+    done.counts["near_duplicates"] = near
+    if not any(row.split for row in done.rows):
+        return
+    places = leaking(done.rows, done.ties)
+    faults = _faults(
+        (done.rows[place] for place in places), "leakage",
+        "a near duplicate or a member of the family of a document of a later side", "split",
+        "Move it to that side, or leakage=drop",
+    )  # fmt: skip
+    done.counts["leakage"] = len(faults)
+    if faults and done.settings.leakage == "refuse":
+        raise InputFaults(faults)
+    if not faults:
+        return
+    said = "they stay in training" if done.settings.leakage == "keep" else "they were removed"
+    done.warnings.append(
+        f"leakage: {len(faults)} train or reference documents are near duplicates or of the family of documents "
+        f"of the test (or reference) side; {said}"
+    )
+    if done.settings.leakage == "drop":
+        gone = set(places)
+        done.ties = [tie for place, tie in enumerate(done.ties) if place not in gone]
+        done.counts["leakage"] = 0  # counted again below
+        done.drop("tied to a test or reference document", faults, "leakage")
+
+
+def _rare(done: Cleaned, least: int) -> None:
+    """Labels with too few documents go, and with them rows that have no other, unless they are kept."""
+    used = {label for row in done.rows for label in row.labels}
+    wanted = 1 if done.settings.rare_labels == "keep" else least
+    kept = frozenset(frequent_labels(done.rows, wanted))
+    rare = len(used - kept)
+    done.labels = sorted(kept)
+    done.counts["rare_labels"] = rare
+    if done.settings.rare_labels == "keep":
+        few = sum(count < least for count in Counter(label for row in done.rows for label in row.labels).values())
+        done.counts["rare_labels"] = few
+        if few:
+            done.warnings.append(f"{few} labels have fewer than {least} documents and were kept")
+    if rare:
+        done.warnings.append(f"{rare} labels have fewer than {least} documents and were dropped")
+        done.rows = [replace(row, labels=restrict(row, kept)) for row in done.rows]
+    bare = [] if done.settings.unlabelled == "keep" else [row for row in done.rows if not row.labels]
+    gone = {row.doc_id for row in bare}
+    done.ties = [tie for row, tie in zip(done.rows, done.ties, strict=True) if row.doc_id not in gone]
+    step = f"no label left: {rare} labels with fewer than {least} documents were dropped"
+    faults = _faults(bare, "label_too_rare", "all its labels are too rare")
+    done.drop(step, faults, "unlabelled")
+    if done.settings.unlabelled == "keep":
+        negative = sum(not row.labels for row in done.rows)
+        done.counts["unlabelled"] = negative
+        if negative:
+            done.warnings.append(f"{negative} documents without a label are negatives of every label")

@@ -1,0 +1,126 @@
+"""Bytes of an input file, decompressed, and its lines as UTF-8 text. Nothing is ever re-decoded by a guess."""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from volfid.core.exits import DataError, InputMissingError
+
+MAX_LINE = 1 << 26
+_BOMS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
+)  # fmt: skip
+_SAMPLE = 1 << 20
+_HEAD = 4096
+_RETURN = re.compile(r"(?<=\r)(?!\n)(?!$)")
+_ESCAPED = re.compile("[\udc80-\udcff]")
+DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error)
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The file's content as a stream, decompressed when it is gzip. InputMissingError, DataError."""
+    if not path.is_file():
+        raise InputMissingError(f"input file {path.name} does not exist", mend="Check the path")
+    with open(path, "rb") as file:
+        begin = file.read(2)
+    if begin == b"\x1f\x8b":
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    if path.suffix.lower() == ".gz" and begin:
+        raise DataError(f"{path.name} is named .gz but is not gzip", mend="Rename it, or compress it")
+    return open(path, "rb")
+
+
+def damaged(name: str, error: Exception) -> DataError:
+    """What is said of a gzip file that is cut off or changed."""
+    return DataError(f"{name} is damaged gzip: {error}", mend="Copy or make the file again")
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    r"""Lines with their ends (\n, \r\n or \r), bytes that are no UTF-8 as lone surrogates (`bad_bytes` tells).
+
+    A byte order mark of UTF-8 is taken off. Raises DataError for UTF-16 and UTF-32, damaged gzip, and a line
+    of more than 64 million characters.
+    """
+    name = path.name
+    with open_bytes(path) as raw:
+        try:
+            head: bytes = raw.peek(_HEAD)[:_HEAD]  # type: ignore[attr-defined]
+            _refuse_wide(name, head)
+            if head.startswith(b"\xef\xbb\xbf"):
+                raw.read(3)
+            # newline="" would search every line twice
+            with io.TextIOWrapper(raw, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
+                read = stream.readline
+                while line := read(MAX_LINE):
+                    if len(line) == MAX_LINE:
+                        message = f"{name}: a line of more than {MAX_LINE:,} characters, {line[:60]!r} ..."
+                        raise DataError(message, mend="Check the line ends and the quotes")
+                    if "\r" in line and (not line.endswith("\r\n") or line.count("\r") > 1):
+                        yield from _RETURN.split(line)
+                    else:
+                        yield line
+        except DAMAGE as error:
+            raise damaged(name, error) from error
+
+
+def read_text(path: Path) -> str:
+    """The whole file as text; DataError for anything that is not UTF-8."""
+    lines = []
+    for number, line in enumerate(text_lines(path), start=1):
+        problem = bad_bytes(path, line)
+        if problem:
+            raise DataError(f"{path.name}, row {number}: {problem[0]}", mend=problem[1])
+        lines.append(line)
+    return "".join(lines)
+
+
+def bad_bytes(path: Path, line: str) -> tuple[str, str] | None:
+    """What is wrong with the bytes of a line, and the mend; None when it is UTF-8 without NUL."""
+    if "\0" in line:
+        return "NUL byte", f"Make the file again, or take the bytes out: tr -d '\\000' < {path.name} > clean"
+    if line.isascii():
+        return None
+    found = _ESCAPED.search(line)
+    if found is None:
+        return None
+    encoding, command = _guess(path)
+    mend = f"Save the file as UTF-8: iconv -f {command} -t UTF-8 {path.name} > utf8_{path.name.removesuffix('.gz')}"
+    return f"byte 0x{ord(found[0]) - 0xDC00:02X} is not UTF-8; the file looks like {encoding}", mend
+
+
+def _refuse_wide(name: str, head: bytes) -> None:
+    for bom, encoding in _BOMS:
+        if head.startswith(bom):
+            mend = f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{name.removesuffix('.gz')}"
+            raise DataError(f"{name}, row 1: the file is {encoding}, not UTF-8", mend=mend)
+    if head.count(b"\x00") > len(head) / 4:
+        little = head[1::2].count(b"\x00") >= head[::2].count(b"\x00")
+        encoding = "UTF-16LE" if little else "UTF-16BE"
+        mend = f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{name.removesuffix('.gz')}"
+        raise DataError(f"{name}, row 1: NUL byte; the file looks like UTF-16 ({encoding})", mend=mend)
+
+
+_guesses: dict[Path, tuple[str, str]] = {}
+
+
+def _guess(path: Path) -> tuple[str, str]:
+    """The likely encoding in words, and its name for iconv, from the first megabyte with high bytes."""
+    if path not in _guesses:
+        with open_bytes(path) as file:
+            sample = file.read(_SAMPLE)
+            while sample.isascii() and (more := file.read(_SAMPLE)):
+                sample = more
+        high = [byte for byte in sample if byte >= 0x80]
+        letters = sum(byte >= 0x80 or chr(byte).isalpha() for byte in sample)
+        if len(high) > 0.3 * letters:
+            _guesses[path] = ("a code page of another script, such as Windows-1251, Shift_JIS or GB18030", "CODEPAGE")
+        elif any(byte < 0xA0 for byte in high):
+            _guesses[path] = ("Windows-1252", "WINDOWS-1252")
+        else:
+            _guesses[path] = ("Latin-1 (ISO 8859-1)", "ISO-8859-1")
+    return _guesses[path]
