@@ -5,7 +5,7 @@ REPLICATES ?= 400
 export INPUT LABELS OUTDIR RESUME ARGS REGISTRY
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test calibrate doctor lint lock images archive clean clean-all
+.PHONY: help setup demo test bench calibrate doctor lint lock images archive clean clean-all
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -19,6 +19,9 @@ demo: ## set up and run the whole study small, on the CPU: INPUT= LABELS= OUTDIR
 
 test: setup ## set up and run the tests: ARGS='-k name'
 	@.venv/bin/python -m pytest tests $(ARGS)
+
+bench: setup ## time the metrics against other packages and write docs/performance.md: ARGS='ndcg mauve' for some rows
+	@tools/bench.sh $(ARGS)
 
 calibrate: setup ## measure the instrument in worlds with a known mechanism: REPLICATES=400 OUTDIR=results
 	@.venv/bin/nextflow run main.nf -profile calibrate --calibrate_replicates $(REPLICATES) \
@@ -47,4 +50,4 @@ clean: ## remove what runs leave behind; results stay
 	find bin tools tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-all: clean ## remove what set-up made, too
-	rm -rf .venv .venv-lint .setup models
+	rm -rf .venv .venv-lint .venv-bench .setup models

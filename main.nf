@@ -27,7 +27,7 @@ workflow STUDY {
     INPUTS(source)
 
     // jobs: [stage, [id: 'training__mlp__real__d00__p00', source: 'real', model: null], '{...}']
-    PLAN(INPUTS.out.labels, INPUTS.out.corpus)
+    PLAN(INPUTS.out.labels, INPUTS.out.corpus, INPUTS.out.documents)
     jobs = PLAN.out.jobs
 
     // regimes: one list of files, a file per draw

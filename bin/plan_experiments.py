@@ -22,6 +22,7 @@ def main(
     seed: Annotated[int | None, typer.Option(help="master seed; the design's own when absent")] = None,
     cores: Annotated[int, typer.Option(help="cores the estimate is for", min=1)] = 2,
     look: Annotated[int | None, typer.Option(help="look of a sequential design, from 1", min=1)] = None,
+    documents: Annotated[Path | None, typer.Option(help="documents.jsonl; for k-shot regimes", exists=True)] = None,
     previous: Annotated[Path | None, typer.Option(help="effects.parquet of the look before", exists=True)] = None,
     out_dir: OutDir = Path("."),
 ) -> None:
@@ -47,6 +48,7 @@ def main(
         labels=CONTRACTS["labels"].read(labels),
         look=look,
         previous=CONTRACTS["effects"].read(previous) if previous else (),
+        read_documents=(lambda: CONTRACTS["documents"].read(documents)) if documents else None,
     )
     CONTRACTS["cells"].write(out_dir, plan.cells)
     CONTRACTS["plan"].write(out_dir, plan.record)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw nested, stratified real training sets from the train pool, with fixed folds."""
+"""Draw nested real training sets from the train pool, with fixed folds."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ from volfid.core.cli import InFile, Job, OutDir, Stub, read_job, run, write_stub
 
 
 def main(job: Job, documents: InFile, labels: InFile, out_dir: OutDir = Path("."), stub: Stub = False) -> None:
-    """Draw nested, stratified real training sets (one row a size) with folds for tuning.
+    """Draw nested real training sets (one row a size) with folds for tuning.
 
-    Job settings: draw (number of the draw), folds, sizes (ascending). Writes regimes.jsonl.
+    Job settings: draw (number of the draw), folds, sizes (ascending), sampling (stratified or random),
+    min_positives (of every label, where possible; null: see ordering.py), shots. Writes regimes.jsonl.
     """
     task = read_job(job)
     if stub:

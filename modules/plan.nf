@@ -9,6 +9,7 @@ process PLAN_EXPERIMENTS {
     path design, stageAs: 'design/*'
     path labels
     path corpus
+    path documents
     path models
     path recipes
     path claims
@@ -23,14 +24,14 @@ process PLAN_EXPERIMENTS {
 
     script:
     """
-    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --models ${models} \\
-        --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} \\
+        --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
     """
 
     stub:
     """
-    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --models ${models} \\
-        --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} \\
+        --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
     """
 }
 
@@ -38,12 +39,13 @@ workflow PLAN {
     take:
     labels
     corpus
+    documents
 
     main:
     def chosen = ['seed', 'look'].findAll { name -> params[name] != null }.collect { name -> "--${name} ${params[name] as Integer}" }.join(' ')
     PLAN_EXPERIMENTS(
-        file(params.design), labels, corpus, file(params.models), file(params.recipes), file(params.claims),
-        file(params.prompts), params.previous ? file(params.previous) : [], chosen,
+        file(params.design), labels, corpus, documents, file(params.models), file(params.recipes),
+        file(params.claims), file(params.prompts), params.previous ? file(params.previous) : [], chosen,
     )
     cells = PLAN_EXPERIMENTS.out.cells
     plan = PLAN_EXPERIMENTS.out.plan

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make containers/*/requirements.lock from requirements.in (containers/README.md).
-# usage: tools/lock.sh [--upgrade] [cpu|core|gpu|dev]...    default: all four, in this order
+# usage: tools/lock.sh [--upgrade] [cpu|core|gpu|dev|bench]...    default: all five, in this order
 # Without --upgrade, versions in a lock are kept where they still fit.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -13,7 +13,7 @@ if [ "${1:-}" = --upgrade ]; then
     upgrade=yes
     shift
 fi
-if [ $# = 0 ]; then set -- cpu core gpu dev; fi
+if [ $# = 0 ]; then set -- cpu core gpu dev bench; fi
 
 marker="implementation_name == 'cpython' and platform_machine == 'x86_64' and sys_platform == 'linux'"
 
@@ -88,6 +88,17 @@ lock_dev() {
     finish dev requirements.in
 }
 
+# What `make bench` measures against, beside the packages of cpu and in their versions.
+lock_bench() {
+    begin bench
+    universal --constraint "$containers/cpu/requirements.lock" --no-annotate
+    # an entry is a line that starts with a name, and the indented lines below it
+    awk -F '==' 'NR == FNR { base[$1]; next } /^[a-zA-Z0-9]/ { keep = !($1 in base) } keep || /^#/' \
+        "$containers/cpu/requirements.lock" requirements.lock > kept
+    mv kept requirements.lock
+    finish bench 'requirements.in, less what the lock of cpu has'
+}
+
 for name in "$@"; do
-    case $name in cpu | core | gpu | dev) "lock_$name" ;; *) echo "lock.sh: there is no lock of $name" >&2 && exit 2 ;; esac
+    case $name in cpu | core | gpu | dev | bench) "lock_$name" ;; *) echo "lock.sh: there is no lock of $name" >&2 && exit 2 ;; esac
 done

@@ -57,7 +57,7 @@ class Chain:
         models, recipes = self.with_tiny_encoder(documents)
         self.plan = self.run(
             "plan_experiments", "x", "--design", self.design, "--labels", labels, "--corpus", inputs / "corpus.json",
-            "--models", models, "--recipes", recipes,
+            "--documents", documents, "--models", models, "--recipes", recipes,
             "--claims", params / "claims.yaml", "--prompts", params / "prompts",
         )  # fmt: skip
         regimes = repeat("regimes", [

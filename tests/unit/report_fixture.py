@@ -615,7 +615,7 @@ def make_inputs() -> dict[str, Any]:
                 "draw": draw,
                 "doc_ids": [],
                 "folds": [],
-                "label_counts": [3] * 20,
+                "label_counts": [0, 0] + [3] * 18 if size < 64 else [3] * 20,
                 "labels_missing": 2 if size < 64 else 0,
             }
             for size in CURVE

@@ -52,6 +52,17 @@ def test_permutation_p_approaches_the_exhaustive_p(case):
     assert p == pytest.approx(case["exact_p_biased"], abs=0.008)
 
 
+def test_several_kernels_share_their_permutations_and_give_the_p_of_each():
+    rng = np.random.default_rng(6)
+    x, y = random_sets(rng, 40, 6, 0.3), labels.compress(random_sets(rng, 50, 6, 0.4))
+    tables = [labels.kernel_table(6, [width]) for width in labels.TWO_SIGMA_SQUARED]
+    for counts in (np.ones(40, dtype=int), rng.integers(1, 4, 40)):
+        args = labels.pack(x), counts, np.arange(40), y
+        together = labels.permutation_ps(*args, tables, 199, np.random.default_rng(1))
+        assert together == [labels.permutation_p(*args, one, 199, np.random.default_rng(1)) for one in tables]
+        assert len(set(together)) > 1
+
+
 def test_multiplicities_count_as_repeated_rows():
     vector = VECTORS["mmd_weighted"]
     table = labels.kernel_table(4, [2 * vector["sigma"] ** 2])

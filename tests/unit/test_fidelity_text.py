@@ -1,5 +1,6 @@
 """Embedding distances, surface diversity and memorisation against vectors and plain implementations."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import pdist
+from scipy.stats import kstest
 from sklearn.metrics.pairwise import rbf_kernel
 
 from volfid.core.exits import DataError
@@ -61,6 +63,44 @@ def test_parent_sums_equal_enumeration():
     sums, pairs = text.parent_sums(x, counts[:, None], parents, sigma)
     assert sums[0] == pytest.approx((kernel * weights)[same].sum(), rel=1e-6)
     assert pairs[0] == weights[same].sum()
+
+
+@pytest.mark.parametrize("block", [7, 1024])
+def test_quadratic_forms_equal_the_whole_matrix(monkeypatch, block):
+    monkeypatch.setattr(text, "BLOCK", block)
+    rng = np.random.default_rng(3)
+    x, weights = unit(rng, 30, 6), rng.normal(size=(30, 4))
+    weights -= weights.mean(axis=0)
+    kernel = rbf_kernel(x.astype(float), gamma=1 / (2 * 0.8**2))
+    assert text.quadratic_forms(x, weights, 0.8) == pytest.approx(np.diag(weights.T @ kernel @ weights), abs=2e-6)
+
+
+def test_the_permutation_test_of_embeddings_has_the_biased_mmd_and_the_exhaustive_p():
+    rng = np.random.default_rng(4)
+    x, y, sigma = unit(rng, 4, 5), unit(rng, 5, 5) + np.float32(0.1), 0.8
+    y = unit_rows(y, [""] * 5)
+    kernel = rbf_kernel(np.concatenate([x, y]).astype(float), gamma=1 / (2 * sigma**2))
+    every = []
+    for chosen in itertools.combinations(range(9), 4):
+        w = np.where(np.isin(np.arange(9), chosen), 1 / 4, -1 / 5)
+        every.append(w @ kernel @ w)
+    v, p = text.permutation_p(x, np.ones(4), np.arange(4), y, sigma, 20_000, np.random.default_rng(0))
+    assert v == pytest.approx(every[0], abs=1e-7)
+    assert p == pytest.approx(np.mean(np.array(every) >= every[0] - 1e-12), abs=0.012)
+
+
+def test_copies_move_with_their_parent_so_that_p_stays_uniform():
+    rng, whole, by_row = np.random.default_rng(5), [], []
+    for _ in range(150):
+        x, y = unit(rng, 20, 4), unit(rng, 60, 4)
+        parents = np.repeat(np.arange(20), 6)
+        copies = x[parents]
+        whole.append(text.permutation_p(copies, np.ones(120), parents, y, 0.8, 99, rng)[1])
+        by_row.append(text.permutation_p(copies, np.ones(120), np.arange(120), y, 0.8, 99, rng)[1])
+        counted = text.permutation_p(x, np.full(20, 6), np.arange(20), y, 0.8, 1, rng)[0]
+        assert counted == pytest.approx(text.permutation_p(copies, np.ones(120), parents, y, 0.8, 1, rng)[0], abs=1e-6)
+    assert kstest(whole, "uniform").pvalue > 0.01
+    assert np.mean(np.array(by_row) <= 0.05) > 0.3  # what copies would seem to prove, if rows were permuted
 
 
 def test_median_distance_skips_equal_rows_and_is_seeded():
@@ -219,6 +259,23 @@ def test_budget_sample_takes_exactly_the_budget_and_counts_as_brute_force(docume
     for n in (1, 2, 3):
         grams = [tuple(documents[d][i : i + n]) for d, tokens in sample for i in range(tokens - n + 1)]
         assert diversity.distinct(corpus, sample, n) == (len(set(grams)), len(grams))
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=9), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_distinct_counts_equal_brute_force(documents):
+    for n, found in enumerate(diversity.distinct_counts(documents, 5), start=1):
+        grams = [tuple(words[i : i + n]) for words in documents for i in range(len(words) - n + 1)]
+        assert found == (len(set(grams)), len(grams))
+
+
+def test_distinct_counts_are_exact_when_a_code_would_overflow():
+    rng = np.random.default_rng(0)
+    words = [f"w{i}" for i in rng.integers(0, 60_000, 150_000)] + [f"w{i}" for i in range(60_000)]
+    documents = [words, words[:50_000]]
+    for n, found in enumerate(diversity.distinct_counts(documents), start=1):
+        grams = [tuple(part[i : i + n]) for part in documents for i in range(len(part) - n + 1)]
+        assert found == (len(set(grams)), len(grams))
 
 
 def test_adjusted_distinct_divides_by_the_expected_number_of_kinds():

@@ -159,6 +159,126 @@ def test_a_regime_that_the_pool_cannot_fill_is_refused_but_a_curve_point_is_only
     assert {"what": "learning curve at 330 documents", "reason": "the train pool has 300"} in made.record["not_planned"]
 
 
+DOCUMENTS = [
+    {"doc_id": f"d{i:04d}", "split": "train", "labels": sorted({f"l{i % 8}", *(["l0"] if i % 3 == 0 else [])})}
+    for i in range(473)
+] + [{"doc_id": "d0473", "split": "train", "labels": ["rare"]}]  # fmt: skip
+LABEL_ROWS = [{"label": name, "name": None} for name in [*(f"l{k}" for k in range(8)), "rare"]]
+
+
+def sized(sizes, facts=None, documents=None, regime=None, **blocks):
+    """The plan of a small design without a generator."""
+    design = raw("volume") | {"blocks": [{"name": "volume", "arms": ["R0"], **blocks}]}
+    design["regime"] = {"sizes": sizes, "draws": 3, "folds": 3, **(regime or {})}
+    read = None if documents is None else (lambda: documents)
+    return plan(design, facts, labels=LABEL_ROWS, read_documents=read)
+
+
+def resolved(made):
+    return made.record["design"]["resolved"]
+
+
+def test_sizes_may_be_counts_shares_all_and_shots_and_the_plan_has_their_numbers():
+    made = sized([24, 0.1, "all", "5-shot", "2-shot"], documents=DOCUMENTS, regime={"min_positives": 2})
+    numbers = resolved(made)
+    five, two = numbers["relative"]["5-shot"], numbers["relative"]["2-shot"]
+    assert numbers["relative"] == {"0.1": 47, "all": 474, "5-shot": five, "2-shot": two}
+    assert numbers["sizes"] == sorted({24, 47, 474, five, two}) and two < five < 9 * 5
+    assert {cell["regime"] for cell in made.cells} == set(numbers["sizes"])
+    for row in numbers["shots"]:
+        assert (
+            row["documents"] == max(row["per_draw"]) and len(row["per_draw"]) == 3 and row["labels_short"] == ["rare"]
+        )
+    jobs = [job["settings"] for job in made.jobs if job["stage"] == "regimes"]
+    assert all(job["shots"] == 5 and job["min_positives"] == 2 and five in job["sizes"] for job in jobs)
+    assert f"5-shot = {five}" in summary(made) and "the pool has fewer of rare" in summary(made)
+    assert made.record["protocol"]["sampling"].startswith("greedy sets of up to 5-shot first")
+
+
+def test_the_regimes_have_the_shots_that_the_plan_counted():
+    from volfid.regimes.sampling import sample_regimes
+
+    made = sized(["3-shot"], documents=DOCUMENTS)
+    rows = [row | {"group": row["doc_id"]} for row in DOCUMENTS]
+    for job in (job for job in made.jobs if job["stage"] == "regimes"):
+        found = sample_regimes(rows, LABEL_ROWS, job["settings"], job["master_seed"])
+        row = next(row for row in found if row["size"] == resolved(made)["relative"]["3-shot"])
+        assert min(row["label_counts"][:8]) >= 3 and row["label_counts"][8] == 1
+
+
+def test_a_random_draw_says_so():
+    made = sized([24], regime={"sampling": "random"})
+    assert made.record["protocol"]["sampling"].startswith("at random")
+    assert {job["settings"]["sampling"] for job in made.jobs if job["stage"] == "regimes"} == {"random"}
+    assert "sampling" not in str(sized([24]).record["design"]["resolved"])
+
+
+def test_rows_may_be_a_ratio_in_either_direction():
+    made = sized([40, 100], arms=["Pb"], added=["1:10", "10:1", "x10", "x0.5"])
+    rows = {(row["asked"], row["regime"]): row["rows"] for row in resolved(made)["added"]}
+    assert rows == {("1:10", 40): 400, ("1:10", 100): 1000, ("10:1", 40): 4, ("10:1", 100): 10, ("x10", 40): 400,
+                    ("x10", 100): 1000, ("x0.5", 40): 20, ("x0.5", 100): 50}  # fmt: skip
+    assert {(c["regime"], c["rows_added"]) for c in made.cells} == {(size, n) for (_, size), n in rows.items()}
+    assert "10:1 of 100 = 10" in summary(made)
+
+
+def test_a_size_may_be_a_ratio_to_all_synthetic_documents():
+    assert resolved(sized(["1:10", "1:1"], corpus(brought=240)))["relative"] == {"1:10": 24, "1:1": 240}
+    assert resolved(sized(["10:1"], corpus(brought=12)))["relative"] == {"10:1": 120}
+    design = raw() | {"blocks": [{"name": "curve", "arms": ["Rt"]}]}
+    design["regime"]["sizes"] = ["2:1"]
+    assert resolved(plan(design))["relative"]["2:1"] == 128
+
+
+def test_a_ratio_needs_no_quotes_in_a_design_file(tmp_path):
+    file = tmp_path / "design.yaml"
+    text = (ROOT / "params/design/volume.yaml").read_text()
+    file.write_text(
+        text.replace("added: [x9]", "added: [1:9, 10:1, 1:10]").replace("sizes: [165]", "sizes: [1:10, 40]")
+    )
+    made = read_design(file)
+    assert made.blocks[0].added == ["1:9", "10:1", "1:10"] and made.regime.sizes == ["1:10", 40]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"sizes": ["5-shot"]}, "size of a 5-shot regime needs the documents"),
+        ({"sizes": ["500-shot"], "documents": DOCUMENTS}, "no label has 500 documents in the train pool of 474"),
+        ({"sizes": ["5-shot"], "documents": DOCUMENTS, "regime": {"sampling": "random"}}, "sampling is random"),
+        ({"sizes": ["1:10"]}, "no synthetic documents"),
+        ({"sizes": ["4:1"], "facts": {"brought": 200}}, r"regime of 800 documents \(4:1\) cannot be drawn: .* has 474"),
+        ({"sizes": ["1:100"], "facts": {"brought": 300}}, r"regime of 3 documents \(1:100\) cannot have 3 folds"),
+        ({"sizes": [24], "size": [900]}, "'volume': a regime of 900 documents cannot be drawn: the train pool has 474"),
+        ({"sizes": [24], "arms": ["Pb"], "added": ["100:1"]}, "100:1 is less than one row for a regime of 24"),
+        ({"sizes": [24], "arms": ["Pb"], "added": ["0:3"]}, "'0:3' means nothing"),
+        ({"sizes": [24], "arms": ["Pb"], "added": ["xinf"]}, "'xinf' means nothing"),
+    ],
+)
+def test_a_size_that_cannot_be_had_is_refused_with_its_numbers(arguments, words):
+    with pytest.raises(VolfidError, match=words):
+        sized(**arguments | ({"facts": corpus(**arguments["facts"])} if "facts" in arguments else {}))
+
+
+@pytest.mark.parametrize("size", ["0-shot", "five-shot", "1:0", "10%", "-1:2", "most"])
+def test_a_size_without_a_meaning_is_refused_by_name(size):
+    with pytest.raises(ValueError, match="is no size: give documents"):
+        sized([size])
+
+
+def test_a_random_draw_has_no_minimum():
+    with pytest.raises(ValueError, match="random draw has no min_positives"):
+        sized([24], regime={"sampling": "random", "min_positives": 2})
+
+
+def test_every_look_of_a_sequential_design_has_the_same_shots():
+    design = raw("volume") | {"blocks": [{"name": "volume", "arms": ["R0", "Rt"]}]}
+    design["regime"] = {"sizes": ["4-shot"], "draws": 8, "folds": 3}
+    design["sequential"] = {"looks": [2, 8], "arms": {"Rt": "R0"}}
+    looks = [plan(design, labels=LABEL_ROWS, read_documents=lambda: DOCUMENTS, look=look) for look in (1, 2)]
+    assert resolved(looks[0])["sizes"] == resolved(looks[1])["sizes"]
+
+
 def change(design, path, value):
     target = design
     for key in path[:-1]:

@@ -18,19 +18,26 @@ from volfid.core.exits import DataError, ParameterError
 from volfid.core.labels import label_matrix
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
+from volfid.core.shots import greedy_shots
 from volfid.core.stratify import iterative_parts, stratified_folds
 from volfid.inputs.prepare import prepare
 from volfid.inputs.settings import InputSettings
-from volfid.regimes.ordering import nested_order
+from volfid.regimes.ordering import draw_order, nested_order
 from volfid.regimes.sampling import sample_regimes
 
 ROOT = Path(__file__).parents[2]
 FIXTURE = prepare("fixture", InputSettings(), 1)
 LABELS = [row["label"] for row in FIXTURE.labels]
+PLAIN = {"sampling": "stratified", "min_positives": None, "shots": 0}
 
 
-def _draw(documents=FIXTURE.documents, draw=0, folds=3, sizes=(40, 165, 330), seed=7):
-    return sample_regimes(documents, FIXTURE.labels, {"draw": draw, "folds": folds, "sizes": list(sizes)}, seed)
+def _draw(documents=FIXTURE.documents, draw=0, folds=3, sizes=(40, 165, 330), seed=7, **how):
+    settings = {"draw": draw, "folds": folds, "sizes": list(sizes), **PLAIN, **how}
+    return sample_regimes(documents, FIXTURE.labels, settings, seed)
+
+
+def _counts(row):
+    return np.array(row["label_counts"])
 
 
 def test_regime_draws_nest_as_size_grows_and_have_the_size_asked_for():
@@ -134,16 +141,104 @@ def test_a_label_is_shared_out_evenly_by_hand_computed_example():
         ({"folds": 1}, ParameterError, "folds is 1"),
         ({"draw": -1}, ParameterError, "draw is -1"),
         ({"sizes": [2]}, ParameterError, "cannot fill 3 folds"),
+        ({"sampling": "fair"}, ParameterError, "sampling is 'fair', expected stratified or random"),
+        ({"min_positives": -1}, ParameterError, "min_positives is -1"),
+        ({"shots": None}, ParameterError, "shots is None"),
     ],
 )
 def test_sizes_and_folds_that_cannot_be_had_are_refused_by_name(change, error, words):
     with pytest.raises(error, match=words):
-        sample_regimes(FIXTURE.documents, FIXTURE.labels, {"draw": 0, "folds": 3, "sizes": [20], **change}, 1)
+        sample_regimes(FIXTURE.documents, FIXTURE.labels, {"draw": 0, "folds": 3, "sizes": [20], **PLAIN, **change}, 1)
 
 
 def test_a_job_without_sizes_is_refused():
     with pytest.raises(DataError, match="sizes"):
         sample_regimes(FIXTURE.documents, FIXTURE.labels, {"draw": 0, "folds": 3}, 1)
+
+
+@pytest.mark.parametrize("how", [{"sampling": "random"}, {"min_positives": 3}, {"shots": 2}])
+def test_every_kind_of_draw_nests_and_no_other_size_changes_it(how):
+    rows = _draw(**how)
+    for small, large in pairwise(rows):
+        assert large["doc_ids"][: small["size"]] == small["doc_ids"]
+    assert _draw(sizes=[165, 504], **how)[0] == rows[1]
+    assert sorted(_draw(sizes=[504], **how)[0]["doc_ids"]) == sorted(_draw(sizes=[504])[0]["doc_ids"])
+    assert "min_positives" in how or rows[1]["doc_ids"] != _draw()[1]["doc_ids"]
+
+
+def test_a_random_draw_is_a_plain_permutation_and_follows_the_labels_less():
+    matrix = label_matrix((row["labels"] for row in FIXTURE.documents), LABELS)
+    order = draw_order(matrix, np.random.default_rng(5), "random")
+    assert order.tolist() == np.random.default_rng(5).permutation(len(matrix)).tolist()
+    means = [
+        np.mean([_pool_error(matrix, draw_order(matrix, np.random.default_rng(seed), how)[:165]) for seed in range(5)])
+        for how in ("stratified", "random")
+    ]
+    assert means[0] <= 0.5 * means[1]
+
+
+def test_a_minimum_of_positives_is_met_where_the_size_leaves_room_and_never_beyond_the_pool():
+    matrix = np.zeros((600, 8), dtype=np.uint8)
+    matrix[:, 0] = 1
+    for label, positives in enumerate((12, 10, 8, 6, 5, 4, 2), start=1):
+        matrix[label * 20 : label * 20 + positives, label] = 1
+    plain, wanted = (
+        [matrix[nested_order(matrix, np.random.default_rng(seed), least)[:75]].sum(0) for seed in range(5)]
+        for least in (None, 4)
+    )
+    assert min(counts[1:7].min() for counts in plain) <= 1
+    for counts in wanted:
+        assert (counts[1:7] >= 4).all() and counts[7] == 2
+    # 20 documents hold about 2.5 positives a label: half of that is all that is asked for
+    few = matrix[nested_order(matrix, np.random.default_rng(0), 4)[:19]].sum(0)
+    assert (few[1:] >= 1).all()
+
+
+@given(st.integers(10, 80), st.integers(1, 6), st.integers(1, 4), st.integers(0, 10_000))
+@settings(max_examples=60, deadline=None)
+def test_shots_hold_k_positives_of_every_label_or_all_there_are_and_no_document_is_idle(rows, labels, shots, seed):
+    rng = np.random.default_rng(seed)
+    matrix = (rng.random((rows, labels)) < 0.3).astype(np.uint8)
+    chosen, ends = greedy_shots(matrix, shots, np.random.default_rng(seed))
+    assert len(set(chosen.tolist())) == len(chosen) == ends[-1]
+    for k, end in enumerate(ends, start=1):
+        assert (matrix[chosen[:end]].sum(0) >= np.minimum(k, matrix.sum(0))).all()
+    before, goals = np.zeros(labels), np.repeat(np.arange(1, shots + 1), np.diff([0, *ends]))
+    for document, goal in zip(chosen, goals, strict=True):
+        assert (matrix[document] * (before < np.minimum(goal, matrix.sum(0)))).any()
+        before += matrix[document]
+    again, _ = greedy_shots(matrix, shots + 1, np.random.default_rng(seed))
+    assert again[: len(chosen)].tolist() == chosen.tolist()
+
+
+def test_the_greedy_set_takes_the_document_that_serves_most_by_hand_computed_example():
+    # label 2 is the rarest: of its documents 0 and 1 the second serves labels 0 and 1, too, and none is left to serve
+    matrix = np.array([[0, 0, 1], [1, 1, 1], [1, 0, 0], [0, 1, 0], [1, 1, 0]])
+    chosen, ends = greedy_shots(matrix, 2, np.random.default_rng(0))
+    assert ends == [1, 3] and chosen.tolist() == [1, 0, 4]
+
+
+def test_a_k_shot_regime_begins_with_the_greedy_set_of_its_draw():
+    pool = sorted((row for row in FIXTURE.documents if row["split"] == "train"), key=lambda row: row["doc_id"])
+    matrix = label_matrix((row["labels"] for row in pool), LABELS)
+    for draw in (0, 1):
+        chosen, ends = greedy_shots(matrix, 3, generator(7, "regimes", draw=draw))
+        row = _draw(draw=draw, sizes=[ends[-1]], shots=3)[0]
+        assert row["doc_ids"] == [pool[index]["doc_id"] for index in chosen]
+        assert (_counts(row) >= np.minimum(3, matrix.sum(0))).all()
+
+
+def test_a_large_pool_is_cut_without_a_matrix_of_all_pairs():
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    matrix = (rng.random((12_000, 40)) < 0.3 / np.arange(1, 41) ** 0.7).astype(np.uint8)
+    tracemalloc.start()
+    order = nested_order(matrix, np.random.default_rng(0), needed=500)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6  # 6,000 x 6,000 numbers alone are 288 MB
+    assert _pool_error(matrix, order[:500]) < 0.35
 
 
 def _pool_error(matrix: np.ndarray, rows: np.ndarray) -> float:
@@ -180,7 +275,7 @@ def test_the_command_writes_regimes_and_names_a_size_the_pool_cannot_fill(tmp_pa
     CONTRACTS["labels"].write(tmp_path, FIXTURE.labels)
     job = {
         "job_id": "regimes__d00", "stage": "regimes", "label": "cpu_small", "model": None, "code": "x",
-        "master_seed": 7, "settings": {"draw": 0, "folds": 3, "sizes": [40, 165]}, "items": [],
+        "master_seed": 7, "settings": {"draw": 0, "folds": 3, "sizes": [40, 165], **PLAIN}, "items": [],
     }  # fmt: skip
 
     def command(*extra):

@@ -92,7 +92,7 @@ def checkout(tmp_path):
 # --- what is committed ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("image", "least"), [("cpu", 150), ("dev", 10)])
+@pytest.mark.parametrize(("image", "least"), [("cpu", 150), ("dev", 10), ("bench", 10)])
 def test_locked_packages_have_hashes_and_no_address(image, least):
     folder = ROOT / "containers" / image
     text = (folder / "requirements.lock").read_text()

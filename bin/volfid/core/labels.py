@@ -57,5 +57,6 @@ def jaccard(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     shared = left.astype(np.float32) @ right.astype(np.float32).T
     union = left.sum(1, dtype=np.float32)[:, None] + right.sum(1, dtype=np.float32)[None, :] - shared
-    result: np.ndarray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0).astype(np.float64)
+    # counts are exact in float32, their quotient is not
+    result: np.ndarray = np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0, dtype=np.float64)
     return result

@@ -61,7 +61,11 @@ def ideal_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
     `gains` (queries, kinds): gain of every kind of document; `counts` (kinds,): documents of each kind. It is
     taken over the whole corpus, not over what was retrieved; with fewer than k documents over those there are.
     """
-    order = np.argsort(-gains, axis=1, kind="stable")
+    if gains.shape[1] > k:  # the k best kinds fill k ranks, however few documents each has
+        best = np.argpartition(-gains, k - 1, axis=1)[:, :k]
+        order = np.take_along_axis(best, np.argsort(-np.take_along_axis(gains, best, axis=1), axis=1), axis=1)
+    else:
+        order = np.argsort(-gains, axis=1, kind="stable")
     ends = np.cumsum(counts[order], axis=1)
     return dcg(np.take_along_axis(gains, order, axis=1), ends - counts[order], ends, k)
 

@@ -9,6 +9,9 @@ from itertools import combinations
 
 import numpy as np
 
+_TIE = 1e-6
+_BLOCK = 256
+
 
 def iterative_parts(
     counts: np.ndarray,
@@ -66,7 +69,12 @@ def _swap(counts: np.ndarray, weights: np.ndarray, parts: np.ndarray, targets: n
     The exact sizes above leave the last, most frequent labels to whichever part has room; swaps mend
     that without touching the sizes. Exchanging i of p and j of q with d = y_j - y_i changes the
     error by 2 (d.(e_p - e_q) + |d|^2), where e is the error of a part. Works on `parts` in place.
+    Items of equal weight and labels are one kind: only kinds are compared.
     """
+    items = np.ascontiguousarray(np.column_stack([weights, counts]))
+    names: dict[bytes, int] = {}
+    kind = np.array([names.setdefault(item.tobytes(), len(names)) for item in items], dtype=np.int64)
+    kinds = np.frombuffer(b"".join(names), dtype=items.dtype).reshape(len(names), -1)
     excess = np.stack([counts[parts == part].sum(0) for part in range(len(targets))]) - targets
     improved = True
     while improved:
@@ -75,33 +83,67 @@ def _swap(counts: np.ndarray, weights: np.ndarray, parts: np.ndarray, targets: n
             mine, theirs = np.flatnonzero(parts == p), np.flatnonzero(parts == q)
             if not len(mine) or not len(theirs):
                 continue
-            left, right = counts[mine], counts[theirs]
-            distance = (left**2).sum(1)[:, None] + (right**2).sum(1)[None, :] - 2 * left @ right.T
-            distance[weights[mine][:, None] != weights[theirs][None, :]] = np.inf
             while True:
                 gradient = excess[p] - excess[q]
-                # rounded, so that ties are ties whatever order a matrix library sums in
-                change = np.round(distance + (right @ gradient)[None, :] - (left @ gradient)[:, None], 6)
-                i, j = np.unravel_index(int(change.argmin()), change.shape)
-                if change[i, j] >= 0:
+                found = _best_exchange(
+                    kinds, _places(kind[mine], len(kinds)), _places(kind[theirs], len(kinds)), gradient
+                )
+                if found is None:
                     break
-                step = right[j] - left[i]
+                i, j = found
+                step = counts[theirs[j]] - counts[mine[i]]
                 excess[p] += step
                 excess[q] -= step
                 parts[mine[i]], parts[theirs[j]] = q, p
                 mine[i], theirs[j] = theirs[j], mine[i]
-                left[i], right[j] = right[j].copy(), left[i].copy()
-                _refresh(distance, left, right, weights[mine], weights[theirs], int(i), int(j))
                 improved = True
 
 
-def _refresh(
-    distance: np.ndarray, left: np.ndarray, right: np.ndarray, left_weights: np.ndarray, right_weights: np.ndarray,
-    i: int, j: int,
-) -> None:  # fmt: skip
-    """Recompute the row and the column of `distance` whose items changed."""
-    distance[i] = np.where(right_weights == left_weights[i], ((right - left[i]) ** 2).sum(1), np.inf)
-    distance[:, j] = np.where(left_weights == right_weights[j], ((left - right[j]) ** 2).sum(1), np.inf)
+def _places(kind: np.ndarray, kinds: int) -> tuple[np.ndarray, np.ndarray]:
+    """The kinds that occur, and the first place of each."""
+    first = np.full(kinds, -1)
+    first[kind[::-1]] = np.arange(len(kind))[::-1]  # of several places the one written last stays: the first
+    found = np.flatnonzero(first >= 0)
+    return found, first[found]
+
+
+def _best_exchange(
+    kinds: np.ndarray, left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray], gradient: np.ndarray
+) -> tuple[int, int] | None:
+    """Places of the exchange that lowers the error most, the first of equals; None when none lowers it.
+
+    kinds (kinds, 1 + labels): weight and counts. left, right: kinds of each side and their first places.
+    Rows that differ have |d|^2 >= 1, so an exchange gains at most y_i.g - y_j.g - 1: the left kinds are
+    taken by falling y_i.g, until that bound is below what was found.
+    """
+    slope = kinds[:, 1:] @ gradient
+    order = np.argsort(-slope[left[0]], kind="stable")
+    mine, my_place = left[0][order], left[1][order]
+    near = slope[right[0]] < slope[mine[0]] - 1 + _TIE
+    theirs, their_place = right[0][near], right[1][near]
+    if not len(theirs):
+        return None
+    lowest = slope[theirs].min()
+    norms = (kinds[:, 1:] ** 2).sum(1)
+    best, where = -_TIE, None
+    for start in range(0, len(mine), _BLOCK):
+        rows = mine[start : start + _BLOCK]
+        if 1 + lowest - slope[rows[0]] > best + _TIE:
+            break
+        distance = norms[rows][:, None] + norms[theirs][None, :] - 2 * kinds[rows, 1:] @ kinds[theirs, 1:].T
+        distance[kinds[rows, 0][:, None] != kinds[theirs, 0][None, :]] = np.inf
+        # rounded, so that ties are ties whatever order a matrix library sums in
+        change = np.round(distance + slope[theirs][None, :] - slope[rows][:, None], 6)
+        low = float(change.min())
+        if low > best + _TIE / 2:
+            continue
+        i, j = np.nonzero(change == low)
+        places = my_place[start + i], their_place[j]
+        first = int(np.lexsort((places[1], places[0]))[0])
+        found = int(places[0][first]), int(places[1][first])
+        if where is None or low < best - _TIE / 2 or found < where:
+            best, where = low, found
+    return where
 
 
 def stratified_folds(

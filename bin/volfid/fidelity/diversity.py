@@ -8,6 +8,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -45,15 +46,11 @@ class NgramCorpus:
 
 def index_ngrams(documents: Sequence[Sequence[str]], orders: int = ORDERS) -> NgramCorpus:
     """Index tokenised documents up to n-grams of `orders` tokens."""
-    number: dict[str, int] = {}
-    flat = np.array([number.setdefault(word, len(number)) for words in documents for word in words], dtype=np.int64)
-    starts = np.concatenate([[0], np.cumsum([len(words) for words in documents], dtype=np.int64)])
-    owner = np.repeat(np.arange(len(documents)), np.diff(starts))
-    left = starts[1:][owner] - np.arange(len(flat))  # tokens from here to the end of the document
-    grams, kinds, shared = [flat], [len(number)], []
+    flat, words, starts, owner, left = _numbered(documents)
+    grams, kinds, shared = [flat], [words], []
     for order in range(2, orders + 1):
         here = np.flatnonzero(left >= order)
-        codes = grams[-1][here] * max(1, len(number)) + flat[here + order - 1]
+        codes = grams[-1][here] * max(1, words) + flat[here + order - 1]
         names, inverse = np.unique(codes, return_inverse=True)
         ids = np.full(len(flat), -1, dtype=np.int64)
         ids[here] = inverse
@@ -62,6 +59,36 @@ def index_ngrams(documents: Sequence[Sequence[str]], orders: int = ORDERS) -> Ng
     for ids, kind in zip(grams, kinds, strict=True):
         shared.append(_shared_counts(owner, ids, kind, len(documents)))
     return NgramCorpus(starts, tuple(grams), tuple(kinds), tuple(shared))
+
+
+def _numbered(documents: Sequence[Sequence[str]]) -> tuple[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray]:
+    """All tokens as numbers, how many different ones; starts; document of each token; tokens from it to the end."""
+    number = dict(zip(dict.fromkeys(chain.from_iterable(documents)), count(), strict=False))
+    starts = np.concatenate([[0], np.cumsum([len(words) for words in documents], dtype=np.int64)])
+    flat = np.fromiter(map(number.__getitem__, chain.from_iterable(documents)), dtype=np.int64, count=int(starts[-1]))
+    owner = np.repeat(np.arange(len(documents)), np.diff(starts))
+    return flat, len(number), starts, owner, starts[1:][owner] - np.arange(len(flat))
+
+
+def distinct_counts(documents: Sequence[Sequence[str]], orders: int = ORDERS) -> list[tuple[int, int]]:
+    """Unique and total n-grams of whole documents for n = 1..orders, without an index [Li 2016].
+
+    n-grams never cross documents. Exact: a code of 63 bits holds an n-gram, and is numbered anew before it overflows.
+    """
+    flat, words, _, _, left = _numbered(documents)
+    codes, kinds, found = flat, words, []
+    for order in range(1, orders + 1):
+        if order > 1:
+            if kinds * words >= 2**63:
+                names, codes = np.unique(codes, return_inverse=True)
+                kinds = len(names)
+            # codes stand for the tokens that begin an n-gram, in order
+            keep = left[left >= order - 1] >= order
+            codes = codes[keep] * words + flat[np.flatnonzero(left >= order) + order - 1]
+            kinds *= words
+        ranked = np.sort(codes)
+        found.append((int((np.diff(ranked) != 0).sum()) + bool(len(ranked)), len(ranked)))
+    return found
 
 
 def _shared_counts(owner: np.ndarray, ids: np.ndarray, kinds: int, documents: int) -> csr_matrix:

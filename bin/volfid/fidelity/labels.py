@@ -175,9 +175,22 @@ def permutation_p(
     content of the parents (the mean over its rows) over slots that keep their weight. The p is
     (1 + #{V* >= V - 1e-12}) / (permutations + 1).
     """
+    return permutation_ps(words, counts, parents, y, [table], permutations, rng)[0]
+
+
+def permutation_ps(
+    words: np.ndarray,
+    counts: np.ndarray,
+    parents: np.ndarray,
+    y: LabelSample,
+    tables: Sequence[np.ndarray],
+    permutations: int,
+    rng: np.random.Generator,
+) -> list[float]:
+    """The permutation p of `permutation_p` under each of several kernels, from the same permutations."""
     unique, inverse = np.unique(np.concatenate([words, y.words]), axis=0, return_inverse=True)
     inverse = inverse.ravel()
-    kernel = table[hamming(unique, unique)]
+    distance = hamming(unique, unique)
     names, parent = np.unique(parents, return_inverse=True)
     weight = np.zeros(len(names))
     np.add.at(weight, parent, counts)
@@ -197,8 +210,12 @@ def permutation_p(
         slots = np.concatenate([weight / weight.sum(), np.full(y.size, -1.0 / y.size)])
         shifts = rng.permuted(np.tile(slots, (permutations, 1)), axis=1) @ content
         observed = slots @ content
-    v = np.einsum("pi,ij,pj->p", shifts, kernel, shifts, optimize=True)
-    return float((1 + (v >= observed @ kernel @ observed - 1e-12).sum()) / (permutations + 1))
+    found = []
+    for table in tables:
+        kernel = table[distance]
+        v = ((shifts @ kernel) * shifts).sum(axis=1)
+        found.append(float((1 + (v >= observed @ kernel @ observed - 1e-12).sum()) / (permutations + 1)))
+    return found
 
 
 def nonzero_median_squared(sample: LabelSample) -> float | None:

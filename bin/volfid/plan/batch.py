@@ -40,11 +40,11 @@ def distinct(cells: Iterable[Cell], key: str, fields: tuple[str, ...]) -> list[d
 
 
 def make_jobs(
-    design: Design, cells: list[Cell], sizes: list[int], seed: int, bin_dir: Path,
+    design: Design, cells: list[Cell], drawn: dict[str, Any], seed: int, bin_dir: Path,
     models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str, stamp: str | None,
     names: Sequence[str | None] = (),
 ) -> list[Job]:  # fmt: skip
-    """All jobs, sorted by stage order and id; `sizes` are all regime sizes that cells need.
+    """All jobs, sorted by stage order and id; `drawn` says which regimes cells need, and how they are drawn.
 
     `stamp`: words that every table made from the corpus carries (contract `corpus`).
     """
@@ -67,7 +67,7 @@ def make_jobs(
         }  # fmt: skip
 
     jobs = [
-        job("regimes", [f"d{draw:02d}"], "cpu_small", {"draw": draw, "folds": design.regime.folds, "sizes": sizes}, [])
+        job("regimes", [f"d{draw:02d}"], "cpu_small", {"draw": draw, "folds": design.regime.folds, **drawn}, [])
         for draw in range(design.regime.draws)
     ]
     sources = sorted({source_of(cell) for cell in cells} | {REAL})

@@ -1,5 +1,7 @@
 """The design file: typed, with every unknown key refused and every name checked."""
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,8 +21,21 @@ def _id_value(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_id_value)]
-Size = int | float | Literal["all"]  # documents, a share of the train pool when below 1, or the whole pool
-Added = int | str  # rows, 'x9' for nine times the regime, 'pool' or 'pool/2' for all or half of the brought documents
+SHOTS = re.compile(r"([1-9]\d*)-shot")
+RATIO = re.compile(r"([1-9]\d*):([1-9]\d*)")
+
+
+def _size(value: int | float | str) -> int | float | str:
+    if isinstance(value, str) and not (value == "all" or SHOTS.fullmatch(value) or RATIO.fullmatch(value)):
+        raise ValueError(f"{value!r} is no size: give documents (165), a share (0.1), all, 5-shot or a ratio (1:10)")
+    return value
+
+
+# documents, a share of the train pool when below 1, the whole pool ('all'), at least k positives of every label
+# ('5-shot'), or real : synthetic for all synthetic documents there are ('1:10')
+Size = Annotated[int | float | str, AfterValidator(_size)]
+# rows, 'x9' for nine times the regime, real : synthetic ('1:9', '10:1'), 'pool' or 'pool/2' for the brought documents
+Added = int | str
 
 
 class Strict(BaseModel):
@@ -62,6 +77,14 @@ class Regime(Strict):
     curve: list[Size] = []
     draws: int = Field(ge=1, le=99)
     folds: int = Field(default=3, ge=2, le=10)
+    sampling: Literal["stratified", "random"] = "stratified"
+    min_positives: int | None = Field(default=None, ge=0, description="of every label, where possible")
+
+    @model_validator(mode="after")
+    def _at_random(self) -> "Regime":
+        if self.sampling == "random" and self.min_positives is not None:
+            raise ValueError("a random draw has no min_positives: leave it out, or draw stratified")
+        return self
 
 
 class Pool(Strict):
@@ -226,7 +249,21 @@ class Design(Strict):
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader that refuses a key written twice."""
+    """A safe loader that refuses a key written twice, and reads 1:10 as text.
+
+    YAML 1.1 takes 1:10 for the number 70, to base 60: no ratio could be written without quotes.
+    """
+
+
+@dataclass(frozen=True)
+class _NoSexagesimal:
+    """The pattern of a number, without those that hold a colon."""
+
+    pattern: re.Pattern[str]
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """What the loader asks of a pattern."""
+        return None if ":" in text else self.pattern.match(text)
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -237,6 +274,11 @@ def _mapping(loader: _UniqueKeys, node: yaml.MappingNode, deep: bool = False) ->
     return yaml.SafeLoader.construct_mapping(loader, node, deep)
 
 
+_NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+_UniqueKeys.yaml_implicit_resolvers = {
+    first: [(tag, _NoSexagesimal(pattern) if tag in _NUMBERS else pattern) for tag, pattern in resolvers]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 _UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 

@@ -9,7 +9,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS
 from volfid.core.updates import step_budget
 from volfid.plan.design import Added, Arm, Block, Design
-from volfid.plan.resolve import Facts, regime_sizes, resolve_added, resolve_size
+from volfid.plan.sizes import Facts, regime_sizes, resolve_added, resolve_size
 
 Cell = dict[str, Any]
 BROUGHT = "brought"
@@ -140,6 +140,8 @@ def make_cell(
             raise ConfigError(f"block {block.name!r}: the arm {arm_name!r} needs added")
         added = resolve_added(point["added"], size, facts) if uses_added else 0
         rows_added = added if text != "none" else 0
+    if size > facts.train_pool:
+        _cannot(block, f"a regime of {size} documents cannot be drawn: the train pool has {facts.train_pool}")
     if text in BEYOND and size + added > facts.train_pool:
         _cannot(block, f"{added} further documents beyond {size} exceed the train pool of {facts.train_pool}")
     pool = _pool(needs_pool, point, design, facts, methods, block)

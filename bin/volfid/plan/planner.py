@@ -2,24 +2,25 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from volfid.core.contracts import Row
-from volfid.core.exits import ConfigError
+from volfid.core.exits import ConfigError, ParameterError
 from volfid.core.files import canonical_json, sha256_text
 from volfid.plan.batch import make_jobs
 from volfid.plan.cost import estimate
 from volfid.plan.design import Design, read_yaml
 from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, without_decided
-from volfid.plan.resolve import Facts, check_methods, regime_sizes
+from volfid.plan.resolve import check_methods
+from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shots_of
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PROTOCOL = {
-    "unit": "the draw: one nested stratified sample of real documents; arms are compared within it",
+    "unit": "the draw: one nested sample of real documents; arms are compared within it",
     "interval": "t on per-draw paired differences, level 0.95",
     "thresholds": "fixed 0.5; tuned on out-of-fold scores of the real documents; label-free cardinality; "
     "per label with at least 5 positives, else tuned; per label as the mean over folds (cross-validated)",
@@ -80,30 +81,38 @@ def make_plan(
     design: Design, *, corpus: dict[str, Any], models: dict[str, Any], recipes: dict[str, Any],
     methods: dict[str, dict[str, Any]], claims: Mapping[str, Any], seed: int | None, cores: int, bin_dir: Path,
     labels: Sequence[Mapping[str, Any]] = (), look: int | None = None, previous: Iterable[Row] = (),
+    read_documents: Callable[[], Sequence[Row]] | None = None,
 ) -> Plan:  # fmt: skip
     """Validate everything and expand the design. `seed` replaces the design's own; `labels`: rows of labels.json.
 
+    read_documents: gives the rows of documents.jsonl; called for k-shot regimes alone, whose size depends on them.
     look, previous: the look of a sequential design, and the effects of the look before (plan/looks.py).
     """
+    every_draw = design.regime.draws
     design = draws_of_look(design, look)
     check_methods(design, models, methods, recipes)
     check_claims(design, claims)
-    facts = Facts(corpus["split_sizes"]["train"], corpus["named_labels"], corpus["brought"])
+    master_seed = design.seed if seed is None else seed
+    facts, shots = _facts(design, corpus, labels, read_documents, every_draw, master_seed)
     cells, not_planned = expand(design, facts, recipes, methods)
     cells, stopped = without_decided(cells, decided_arms(design, previous))
-    master_seed = design.seed if seed is None else seed
     names = [row["name"] for row in labels]
     if design.mask_label_names and not any(names):
         raise ConfigError("mask_label_names needs labels with names", mend="Give --labels, or leave it out")
     sha = prompts_sha(methods)
-    jobs = make_jobs(
-        design, cells, needed_sizes(cells), master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names
-    )
+    drawn = {
+        "sizes": needed_sizes(cells), "sampling": design.regime.sampling,
+        "min_positives": design.regime.min_positives, "shots": max(facts.shots, default=0),
+    }  # fmt: skip
+    jobs = make_jobs(design, cells, drawn, master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names)
     sizes, curve, _ = regime_sizes(design, facts)
     blocks = Counter(block for cell in cells for block in cell["blocks"])
     costs = estimate(design, cells, jobs, corpus, models, recipes, cores, len(names))
     fed = {claim: block.name for block in design.blocks for claim in block.claims if blocks[block.name]}
-    resolved = {"sizes": sizes, "curve": curve, "train_pool": facts.train_pool}
+    resolved = {
+        "sizes": sizes, "curve": curve, "train_pool": facts.train_pool, "relative": relative_sizes(design, facts),
+        "added": relative_added(design, facts), "shots": shots,
+    }  # fmt: skip
     record = {
         "design": {**design.model_dump(mode="json"), "resolved": resolved},
         "master_seed": master_seed,
@@ -114,12 +123,45 @@ def make_plan(
         },
         "estimate": costs, "not_planned": not_planned, "stopped": stopped,
         "protocol": {**PROTOCOL, "encoder": design.encoder, "folds_n": design.regime.folds,
+                     "sampling": sampling_words(design, shots),
                      "recipes": {name: recipes[name] for name in sorted({cell["classifier"] for cell in cells})},
                      "claims_fed": fed, "prompts_sha": sha, "rules": dict(design.rules),
                      "label_names_masked": design.mask_label_names,
                      "folds_fitted": _folds_fitted(design, cells, recipes)},
     }  # fmt: skip
     return Plan(cells, jobs, record)
+
+
+def _facts(
+    design: Design, corpus: dict[str, Any], labels: Sequence[Mapping[str, Any]],
+    read_documents: Callable[[], Sequence[Row]] | None, draws: int, master_seed: int,
+) -> tuple[Facts, list[dict[str, Any]]]:  # fmt: skip
+    """What is known of the corpus, k-shot sizes included, and what is to be said of those.
+
+    draws: all of the design, so that every look of a sequential design has the same sizes.
+    """
+    asked, sizes, notes = shots_of(design), {}, []
+    if asked:
+        if read_documents is None:
+            raise ParameterError(f"the size of a {asked[0]}-shot regime needs the documents", mend="Give --documents")
+        sizes, notes = shot_sizes(asked, read_documents(), labels, draws, master_seed)
+    made = design.pool.requests if design.pool else 0
+    train = corpus["split_sizes"]["train"]
+    return Facts(train, corpus["named_labels"], corpus["brought"], sizes, made), notes
+
+
+def sampling_words(design: Design, shots: Sequence[Mapping[str, Any]]) -> str:
+    """How the documents of a draw are chosen, for the protocol."""
+    if design.regime.sampling == "random":
+        return "at random; every smaller regime is part of the larger ones"
+    least = design.regime.min_positives
+    if least is None:
+        words = "iterative stratification by label; regimes of two documents a label or more want a positive of each"
+    else:
+        words = f"iterative stratification by label; at least {least} positives of every label where possible"
+    if shots:
+        words = f"greedy sets of up to {shots[-1]['asked']} first, the rest of the pool after them by {words}"
+    return f"{words}; every smaller regime is part of the larger ones"
 
 
 def _folds_fitted(design: Design, cells: list[dict[str, Any]], recipes: dict[str, Any]) -> dict[str, int]:
@@ -148,6 +190,20 @@ def summary(plan: Plan) -> str:
         + ", ".join(f"{stage} {n}" for stage, n in counts["jobs_by_stage"].items()) + ")",
         "  blocks: " + ", ".join(f"{name} {n}" for name, n in counts["cells_by_block"].items()),
     ]  # fmt: skip
+    resolved = record["design"]["resolved"]
+    if resolved["relative"]:
+        lines.append("  sizes: " + ", ".join(f"{asked} = {size}" for asked, size in resolved["relative"].items()))
+    lines += [
+        f"  {row['asked']}: at least {row['asked'].removesuffix('-shot')} documents of every label; the draws need "
+        f"{min(row['per_draw'])} to {max(row['per_draw'])}, the smaller ones are filled up to {row['documents']}"
+        + (f"; the pool has fewer of {', '.join(row['labels_short'][:10])}" if row["labels_short"] else "")
+        + (f" and {len(row['labels_short']) - 10} more" if len(row["labels_short"]) > 10 else "")
+        for row in resolved["shots"]
+    ]
+    if resolved["added"]:
+        lines.append("  added: " + ", ".join(dict.fromkeys(
+            f"{row['asked']} of {row['regime']} = {row['rows']}" for row in resolved["added"]
+        )))  # fmt: skip
     if counts["requests"]:
         lines.append(
             f"  {counts['requests']} requests, about {costs['tokens']} tokens at {costs['tokens_per_s']} tokens/s"

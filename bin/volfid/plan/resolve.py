@@ -1,13 +1,12 @@
-"""From relative sizes to absolute numbers, and names to models, before anything runs."""
+"""From names to models, before anything runs."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from volfid.core.exits import ConfigError, ParameterError
+from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS
-from volfid.plan.design import Added, Design, Size
+from volfid.plan.design import Design
 
 _SUMS = (r"[0-9a-f]{64}", "the sha256 of its SHA256SUMS (fetch_models names it)")
 # by kind of source: what pins a revision, and how to get it
@@ -17,76 +16,6 @@ _PINS = {
     "package": _SUMS,
     "folder": _SUMS,
 }
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the planner knows of the corpus."""
-
-    train_pool: int
-    named_labels: bool
-    brought: int
-
-
-def resolve_size(size: Size, facts: Facts) -> int:
-    """Documents of a regime: as given, a share of the train pool when below 1, or all of it."""
-    if size == "all":
-        return facts.train_pool
-    if isinstance(size, bool) or size <= 0:
-        raise ParameterError(f"the regime size {size!r} means nothing", mend="Give documents, or a share below 1")
-    if size < 1:
-        return max(2, round(size * facts.train_pool))
-    if size != int(size):
-        raise ParameterError(f"the regime size {size!r} is neither a count nor a share below 1")
-    return int(size)
-
-
-def resolve_added(added: Added, size: int, facts: Facts) -> int:
-    """M: rows added to a regime of `size` documents."""
-    if isinstance(added, int) and not isinstance(added, bool) and added > 0:
-        return added
-    if added in ("pool", "pool/2"):
-        rows = facts.brought // (2 if added == "pool/2" else 1)
-        if rows < 1:
-            raise ParameterError(f"added: {added} needs brought synthetic documents", mend="Give --synthetic")
-        return rows
-    if isinstance(added, str) and added.startswith("x"):
-        try:
-            rows = round(float(added[1:]) * size)
-        except ValueError:
-            rows = 0
-        if rows > 0:
-            return rows
-    raise ParameterError(f"added: {added!r} means nothing", mend="Give rows (40), a multiple (x9), pool or pool/2")
-
-
-def regime_sizes(design: Design, facts: Facts) -> tuple[list[int], list[int], list[dict[str, Any]]]:
-    """Sizes, curve sizes, and what was left out.
-
-    A regime that the pool cannot fill is refused; a point of the learning curve that it
-    cannot fill is left out and named.
-    """
-    sizes = _distinct(resolve_size(size, facts) for size in design.regime.sizes)
-    for size in sizes:
-        if size > facts.train_pool:
-            raise ParameterError(
-                f"a regime of {size} documents cannot be drawn: the train pool has {facts.train_pool}",
-                mend="Choose smaller sizes in the design, or bring more real documents",
-            )
-        if size < 2 * design.regime.folds:
-            raise ParameterError(f"a regime of {size} documents cannot have {design.regime.folds} folds")
-    curve = _distinct(resolve_size(size, facts) for size in design.regime.curve)
-    fits = [size for size in curve if 2 * design.regime.folds <= size <= facts.train_pool]
-    dropped = [
-        {"what": f"learning curve at {size} documents", "reason": f"the train pool has {facts.train_pool}"}
-        for size in curve
-        if size not in fits
-    ]
-    return sizes, _distinct([*fits, *sizes]), dropped
-
-
-def _distinct(values: Any) -> list[int]:
-    return sorted(set(values))
 
 
 def check_methods(

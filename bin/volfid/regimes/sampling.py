@@ -10,7 +10,7 @@ from volfid.core.ids import regime_id
 from volfid.core.labels import label_matrix
 from volfid.core.seeds import generator
 from volfid.core.stratify import stratified_folds
-from volfid.regimes.ordering import nested_order
+from volfid.regimes.ordering import SAMPLINGS, draw_order
 
 Row = Mapping[str, Any]
 
@@ -18,11 +18,11 @@ Row = Mapping[str, Any]
 def sample_regimes(
     documents: Sequence[Row], labels: Sequence[Row], settings: Mapping[str, Any], master_seed: int
 ) -> list[dict[str, Any]]:
-    """One row of the contract `regimes` for each size in `settings` (draw, folds, sizes).
+    """One row of the contract `regimes` for each size in `settings` (draw, folds, sizes, sampling, shots, ...).
 
-    All sizes of a draw are prefixes of one order, which depends on the train pool, the master seed
-    and the draw alone; the folds of a size depend on nothing but that prefix, the seed, the draw
-    and the size. So another size or another draw never changes a row, nor does the order of the
+    All sizes of a draw are prefixes of one order, which depends on the train pool, the master seed, the
+    draw and the kind of sampling alone; the folds of a size depend on nothing but that prefix, the seed,
+    the draw and the size. So another size or another draw never changes a row, nor does the order of the
     input rows. Raises ParameterError for sizes or folds that the pool cannot fill.
     """
     draw, folds, sizes = _checked(settings)
@@ -35,7 +35,10 @@ def sample_regimes(
             )
     columns = [row["label"] for row in labels]
     matrix = label_matrix((row["labels"] for row in pool), columns)
-    order = nested_order(matrix, generator(master_seed, "regimes", draw=draw))
+    order = draw_order(
+        matrix, generator(master_seed, "regimes", draw=draw), settings["sampling"], settings["min_positives"],
+        settings["shots"], sizes[-1],
+    )  # fmt: skip
     return [_regime(pool, matrix, order[:size], draw, folds, master_seed) for size in sizes]
 
 
@@ -63,7 +66,8 @@ def _regime(
 
 
 def _checked(settings: Mapping[str, Any]) -> tuple[int, int, list[int]]:
-    missing = [name for name in ("draw", "folds", "sizes") if name not in settings]
+    wanted = ("draw", "folds", "sizes", "sampling", "min_positives", "shots")
+    missing = [name for name in wanted if name not in settings]
     if missing:
         raise DataError(f"the job's settings have no {missing[0]!r}", mend="Make the plan again")
     draw, folds, sizes = settings["draw"], settings["folds"], settings["sizes"]
@@ -75,6 +79,12 @@ def _checked(settings: Mapping[str, Any]) -> tuple[int, int, list[int]]:
         raise ParameterError(f"sizes is {sizes!r}, expected a list of positive integers")
     if sizes != sorted(set(sizes)):
         raise ParameterError(f"sizes {sizes} are not ascending and distinct")
+    if settings["sampling"] not in SAMPLINGS:
+        raise ParameterError(f"sampling is {settings['sampling']!r}, expected {' or '.join(SAMPLINGS)}")
+    for name, least in (("min_positives", 0), ("shots", 0)):
+        value = settings[name]
+        if not _is_count(value, least) and (name, value) != ("min_positives", None):
+            raise ParameterError(f"{name} is {value!r}, expected an integer of at least {least}")
     return draw, folds, sizes
 
 

@@ -207,6 +207,7 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
             run.rejects_table(inputs),
             run.split_table(inputs),
             run.regimes_table(inputs),
+            run.unseen_table(inputs),
             run.labels_table(inputs),
             run.waterfall_table(inputs),
             arms.sizes_table(inputs),

@@ -84,22 +84,64 @@ def split_table(inputs: ReportInputs) -> Table:
 
 
 def regimes_table(inputs: ReportInputs) -> Table:
-    """Sizes of the nested draws, and labels without a positive."""
+    """Sizes of the nested draws, positives of the rarest label, and labels without a positive."""
     found: dict[int, list[Row]] = defaultdict(list)
     for row in inputs.regimes:
         found[row["size"]].append(row)
+    asked: dict[int, list[str]] = defaultdict(list)
+    for text, size in (_resolved(inputs).get("relative") or {}).items():
+        asked[size].append(text)
     rows = [
-        [count(size), str(len(draws)), plain(sorted({row["labels_missing"] for row in draws}))]
+        [
+            count(size),
+            ", ".join(asked[size]) or "–",
+            str(len(draws)),
+            plain(sorted({min(row["label_counts"], default=0) for row in draws})),
+            plain(sorted({row["labels_missing"] for row in draws})),
+        ]
         for size, draws in sorted(found.items())
     ]
+    how = inputs.plan.get("protocol", {}).get("sampling", "nested draws from the train pool")
     return Table(
         "Regimes",
-        "Nested stratified draws. Last column: labels without a positive, over draws.",
-        ("documents", "draws", "labels missing"),
-        "nnt",
+        f"{how[:1].upper()}{how[1:]}. Positives of the rarest label, and labels without a positive: over draws.",
+        ("documents", "asked for as", "draws", "fewest positives of a label", "labels never seen"),
+        "ntntt",
         rows,
         empty="No regimes file was given.",
     )
+
+
+def unseen_table(inputs: ReportInputs) -> Table:
+    """Labels without a positive, by draw, and in one sentence what a score of such a draw can say of them."""
+    names = [row["label"] for row in inputs.labels]
+    short = [row for row in inputs.regimes if row["labels_missing"]]
+    rows = [
+        [count(row["size"]), str(row["draw"]), count(row["labels_missing"]), ", ".join(_unseen(row, names))]
+        for row in sorted(short, key=lambda row: (row["size"], row["draw"]))
+    ]
+    said = f"In {len(inputs.regimes) - len(short)} of {len(inputs.regimes)} regimes every label has a positive. "
+    if short:
+        said += (
+            "In the others no real document of these labels is in training: real-only classifiers can but miss them."
+        )
+    return Table(
+        "Labels that a draw never saw",
+        said,
+        ("documents", "draw", "labels", "which"),
+        "nnnt",
+        rows,
+        empty="Every label has a positive in every draw." if inputs.regimes else "No regimes file was given.",
+    ).limited(LIMIT, "regimes/*/regimes.jsonl")
+
+
+def _unseen(row: Row, names: list[str]) -> list[str]:
+    found = [name for name, positives in zip(names, row["label_counts"], strict=False) if not positives]
+    return found if len(found) <= LIMIT else [*found[:LIMIT], f"and {len(found) - LIMIT} more"]
+
+
+def _resolved(inputs: ReportInputs) -> dict[str, Any]:
+    return inputs.plan.get("design", {}).get("resolved") or {}
 
 
 def waterfall_table(inputs: ReportInputs) -> Table:

@@ -1,0 +1,75 @@
+"""MAUVE: the curve against its vector, the cells against their definition."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.decomposition import PCA
+
+from volfid.fidelity import mauve
+
+VECTORS = json.loads((Path(__file__).parents[1] / "golden" / "metrics.json").read_text())["mauve_hist"]
+
+
+@pytest.mark.parametrize("case", VECTORS)
+def test_the_curve_and_the_frontier_integral_meet_their_vectors(case):
+    p, q = np.array(case["p"]), np.array(case["q"])
+    assert mauve.of_histograms(p, q, case["c"], case["points"]) == pytest.approx(case["mauve"], abs=1e-12)
+    assert mauve.frontier_integral(p, q) == pytest.approx(case["frontier_integral"], abs=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=12))
+@settings(max_examples=80, deadline=None)
+def test_both_figures_are_bounded_and_do_not_care_which_set_is_first(counts):
+    p, q = np.array(counts, dtype=float).T
+    if not p.sum() or not q.sum():
+        return
+    p, q = p / p.sum(), q / q.sum()
+    assert 0 < mauve.of_histograms(p, q) <= 1 + 1e-9
+    assert mauve.of_histograms(p, q) == pytest.approx(mauve.of_histograms(q, p), abs=1e-9)
+    assert -1e-9 <= mauve.frontier_integral(p, q) <= 1 + 1e-9
+    assert mauve.frontier_integral(p, q) == pytest.approx(mauve.frontier_integral(q, p), abs=1e-9)
+
+
+def clouds(rng, shift, rows=300):
+    centres = np.random.default_rng(0).normal(size=(12, 16))
+    x = centres[rng.integers(0, 12, rows)] + 0.3 * rng.normal(size=(rows, 16))
+    return (x + shift).astype(np.float32)
+
+
+def test_components_are_those_that_hold_nine_tenths_of_the_variance():
+    x = clouds(np.random.default_rng(1), 0.0)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    peer = PCA().fit(unit)
+    kept = int(np.argmax(np.cumsum(peer.explained_variance_ratio_) >= 0.9)) + 1
+    ours = mauve.principal_components(x)
+    assert ours.shape == (300, kept) and ours.dtype == np.float32
+    assert np.abs(ours) == pytest.approx(np.abs(peer.transform(unit)[:, :kept]), abs=1e-5)
+
+
+def test_one_law_scores_above_a_shifted_one_and_seeds_are_repeatable():
+    rng = np.random.default_rng(2)
+    p, q, far = clouds(rng, 0.0), clouds(rng, 0.0), clouds(rng, 0.8)
+    same, other = mauve.mauve(p, q), mauve.mauve(p, far)
+    assert same.mean > 0.9 > 0.6 > other.mean and same.cells == 30
+    assert other.sd is not None and len(other.values) == len(other.frontier) == 5
+    assert mauve.mauve(p, far, seeds=[3]).values == (other.values[3],)
+    assert mauve.mauve(p, far, seeds=[3]).sd is None
+    assert mauve.mauve(p, p, seeds=[0]).mean == pytest.approx(1, abs=1e-9)
+
+
+def test_every_row_lies_in_its_nearest_cell():
+    x = mauve.principal_components(clouds(np.random.default_rng(3), 0.0))
+    cell = mauve.cells_of(x, 12, seed=0)
+    centres = np.stack([x[cell == k].mean(axis=0) for k in range(12)])
+    distance = ((x[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)
+    assert np.mean(distance.argmin(axis=1) == cell) > 0.99
+    assert np.array_equal(cell, mauve.cells_of(x, 12, seed=0))
+
+
+def test_sets_of_different_size_are_refused():
+    with pytest.raises(ValueError, match="equal numbers of documents, not 20 and 30"):
+        mauve.mauve(np.ones((20, 4)), np.ones((30, 4)))
