@@ -21,6 +21,7 @@ from volfid.report import (
     tables_controls,
     tables_effects,
     tables_gaps,
+    tables_inputs,
     tables_run,
     tables_uses,
 )
@@ -186,7 +187,7 @@ def facts(inputs: ReportInputs) -> list[tuple[str, str]]:
 
 def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
     """Tables by section of the page, in its order."""
-    effects, arms, run = tables_effects, tables_arms, tables_run
+    effects, arms, came, run = tables_effects, tables_arms, tables_inputs, tables_run
     return {
         "first": [effects.five_figures(inputs)],
         "worth": effects.worth_tables(inputs),
@@ -202,13 +203,13 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
         "other": [effects.other_table(inputs)],
         "claims": [effects.claims_table(inputs)],
         "sizes": [
-            run.funnel_table(inputs),
-            run.policies_table(inputs),
-            run.rejects_table(inputs),
-            run.split_table(inputs),
-            run.regimes_table(inputs),
-            run.unseen_table(inputs),
-            run.labels_table(inputs),
+            came.funnel_table(inputs),
+            came.policies_table(inputs),
+            came.rejects_table(inputs),
+            came.split_table(inputs),
+            came.regimes_table(inputs),
+            came.unseen_table(inputs),
+            came.labels_table(inputs),
             run.waterfall_table(inputs),
             arms.sizes_table(inputs),
         ],
