@@ -73,6 +73,7 @@ _ALL = (
         F("definition", "str", "one sentence", null=True),
         F("count", "int", "accepted documents that have it"),
         F("count_train", "int", "of these in the train pool; the frequency bands come from it"),
+        F("note", "str", "what has to be said wherever the label is shown, e.g. that it is a reconstruction", optional=True),
     ), ("label",)),
     Contract("corpus", "corpus.json", "object", "prepare_documents.py", "What the corpus is.", (
         F("name", "str", "short name"),

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,10 @@ from volfid.inputs.records import Record, Records, did_you_mean
 from volfid.inputs.tables import cell_text, decode, file_format, read_bytes, read_table
 from volfid.inputs.text import normalise
 
-_KEYS = {"label": ("label", "id", "code"), "name": ("name", "title"), "definition": ("definition", "description")}
+_KEYS = {
+    "label": ("label", "id", "code"), "name": ("name", "title"), "definition": ("definition", "description"),
+    "note": ("note",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class LabelName:
 
     name: str | None = None
     definition: str | None = None
+    note: str | None = None
 
 
 def read_label_names(path: Path) -> dict[str, LabelName]:
@@ -45,7 +49,7 @@ def read_label_names(path: Path) -> dict[str, LabelName]:
                 mend="Keep one row a label",
             )
         first[label] = number
-        found[label] = LabelName(fields["name"], fields["definition"])
+        found[label] = LabelName(fields["name"], fields["definition"], fields["note"])
     if not found:
         raise DataError(f"{path.name}, row 1: no label in the file", mend="Give one row a label")
     return found
@@ -123,3 +127,9 @@ def case_collisions(labels: Sequence[str]) -> list[str]:
         if other != label:
             warnings.append(f"labels {other!r} and {label!r} differ in case only; they are treated as two labels")
     return warnings
+
+
+def note_warnings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the label file says about its labels, once for each note, for the first page of the report."""
+    notes = Counter(row["note"] for row in rows if row.get("note"))
+    return [f"{count} of {len(rows)} labels: {note}" for note, count in sorted(notes.items())]

@@ -19,6 +19,7 @@ from volfid.inputs.labels import (
     LabelName,
     case_collisions,
     frequent_labels,
+    note_warnings,
     read_label_names,
     restrict,
     unknown_label_faults,
@@ -94,7 +95,7 @@ def prepare(
         "cardinality": float(np.mean([len(row["labels"]) for row in documents])),
         "named_labels": all(row["name"] is not None for row in label_rows),
         "brought": len(brought),
-        "warnings": warnings,
+        "warnings": [*note_warnings(label_rows), *warnings],
     }
     return Prepared(documents, label_rows, corpus, reject_rows(dropped), funnel.rows, brought)
 
@@ -160,6 +161,7 @@ def _label_rows(
         rows.append({
             "label": label, "name": about.name, "definition": about.definition, "count": len(carriers),
             "count_train": sum(row["split"] == "train" for row in carriers),
+            **({"note": about.note} if about.note else {}),
         })  # fmt: skip
     return rows
 
