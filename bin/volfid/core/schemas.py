@@ -3,6 +3,7 @@
 from volfid.core.contracts import Contract
 from volfid.core.contracts import Field as F
 from volfid.core.schemas_calibration import CALIBRATION
+from volfid.core.schemas_corpora import CORPORA
 
 SPLITS = ("train", "reference", "test")
 TEXTS = (
@@ -273,4 +274,4 @@ _ALL = (
     )),
 )  # fmt: skip
 
-CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in (*_ALL, *CALIBRATION)}
+CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in (*_ALL, *CALIBRATION, *CORPORA)}
