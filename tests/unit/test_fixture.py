@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
@@ -14,10 +15,12 @@ from sklearn.model_selection import KFold
 from sklearn.multiclass import OneVsRestClassifier
 
 from volfid.core.labels import label_matrix
+from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
 from volfid.core.shingles import near_duplicate_pairs
 from volfid.inputs.fixture import DOCUMENTS, SEED, fixture_label_names, fixture_records, generate
 from volfid.inputs.fixture_lexicon import COMMON, CONCEPTS, SHARED
+from volfid.inputs.labels import note_warnings, read_label_names
 from volfid.inputs.prepare import prepare
 from volfid.inputs.settings import InputSettings
 
@@ -26,8 +29,8 @@ ORDER = sorted(fixture_label_names())
 
 
 def test_labels_names_and_definitions_are_those_of_the_taxonomy():
-    path = Path(__file__).parents[2] / "params" / "taxonomy" / "at_labels64.json"
-    listed = {row["id"]: row for row in json.loads(path.read_text(encoding="utf-8"))["labels"]}
+    path = Path(__file__).parents[2] / "params" / "taxonomy" / "assistive_technology.yaml"
+    listed = {row["id"]: row for row in yaml.safe_load(path.read_text(encoding="utf-8"))["labels"]}
     assert len(CONCEPTS) == len(ORDER) == 16
     for concept in CONCEPTS:
         row = listed[concept.label]
@@ -110,3 +113,19 @@ def test_fixture_is_learnable_but_not_trivial():
         scores[size] = float(np.mean(draws))
     assert constant + 0.1 < scores[165] < 0.6, (constant, scores)
     assert scores[82] + 0.03 < scores[165] < scores[330] - 0.03, scores
+
+
+def test_the_labels_are_marked_as_a_reconstruction_in_labels_json_and_on_the_first_page():
+    prepared = prepare("fixture", InputSettings(), 1)
+    assert all("reconstruction" in row["note"] for row in prepared.labels)
+    CONTRACTS["labels"].check(prepared.labels, "labels.json")
+    assert any("16 of 16 labels: " in line and "reconstruction" in line for line in prepared.corpus["warnings"])
+
+
+def test_a_note_of_the_label_file_is_carried_and_counted(tmp_path):
+    path = tmp_path / "labels.json"
+    rows = [{"label": "a", "name": "A", "note": "reconstructed"}, {"label": "b", "name": "B"}]
+    path.write_text(json.dumps({"labels": rows}), encoding="utf-8")
+    found = read_label_names(path)
+    assert (found["a"].note, found["b"].note) == ("reconstructed", None)
+    assert note_warnings([{"note": "x"}, {"note": "x"}, {"note": None}, {}]) == ["2 of 4 labels: x"]

@@ -38,13 +38,14 @@ def stamp_tables(words: str | None) -> None:
 
 @dataclass(frozen=True)
 class Field:
-    """One column: its type, meaning, and whether it may be null."""
+    """One column: its type, meaning, whether it may be null, and whether a row of a JSON file may lack it."""
 
     name: str
     kind: str
     meaning: str
     null: bool = False
     choices: tuple[str, ...] = ()
+    optional: bool = False
 
     def problem(self, value: Any) -> str | None:
         """What is wrong with `value`, or None."""
@@ -96,6 +97,8 @@ class Contract:
                 raise self._breach(where, number, unknown[0], "is not in the contract")
             for field in self.fields:
                 if field.name not in row:
+                    if field.optional:
+                        continue
                     raise self._breach(where, number, field.name, "is missing")
                 problem = field.problem(row[field.name])
                 if problem:

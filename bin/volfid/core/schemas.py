@@ -3,6 +3,7 @@
 from volfid.core.contracts import Contract
 from volfid.core.contracts import Field as F
 from volfid.core.schemas_calibration import CALIBRATION
+from volfid.core.schemas_corpora import CORPORA
 
 SPLITS = ("train", "reference", "test")
 TEXTS = (
@@ -73,6 +74,7 @@ _ALL = (
         F("definition", "str", "one sentence", null=True),
         F("count", "int", "accepted documents that have it"),
         F("count_train", "int", "of these in the train pool; the frequency bands come from it"),
+        F("note", "str", "what has to be said wherever the label is shown, e.g. that it is a reconstruction", optional=True),
     ), ("label",)),
     Contract("corpus", "corpus.json", "object", "prepare_documents.py", "What the corpus is.", (
         F("name", "str", "short name"),
@@ -273,4 +275,4 @@ _ALL = (
     )),
 )  # fmt: skip
 
-CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in (*_ALL, *CALIBRATION)}
+CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in (*_ALL, *CALIBRATION, *CORPORA)}

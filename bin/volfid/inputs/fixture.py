@@ -15,6 +15,7 @@ from volfid.inputs.records import Record, Records
 from volfid.inputs.text import normalise
 
 STAMP = "fixture: not evidence"
+RECONSTRUCTION = "name and definition are a reconstruction (params/taxonomy), not those of the published study"
 DOCUMENTS = 840
 SEED = 20_260_522
 WORDS = (30, 90)
@@ -65,7 +66,7 @@ def fixture_records() -> Records:
 
 def fixture_label_names() -> dict[str, LabelName]:
     """Names and definitions of the fixture's labels."""
-    return {concept.label: LabelName(concept.name, concept.definition) for concept in CONCEPTS}
+    return {concept.label: LabelName(concept.name, concept.definition, RECONSTRUCTION) for concept in CONCEPTS}
 
 
 def fixture_sha() -> str:

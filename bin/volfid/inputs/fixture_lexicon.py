@@ -1,6 +1,6 @@
 """Words of the fixture corpus: what documents of each label speak of. `{a|b}` means one of a, b.
 
-Labels, names and definitions are those of params/taxonomy/at_labels64.json (a test holds it); they
+Labels, names and definitions are those of params/taxonomy/assistive_technology.yaml (a test holds it); they
 are repeated here because tasks see `bin/` only. `things`: what the document claims. `clauses`: what
 it does, as a predicate in the third person. `pairs`: labels that often come along, with weights.
 """

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ from volfid.inputs.records import Record
 from volfid.inputs.tables import file_format, open_table
 from volfid.inputs.text import cell_text, normalise
 
-_KEYS = {"label": ("label", "id", "code"), "name": ("name", "title"), "definition": ("definition", "description")}
+_KEYS = {
+    "label": ("label", "id", "code"), "name": ("name", "title"), "definition": ("definition", "description"),
+    "note": ("note",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class LabelName:
 
     name: str | None = None
     definition: str | None = None
+    note: str | None = None
 
 
 def read_label_names(path: Path) -> dict[str, LabelName]:
@@ -48,7 +52,7 @@ def read_label_names(path: Path) -> dict[str, LabelName]:
             faults.append(Fault(path.name, number, "duplicate_label", detail, None, "label", "Keep one row a label"))
         else:
             first[label] = number
-            found[label] = LabelName(fields["name"], fields["definition"])
+            found[label] = LabelName(fields["name"], fields["definition"], fields["note"])
     if faults:
         raise InputFaults(faults)
     if not found:
@@ -130,3 +134,9 @@ def case_collisions(labels: Sequence[str]) -> list[str]:
         if other != label:
             warnings.append(f"labels {other!r} and {label!r} differ in case only; they are treated as two labels")
     return warnings
+
+
+def note_warnings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the label file says about its labels, once for each note, for the first page of the report."""
+    notes = Counter(row["note"] for row in rows if row.get("note"))
+    return [f"{count} of {len(rows)} labels: {note}" for note, count in sorted(notes.items())]

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from volfid import __version__
-from volfid.core.exits import EXIT_PERMISSION, ConfigError, DataError, InputMissingError, UnavailableError, VolfidError
+from volfid.core.exits import ConfigError, DataError, InputMissingError
 from volfid.core.files import sha256_file, sha256_text, write_json, write_text
+from volfid.core.hub import hub_failure
 from volfid.core.log import log
 from volfid.inputs.model_files import (
     ALLOWED_NAMES,
@@ -32,6 +33,7 @@ from volfid.inputs.model_files import (
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 NEEDED = {"package": ("name", "version", "sha256"), "folder": ("path",), "hub": ("repo",)}
+OFFLINE = "Without network, fetch it elsewhere and name that folder: source: {kind: folder, path: ...}"
 # the same weights once more, in other programs' forms
 HUB_IGNORED = ("consolidated*", "original/*", "onnx/*", "openvino/*", "coreml/*")
 
@@ -212,28 +214,11 @@ def _fill_from_hub(entry: ModelEntry, partial: Path, base: Path) -> dict[str, st
             ignore_patterns=list(HUB_IGNORED),
         )
     except Exception as error:
-        raise _hub_failure(error, f"{entry.name}: {repo}", errors) from error
+        raise hub_failure(error, f"{entry.name}: {repo}", errors, OFFLINE) from error
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     # The code it names was not fetched, and transformers then takes its own for that model type.
     without = [path.name for path in model_files(partial) if path.suffix == ".json" and drop_auto_map(path)]
     return {"huggingface_hub": hub.__version__} | ({"auto_map_dropped_from": " ".join(without)} if without else {})
-
-
-def _hub_failure(error: Exception, what: str, errors: Any) -> Exception:
-    """The failure of a hub download, in words; `error` itself when it has nothing to do with the hub."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(error, errors.RevisionNotFoundError):
-        return ConfigError(f"{what} has no commit of that revision")
-    if isinstance(error, errors.GatedRepoError) or status == 403:
-        mend = "Accept its terms on the hub and put a token into HF_TOKEN"
-        return VolfidError(f"{what} is gated", mend=mend, code=EXIT_PERMISSION)
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return InputMissingError(f"{what} is not on the hub, or private", mend="A private one wants HF_TOKEN")
-    unreachable = (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, ConnectionError, TimeoutError)
-    if isinstance(error, unreachable) or type(error).__module__.split(".")[0] in ("httpx", "httpcore", "requests"):
-        mend = "Without network, fetch it elsewhere and name that folder: source: {kind: folder, path: ...}"
-        return UnavailableError(f"{what}: the hub cannot be reached ({type(error).__name__})", mend=mend)
-    return error
 
 
 FILLERS = {"package": _fill_from_package, "folder": _fill_from_folder, "hub": _fill_from_hub}

@@ -17,7 +17,7 @@ from volfid.inputs.cleaning import Cleaned, clean, refuse
 from volfid.inputs.duplicates import group_names
 from volfid.inputs.faults import reject_rows
 from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, fixture_sha
-from volfid.inputs.labels import LabelName, case_collisions, read_label_names, restrict
+from volfid.inputs.labels import LabelName, case_collisions, note_warnings, read_label_names, restrict
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.split import SIDES, assign_sides, sides_by_date
@@ -87,7 +87,7 @@ def prepare(
         "named_labels": all(row["name"] is not None for row in label_rows),
         "brought": len(brought),
         "policies": done.policies(),
-        "warnings": warnings,
+        "warnings": [*note_warnings(label_rows), *warnings],
     }
     return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, brought)
 
@@ -132,6 +132,7 @@ def _label_rows(
         {
             "label": label, "name": about[label].name, "definition": about[label].definition,
             "count": everywhere[label], "count_train": train[label],
+            **({"note": about[label].note} if about[label].note else {}),
         }
         for label in labels
     ]  # fmt: skip

@@ -31,6 +31,10 @@ def _section(contract: Contract) -> str:
 
 
 def _row(field: Field) -> str:
-    kind = field.kind.replace("_list", " list") + (" or null" if field.null else "")
+    kind = (
+        field.kind.replace("_list", " list")
+        + (" or null" if field.null else "")
+        + (", may be absent" if field.optional else "")
+    )
     choices = f" ({', '.join(f'`{choice}`' for choice in field.choices)})" if field.choices else ""
     return f"| `{field.name}` | {kind} | {field.meaning}{choices} |".replace("\n", " ")
