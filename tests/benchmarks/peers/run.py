@@ -107,6 +107,8 @@ def main() -> None:
             text = line(row, peer)
             print(text, flush=True)
             page += text + "\n"
+        if not names and row.name != list(rows.ROWS)[-1]:  # a run that is stopped leaves what it has
+            PAGE.write_text(f"{page}\nStopped after this row.\n", encoding="utf-8")
     if not names:
         PAGE.write_text(page + FOOT, encoding="utf-8")
         print(f"bench: wrote {PAGE.relative_to(ROOT)}")
