@@ -70,7 +70,12 @@ def line(row: rows.Row, peer: rows.Peer) -> str:
     name = f"{peer.name} {installed(peer.name)}" + (f"; {peer.feed}" if peer.feed else "")
     aim = "–" if peer.target is None else f"{peer.target:g}×" + ("" if ratio >= peer.target else ", missed")
     measured = peer.sample
-    return f"| {row.task} | {ours:.3g} | {name} | {theirs:.3g} | {measured} | {ratio:.3g}× | {aim} | {agreement} |"
+    return f"| {row.task} | {short(ours)} | {name} | {short(theirs)} | {measured} | {short(ratio)}× | {aim} | {agreement} |"
+
+
+def short(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def installed(name: str) -> str:
