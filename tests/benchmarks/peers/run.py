@@ -69,8 +69,8 @@ def line(row: rows.Row, peer: rows.Peer) -> str:
     ratio = theirs / ours
     name = f"{peer.name} {installed(peer.name)}" + (f"; {peer.feed}" if peer.feed else "")
     aim = "–" if peer.target is None else f"{peer.target:g}×" + ("" if ratio >= peer.target else ", missed")
-    measured = peer.sample
-    return f"| {row.task} | {short(ours)} | {name} | {short(theirs)} | {measured} | {short(ratio)}× | {aim} | {agreement} |"
+    cells = row.task, short(ours), name, short(theirs), peer.sample, f"{short(ratio)}×", aim, agreement
+    return f"| {' | '.join(cells)} |"
 
 
 def short(value: float) -> str:
