@@ -7,6 +7,8 @@ import numpy as np
 from volfid.core.exits import DataError
 from volfid.core.files import canonical_json, sha256_text
 
+_ROWS = 64
+
 
 def label_matrix(label_sets: Iterable[Sequence[str]], order: Sequence[str]) -> np.ndarray:
     """Binary matrix, shape (documents, labels), uint8; columns as in `order`.
@@ -55,8 +57,13 @@ def jaccard(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
     Two empty label sets have similarity 0: they share nothing that could be relevant.
     """
-    shared = left.astype(np.float32) @ right.astype(np.float32).T
-    union = left.sum(1, dtype=np.float32)[:, None] + right.sum(1, dtype=np.float32)[None, :] - shared
-    # counts are exact in float32, their quotient is not
-    result: np.ndarray = np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0, dtype=np.float64)
+    wide = right.astype(np.float32).T
+    sizes = right.sum(1, dtype=np.float32)[None, :]
+    result = np.empty((len(left), len(right)))
+    for start in range(0, len(left), _ROWS):
+        rows = left[start : start + _ROWS].astype(np.float32)
+        shared = rows @ wide
+        union = rows.sum(1)[:, None] + sizes - shared
+        # counts are exact in float32, their quotient is not
+        np.divide(shared, np.maximum(union, 1, out=union), out=result[start : start + _ROWS], dtype=np.float64)
     return result

@@ -7,6 +7,7 @@ over the first k ranks. A document with multiplicity m fills m ranks in a row: i
 import numpy as np
 
 K = 10
+_ROWS = 64
 
 
 def discounts(k: int) -> np.ndarray:
@@ -61,6 +62,8 @@ def ideal_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
     `gains` (queries, kinds): gain of every kind of document; `counts` (kinds,): documents of each kind. It is
     taken over the whole corpus, not over what was retrieved; with fewer than k documents over those there are.
     """
+    if len(gains) > _ROWS:  # what is sorted at one time stays in the cache
+        return np.concatenate([ideal_dcg(gains[i : i + _ROWS], counts, k) for i in range(0, len(gains), _ROWS)])
     if gains.shape[1] > k:  # the k best kinds fill k ranks, however few documents each has
         best = np.argpartition(-gains, k - 1, axis=1)[:, :k]
         order = np.take_along_axis(best, np.argsort(-np.take_along_axis(gains, best, axis=1), axis=1), axis=1)

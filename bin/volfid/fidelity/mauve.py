@@ -66,11 +66,11 @@ def principal_components(x: np.ndarray, explained: float = EXPLAINED) -> np.ndar
     """
     x = np.asarray(x, dtype=np.float64)
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
-    x -= x.mean(axis=0)
-    variances, vectors = np.linalg.eigh(x.T @ x)
+    x = (x - x.mean(axis=0)).astype(np.float32)  # k-means takes no more
+    variances, vectors = np.linalg.eigh((x.T @ x).astype(np.float64))
     share = np.cumsum(np.clip(variances[::-1], 0, None))
     kept = int(np.searchsorted(share / share[-1], explained)) + 1 if share[-1] > 0 else 1
-    return np.ascontiguousarray(x @ vectors[:, ::-1][:, :kept], dtype=np.float32)
+    return np.ascontiguousarray(x @ vectors[:, ::-1][:, :kept].astype(np.float32))
 
 
 def cells_of(x: np.ndarray, cells: int, seed: int, restarts: int = 1) -> np.ndarray:

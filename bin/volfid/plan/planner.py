@@ -141,7 +141,9 @@ def _facts(
 
     draws: all of the design, so that every look of a sequential design has the same sizes.
     """
-    asked, sizes, notes = shots_of(design), {}, []
+    asked = shots_of(design)
+    sizes: dict[int, int] = {}
+    notes: list[dict[str, Any]] = []
     if asked:
         if read_documents is None:
             raise ParameterError(f"the size of a {asked[0]}-shot regime needs the documents", mend="Give --documents")

@@ -69,8 +69,13 @@ def line(row: rows.Row, peer: rows.Peer) -> str:
     ratio = theirs / ours
     name = f"{peer.name} {installed(peer.name)}" + (f"; {peer.feed}" if peer.feed else "")
     aim = "–" if peer.target is None else f"{peer.target:g}×" + ("" if ratio >= peer.target else ", missed")
-    measured = peer.sample
-    return f"| {row.task} | {ours:.3g} | {name} | {theirs:.3g} | {measured} | {ratio:.3g}× | {aim} | {agreement} |"
+    cells = row.task, short(ours), name, short(theirs), peer.sample, f"{short(ratio)}×", aim, agreement
+    return f"| {' | '.join(cells)} |"
+
+
+def short(value: float) -> str:
+    """Three digits, without an exponent."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def installed(name: str) -> str:
@@ -107,6 +112,8 @@ def main() -> None:
             text = line(row, peer)
             print(text, flush=True)
             page += text + "\n"
+        if not names and row.name != list(rows.ROWS)[-1]:  # a run that is stopped leaves what it has
+            PAGE.write_text(f"{page}\nStopped after this row.\n", encoding="utf-8")
     if not names:
         PAGE.write_text(page + FOOT, encoding="utf-8")
         print(f"bench: wrote {PAGE.relative_to(ROOT)}")
