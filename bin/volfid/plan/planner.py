@@ -15,7 +15,7 @@ from volfid.plan.cost import estimate
 from volfid.plan.design import Design, read_yaml
 from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, without_decided
-from volfid.plan.resolve import Facts, check_methods, regime_sizes
+from volfid.plan.resolve import Facts, check_methods, regime_sizes, unpinned
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PROTOCOL = {
@@ -89,7 +89,7 @@ def make_plan(
     check_methods(design, models, methods, recipes)
     check_claims(design, claims)
     facts = Facts(corpus["split_sizes"]["train"], corpus["named_labels"], corpus["brought"])
-    cells, not_planned = expand(design, facts, recipes, methods)
+    cells, not_planned = expand(design, facts, recipes, methods, unpinned(models, recipes))
     cells, stopped = without_decided(cells, decided_arms(design, previous))
     master_seed = design.seed if seed is None else seed
     names = [row["name"] for row in labels]
