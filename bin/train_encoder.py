@@ -38,8 +38,8 @@ def train_encoder(
     from volfid.core.exits import InputMissingError
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
-    from volfid.training.encoder_cells import EncoderTuner
     from volfid.training.runner import run_cells
+    from volfid.training.tuners import make_tuner
 
     settings = task["settings"]
     if model_dir is None:
@@ -51,7 +51,7 @@ def train_encoder(
     draws, sets = CONTRACTS["regimes"].read_many(regimes), CONTRACTS["trainsets"].read_many(trainsets)
     for path in (documents, labels, *regimes, *trainsets, *([synthetic] if synthetic else [])):
         manifest.read(path)
-    tuner = EncoderTuner(settings, [*real, *made], model_dir, attempt)
+    tuner = make_tuner(settings, [*real, *made], model_dir, attempt)
     numbers = np.arange(len(tuner.store.lengths))[:, None]  # what stands for the vector of a text: its number
     started = time.monotonic()
     results = run_cells(task, real, label_list, draws, sets, tuner.store.row, numbers, tuner=tuner)

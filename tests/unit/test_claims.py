@@ -13,7 +13,7 @@ from volfid.statistics.claims import check_claims, read_claims, select
 from volfid.statistics.rules import RULES
 
 CLAIMS = Path(__file__).parents[2] / "params" / "claims.yaml"
-BLOCKS = {"headline", "volume", "attribution", "correlation", "mixture", "retrieval", "curve", "floors"}
+BLOCKS = {"headline", "volume", "attribution", "correlation", "mixture", "retrieval", "curve", "floors", "precision"}
 VERDICTS = ("reproduced", "deviates", "cannot decide", "inconsistent as stated", "not run")
 
 
@@ -270,6 +270,7 @@ def test_a_claims_file_that_means_nothing_is_refused(text, tmp_path):
 def test_every_effect_that_a_claim_names_is_one_that_the_statistics_can_make(full):
     made = {row["effect"] for row in full.effects}
     later = {"ndcg_at_10_relative_change", "distinct_2_adjusted", "fidelity_predicts_gain", "synthetic_over_focal"}
+    later |= {"label_removal_loss", "label_removal_recovered"}  # tests/unit/test_precision.py
     for claim in read_claims(CLAIMS).values():
         for spec in [*claim.get("checks", ()), *([claim["here"]] if "here" in claim else [])]:
             assert spec["effect"] in made | later

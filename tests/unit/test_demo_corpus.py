@@ -119,7 +119,7 @@ def test_label_names_give_little_away_and_are_also_where_they_do_not_belong():
     whole = learnt(pick(TEXTS, TRAIN), MATRIX[TRAIN], pick(TEXTS, TEST), MATRIX[TEST])["tuned"]
     bare = without_names(TEXTS, NAMES)
     masked = learnt(pick(bare, TRAIN), MATRIX[TRAIN], pick(bare, TEST), MATRIX[TEST])["tuned"]
-    # names stand as often where they do not belong, so that hiding them costs next to nothing; patents lose 0.02 to 0.06
+    # names also stand where they do not belong, so that hiding them costs next to nothing; patents lose 0.02 to 0.06
     assert -0.02 <= whole - masked <= 0.15, (whole, masked)
 
 

@@ -33,8 +33,9 @@ def problem(seed: int = 0, rows: int = 60, dimensions: int = 12, labels: int = 5
 
 
 ENCODERS = (
-    "encoder", "bert_for_patents", "paecter", "patentsberta", "modernbert", "modernbert_fp32_eager",
-    "modernbert_fp32_sdpa", "modernbert_bf16_flash",
+    "encoder", "bert_for_patents", "paecter", "patentsberta", "modernbert",
+    *(f"modernbert_{how}{masked}" for how in ("fp32_eager", "fp32_sdpa", "bf16_eager", "bf16_sdpa", "bf16_flash")
+      for masked in ("", "_masked")),
 )  # fmt: skip
 
 
@@ -43,6 +44,7 @@ def test_every_recipe_of_the_project_is_valid():
     assert families == {
         "linear": "LinearRecipe", "mlp": "MlpRecipe",
         **dict.fromkeys(ENCODERS, "EncoderRecipe"),
+        **dict.fromkeys(("setfit", "setfit_patentsberta"), "ContrastiveRecipe"),
         "zero_shot": "AnswersRecipe", "few_shot": "AnswersRecipe",
         "predict_all": "NoneType", "prior": "NoneType", "top_k": "NoneType", "random": "NoneType",
     }  # fmt: skip

@@ -11,6 +11,7 @@ from volfid.core.manifest import installed_versions
 from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 from volfid.plan.fingerprint import code_fingerprint
+from volfid.plan.resolve import FINE_TUNED
 
 Cell = dict[str, Any]
 Job = dict[str, Any]
@@ -55,7 +56,8 @@ def make_jobs(
         "retrieval", "statistics", "report",
     )}  # fmt: skip
     encoder = {"name": design.encoder, **models["encoders"][design.encoder]}
-    masked = {"masked_words": sorted(all_name_words(names))} if design.mask_label_names else {}
+    words = {"masked_words": sorted(all_name_words(names))}
+    masked = words if design.mask_label_names else {}
 
     def job(
         stage: str, parts: list[str], label: str, settings: dict[str, Any], items: list[Any], model: str | None = None
@@ -100,7 +102,7 @@ def make_jobs(
         }  # fmt: skip
         listed = [dict(zip(("labeller", "regime", "draw"), item, strict=True)) for item in sorted(items)]
         jobs.append(job("labelling", [name], "gpu_generate", settings, listed, name))
-    jobs += _training_jobs(design, cells, recipes, models, masked, job)
+    jobs += _training_jobs(design, cells, recipes, models, words, job)
     labelled = [row for row in trainsets if row["text"] != "pseudo_labelled"]  # no labels to compare before training
     for stage in ("fidelity", "retrieval"):
         jobs.append(job(stage, ["all"], "cpu_large", {"encoder": design.encoder}, labelled))
@@ -118,11 +120,12 @@ def _pools(design: Design, cells: list[Cell]) -> list[dict[str, Any]]:
 
 
 def _training_jobs(
-    design: Design, cells: list[Cell], recipes: dict[str, Any], models: dict[str, Any], masked: dict[str, Any], job: Any
+    design: Design, cells: list[Cell], recipes: dict[str, Any], models: dict[str, Any], words: dict[str, Any], job: Any
 ) -> list[Job]:
     """Cells of one classifier, corpus and draw share a task; all floors of a corpus share one.
 
     Cells that fine-tune an encoder have a stage of their own: they read texts and a model, not embeddings.
+    `words`: the setting with the words of label names, for recipes that mask them.
     """
     groups: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
@@ -142,9 +145,10 @@ def _training_jobs(
         }  # fmt: skip
         recipe = settings["recipe"]
         stage, most = "training", design.cells_per_job
-        if recipe["family"] == "encoder":
+        if recipe["family"] in FINE_TUNED:
             stage, most = "encoders", design.encoder_cells_per_job
-            settings |= masked | {"encoder": {"name": recipe["model"], **models["encoders"][recipe["model"]]}}
+            settings |= words if design.mask_label_names or recipe["mask_label_names"] else {}
+            settings |= {"encoder": {"name": recipe["model"], **models["encoders"][recipe["model"]]}}
         for part, start in enumerate(range(0, len(members), most)):
             chunk = members[start : start + most]
             model = chunk[0]["generator"] if chunk[0]["classifier"] in ANSWERS else recipe.get("model")

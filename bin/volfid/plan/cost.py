@@ -3,6 +3,7 @@
 from typing import Any
 
 from volfid.plan.design import Design
+from volfid.plan.resolve import FINE_TUNED
 
 # Seconds a cell on one core of a 2-core machine, frozen embeddings: (fixed recipe, tuned grid).
 SECONDS_PER_CELL = {"linear": (0.4, 1.5), "mlp": (1.2, 4.0), "floor": (0.05, 0.05)}
@@ -42,7 +43,7 @@ def estimate(
     tuned = 0.0
     for cell in cells:
         recipe = recipes[cell["classifier"]]
-        if recipe["family"] == "encoder":
+        if recipe["family"] in FINE_TUNED:
             tuned += _encoder_seconds(design, cell, recipe, models["encoders"][recipe["model"]], documents)
             continue
         kind = cell["classifier"] if cell["classifier"] in SECONDS_PER_CELL else "floor"
@@ -76,7 +77,8 @@ def _encoder_seconds(
     updates = cell["n_updates"] * (folds + 1) if cell["n_updates"] else 0
     if cell["tuning"] == "tuned":
         updates = folds * sum(recipe["grid_updates"]) + max(recipe["grid_updates"])
-    return float((updates * recipe["batch"] + documents / 3) * recipe["max_tokens"] / rate)
+    shown = recipe["batch"] * (2 if recipe["family"] == "contrastive" else 1)  # a pair is two documents
+    return float((updates * shown + documents / 3) * recipe["max_tokens"] / rate)
 
 
 def _questions(

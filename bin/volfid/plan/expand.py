@@ -1,7 +1,8 @@
 """From blocks to cells: each a point of the factorial, identified by its factor values alone."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 from volfid.core import ids
@@ -9,6 +10,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS
 from volfid.core.updates import step_budget
 from volfid.plan.design import Added, Arm, Block, Design
+from volfid.plan.resolve import FINE_TUNED
 from volfid.plan.sizes import Facts, regime_sizes, resolve_added, resolve_size
 
 Cell = dict[str, Any]
@@ -22,9 +24,12 @@ class NotPlanned(Exception):
 
 
 def expand(
-    design: Design, facts: Facts, recipes: dict[str, Any], methods: dict[str, dict[str, Any]]
-) -> tuple[list[Cell], list[dict[str, Any]]]:
+    design: Design, facts: Facts, recipes: dict[str, Any], methods: dict[str, dict[str, Any]],
+    unpinned: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[list[Cell], list[dict[str, Any]]]:  # fmt: skip
     """All cells sorted by id, and what was not planned with its reason.
+
+    unpinned: classifiers that cannot be planned as long as their model has no revision, with the reason.
 
     Two blocks that need the same cell share it. A pair that means nothing for a classifier
     family is left out and named; a block without any cell is refused.
@@ -36,6 +41,8 @@ def expand(
         planned = 0
         for arm_name, point in _points(block, design, facts, sizes, curve):
             try:
+                if point["classifier"] in unpinned:
+                    raise NotPlanned(unpinned[point["classifier"]])
                 cell = make_cell(arm_name, _arm(design, block, arm_name), point, design, facts, recipes, methods)
             except NotPlanned as why:
                 what = f"block {block.name}, arm {arm_name}, {point['classifier']}"
@@ -122,6 +129,9 @@ def make_cell(
     """
     size, block, recipe = point["size"], point["block"], recipes[point["classifier"]]
     answers = recipe["family"] == "answers"
+    if recipe.get("mask_label_names") and (design.mask_label_names or not facts.named_labels):
+        why = "the design masks them everywhere" if facts.named_labels else "labels have no names (give --labels)"
+        raise NotPlanned(f"there are no label names that this recipe alone could mask: {why}")
     if answers != (arm_name == LABELLER):
         raise NotPlanned(f"the arm {LABELLER} and the classifiers {', '.join(ANSWERS)} mean something only together")
     mixture = point["real_share"] is not None
@@ -217,21 +227,28 @@ def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: 
             raise NotPlanned("a penalised solver has no batches to mix or to order")
         if arm.updates == "stopped":
             raise NotPlanned("a penalised solver has no updates to stop")
-    if family == "encoder" and arm.updates == "stopped":
+    if family == "contrastive":
+        if arm.head_start == "prior":
+            raise NotPlanned("the head on the tuned encoder is solved: its optimum does not depend on its start")
+        if arm.exposure in ("half_real", "curriculum"):
+            raise NotPlanned("a batch of pairs has no real half and no order: each pair may hold both kinds")
+    if family in FINE_TUNED and arm.updates == "stopped":
         raise NotPlanned("the stop rule is there for heads on frozen embeddings; a fine-tuned encoder has a fixed U")
-    if family == "encoder" and recipe["folds_fitted"] and (arm.exposure == "filtered" or arm.text == "pseudo_labelled"):
+    judged = arm.exposure == "filtered" or arm.text == "pseudo_labelled"
+    if family in FINE_TUNED and recipe["folds_fitted"] and judged:
         raise NotPlanned("rows are judged by a model of every fold; the recipe has folds_fitted")
+    solved = family in ("penalised", "contrastive")
     if arm.tuning == "tuned":
-        return {"updates": "grid", "n_updates": None, "penalty_scale": 1.0 if family == "penalised" else None}
+        return {"updates": "grid", "n_updates": None, "penalty_scale": 1.0 if solved else None}
+    scale = (n + added if arm.updates == "high" else n) / (n + rows_added) if solved else None
     if family == "penalised":
-        rows = n + rows_added
-        wanted = n + added if arm.updates == "high" else n
-        return {"updates": arm.updates, "n_updates": None, "penalty_scale": wanted / rows}
+        return {"updates": arm.updates, "n_updates": None, "penalty_scale": scale}
     if arm.updates == "stopped":  # the rule decides; n_updates is the most it may make
         most = step_budget(n + rows_added, recipe["stop_batch"], recipe["stop_epochs"])
         return {"updates": "stopped", "n_updates": most, "penalty_scale": None}
-    steps = step_budget(n + added if arm.updates == "high" else n, recipe["batch"], recipe["epochs"])
-    return {"updates": arm.updates, "n_updates": steps, "penalty_scale": None}
+    epochs = recipe["pairs_per_document" if family == "contrastive" else "epochs"]
+    steps = step_budget(n + added if arm.updates == "high" else n, recipe["batch"], epochs)
+    return {"updates": arm.updates, "n_updates": steps, "penalty_scale": scale}
 
 
 def _cannot(block: Block, reason: str) -> None:

@@ -15,7 +15,7 @@ from volfid.plan.cost import estimate
 from volfid.plan.design import Design
 from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, without_decided
-from volfid.plan.resolve import check_methods
+from volfid.plan.resolve import check_methods, unpinned
 from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shots_of
 from volfid.plan.yaml_files import read_yaml
 
@@ -95,7 +95,7 @@ def make_plan(
     check_claims(design, claims)
     master_seed = design.seed if seed is None else seed
     facts, shots = _facts(design, corpus, labels, read_documents, every_draw, master_seed)
-    cells, not_planned = expand(design, facts, recipes, methods)
+    cells, not_planned = expand(design, facts, recipes, methods, unpinned(models, recipes))
     cells, stopped = without_decided(cells, decided_arms(design, previous))
     names = [row["name"] for row in labels]
     if design.mask_label_names and not any(names):

@@ -8,6 +8,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 
+FINE_TUNED = ("encoder", "contrastive")  # families of recipes that train the weights of an encoder
 _SUMS = (r"[0-9a-f]{64}", "the sha256 of its SHA256SUMS (fetch_models names it)")
 # by kind of source: what pins a revision, and how to get it
 _PINS = {
@@ -21,17 +22,23 @@ _PINS = {
 def check_methods(
     design: Design, models: dict[str, Any], methods: dict[str, dict[str, Any]], recipes: dict[str, Any]
 ) -> None:
-    """Refuse unknown generators, methods, classifiers and encoders, and unpinned models (78), naming what exists."""
+    """Refuse unknown generators, methods, classifiers and encoders, and unpinned models (78), naming what exists.
+
+    An encoder that only optional blocks fine-tune may be without a revision: its cells are not planned (`unpinned`).
+    """
     _known("encoder", [design.encoder], models["encoders"])
-    classifiers = sorted({*design.factors.classifier, *(name for block in design.blocks for name in block.classifier)})
+    listed = {block.name: block.classifier or design.factors.classifier for block in design.blocks}
+    classifiers = sorted({*design.factors.classifier, *(name for names in listed.values() for name in names)})
     _known("classifier", classifiers, recipes)
-    tuned = [recipes[name]["model"] for name in classifiers if recipes[name]["family"] == "encoder"]
+    tuned = [recipes[name]["model"] for name in classifiers if recipes[name]["family"] in FINE_TUNED]
     _known("encoder", tuned, {name: entry for name, entry in models["encoders"].items() if entry["source"]})
-    for encoder in sorted({design.encoder, *tuned}):
+    wanted = {name for block in design.blocks if not block.optional for name in listed[block.name]}
+    spared = {recipes[name]["model"] for name in set(unpinned(models, recipes)) - wanted}
+    spared -= {design.encoder, *(recipes[name].get("model") for name in wanted)}
+    for encoder in sorted({design.encoder, *tuned} - spared):
         entry = models["encoders"][encoder]
         if entry["source"] and not entry["revision"]:
-            why = entry.get("revision_unknown", "it was not looked up")
-            raise ConfigError(f"models.yaml: encoder {encoder!r} has no pinned revision: {why}", mend="Pin its commit")
+            raise ConfigError(f"models.yaml: {_without_revision(encoder, entry)}", mend="Pin its commit")
         if design.scale == "paper":
             _pinned("encoder", encoder, entry)
     generators = {**models["generators"], "brought": {}}
@@ -45,6 +52,20 @@ def check_methods(
     if design.factors.generator != ["brought"]:
         named = [*design.factors.method, *(name for block in design.blocks for name in block.method)]
         _known("method", named, [name for name in methods if name not in ANSWERS])
+
+
+def unpinned(models: Mapping[str, Any], recipes: Mapping[str, Any]) -> dict[str, str]:
+    """Classifiers whose encoder has no revision in models.yaml, each with the reason why it cannot be planned."""
+    found = {}
+    for name, recipe in recipes.items():
+        entry = models["encoders"].get(recipe.get("model"))
+        if recipe["family"] in FINE_TUNED and entry and entry["source"] and not entry["revision"]:
+            found[name] = _without_revision(recipe["model"], entry)
+    return found
+
+
+def _without_revision(name: str, entry: Mapping[str, Any]) -> str:
+    return f"encoder {name!r} has no pinned revision: {entry.get('revision_unknown', 'it was not looked up')}"
 
 
 def _pinned(what: str, name: str, entry: Mapping[str, Any]) -> None:

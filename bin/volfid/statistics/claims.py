@@ -91,6 +91,11 @@ def _unmet(claim: Spec, effects: Sequence[Row], stamped: bool) -> str | None:
     generators = {row["generator"] for row in effects if row["generator"]}
     if not set(needs.get("classifiers", ())) <= names or not set(needs.get("losses", ())) <= losses:
         return claim.get("why_not", "the run lacks what the claim needs")
+    for spec in needs.get("effects", ()):
+        rows = select(spec, effects)
+        if not any(row["estimate"] is not None for row in rows):
+            why = next((row["note"] for row in rows if row["note"]), claim.get("why_not", "the run has no such effect"))
+            return f"{spec['effect']} is undefined: {why}"
     if len(generators) < needs.get("generators", 0):
         return f"{len(generators)} generators in this run, {needs['generators']} are needed"
     if needs.get("corpus") == "real" and stamped:

@@ -18,6 +18,7 @@ from volfid.statistics import (
     estimands,
     inversion,
     looks,
+    precision,
     specification,
     uses,
     worth,
@@ -60,7 +61,7 @@ def estimate(
     found: list[Effect] = [
         *worth.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
         *estimands.paper_split(table), *estimands.over_losses(table),
-        *estimands.encoder_side(table), *arms_together.friedman_arms(table),
+        *precision.precision_effects(table, plan), *estimands.encoder_side(table), *arms_together.friedman_arms(table),
         *blends.mixture_effects(table, plan["master_seed"]), *doses.dose_effects(table, distances),
         *looks.sequential_effects(table, plan),
         *corpora.relative_changes(ranked), *corpora.means(ranked, "6"), *corpora.means(distances, "5"),

@@ -25,7 +25,7 @@ from volfid.core.seeds import derive_seed, generator
 from volfid.training.batches import batch_plan, learning_rates
 from volfid.training.memory import MicroBatch
 from volfid.training.pretrained import Pretrained
-from volfid.training.recipes import EncoderRecipe
+from volfid.training.recipes import BodyRecipe, EncoderRecipe
 from volfid.training.tokens import TokenStore
 
 _PREDICT = 4  # documents at once without gradients, in micro-batches
@@ -91,7 +91,7 @@ class FineTuning:
         """Train from the start for exactly the lesson's updates. Use one thread: results are then the same."""
         if not len(lesson.rows):
             raise ParameterError("there is no row to train on")
-        recipe, network = self.recipe, self.network
+        recipe = self.recipe
         self.loaded = None
         lengths, truth = self.store.lengths[lesson.texts], _truth(lesson)
         rng = generator(lesson.master_seed, "batch_order", **lesson.seed)
@@ -99,31 +99,40 @@ class FineTuning:
             lesson.rows, lesson.updates, recipe.batch, rng, lesson.added, lesson.order, lengths, recipe.bucket
         )
         drops = generator(lesson.master_seed, "dropout", **lesson.seed)
-        rates = learning_rates(lesson.updates, recipe.learning_rate, recipe.warmup_share)
         torch.manual_seed(derive_seed(lesson.master_seed, "body_dropout", **lesson.seed))
         self._reset(lesson, truth)
+        shown = np.zeros(len(lesson.texts), dtype=np.int64)
+
+        def gradients(update: int) -> None:
+            places = np.flatnonzero(weight[update])
+            places = places[np.argsort(lengths[plan[update][places]], kind="stable")]
+            rows = plan[update][places]
+            kept = drops.random((recipe.batch, self.start.width), dtype=np.float32) >= recipe.dropout
+            drop = kept[places].astype(np.float32) / np.float32(1 - recipe.dropout)
+            batch = lesson.texts[rows], truth[rows], weight[update][places], drop
+            micro.run(lambda size: self._gradients(size, *batch))
+            np.add.at(shown, rows, 1)
+
+        return self._optimise(lesson.updates, gradients, shown)
+
+    def _optimise(self, updates: int, gradients: Callable[[int], None], shown: np.ndarray) -> Tuned:
+        """`updates` steps of AdamW; gradients(u) leaves those of update u in the network, and counts what it shows."""
+        recipe, network = self.recipe, self.network
+        rates = learning_rates(updates, recipe.learning_rate, recipe.warmup_share)
         optimiser = _adamw(network, recipe)
         network.train()
-        shown = np.zeros(len(lesson.texts), dtype=np.int64)
         clipped = 0
         with _deterministic(recipe.deterministic):
-            for update in range(lesson.updates):
-                places = np.flatnonzero(weight[update])
-                places = places[np.argsort(lengths[plan[update][places]], kind="stable")]
-                rows = plan[update][places]
-                kept = drops.random((recipe.batch, self.start.width), dtype=np.float32) >= recipe.dropout
-                drop = kept[places].astype(np.float32) / np.float32(1 - recipe.dropout)
-                batch = lesson.texts[rows], truth[rows], weight[update][places], drop
-                micro.run(lambda size, batch=batch: self._gradients(size, *batch))
+            for update in range(updates):
+                gradients(update)
                 norm = torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
                 clipped += bool(norm > recipe.clip)
                 for group in optimiser.param_groups:
                     group["lr"] = float(rates[update])
                 optimiser.step()
-                np.add.at(shown, rows, 1)
         optimiser.zero_grad(set_to_none=True)
         state = {name: value.detach().to("cpu", copy=True) for name, value in network.state_dict().items()}
-        self.loaded = Tuned(state, lesson.updates, shown, clipped / max(lesson.updates, 1))
+        self.loaded = Tuned(state, updates, shown, clipped / max(updates, 1))
         return self.loaded
 
     def predict(self, tuned: Tuned, texts: np.ndarray, micro: MicroBatch) -> np.ndarray:
@@ -213,7 +222,7 @@ def _truth(lesson: Lesson) -> np.ndarray:
     return lesson.labels[:, np.argsort(np.asarray(lesson.label_ids), kind="stable")].astype(np.float32)
 
 
-def _adamw(network: torch.nn.Module, recipe: EncoderRecipe) -> torch.optim.AdamW:
+def _adamw(network: torch.nn.Module, recipe: BodyRecipe) -> torch.optim.AdamW:
     """AdamW that decays matrices alone: no biases, no layer norms."""
     parts = [p for p in network.parameters() if p.requires_grad]
     decayed, plain = ([p for p in parts if (p.ndim > 1) == wide] for wide in (True, False))

@@ -20,15 +20,15 @@ from volfid.training.encoder import FineTuning, Lesson, Tuned
 from volfid.training.fit import ORDERED, final_loss, selected
 from volfid.training.memory import MicroBatch
 from volfid.training.pretrained import load_encoder
-from volfid.training.recipes import EncoderRecipe, read_recipe
+from volfid.training.recipes import BodyRecipe, EncoderRecipe, read_recipe
 from volfid.training.tokens import token_store
 
 Row = Mapping[str, Any]
 _LESS = 4  # a task that is tried again starts with this much smaller micro-batches
 
 
-class EncoderTuner:
-    """The encoder of a job with the tokens of all its texts; fits one cell after another.
+class BodyTuner:
+    """The encoder of a job with the tokens of all its texts; its subclasses fit one cell after another.
 
     settings   of the job: recipe, encoder (models.yaml entry with its name), masked_words
     documents  rows with doc_id and text: real documents, and synthetic ones that were kept
@@ -37,14 +37,14 @@ class EncoderTuner:
 
     def __init__(self, settings: Row, documents: Iterable[Row], model_dir: Path, attempt: int = 1):
         recipe = read_recipe(settings["recipe"])
-        if not isinstance(recipe, EncoderRecipe):
+        if not isinstance(recipe, BodyRecipe):
             raise ConfigError("the job's recipe does not fine-tune an encoder", mend="train_heads.py runs such jobs")
         self.recipe = recipe
         self.start = load_encoder(settings["encoder"], model_dir, recipe)
         words = frozenset(settings.get("masked_words") or ())
         self.store = token_store(documents, self.start.tokenise, self.start.padding, words)
         self.size = max(1, recipe.micro_batch // _LESS ** (attempt - 1))
-        self.tuning: FineTuning | None = None
+        self.unit = bool(settings["encoder"].get("normalise"))
         self.halved: list[str] = []
         self.updates = 0
 
@@ -57,47 +57,18 @@ class EncoderTuner:
             "texts_cut": int(self.store.cut.sum()), "micro_batch": self.size, "cells_with_half_of_it": self.halved,
         }  # fmt: skip
 
-    def __call__(self, data: CellData, cell: Row, recipe: EncoderRecipe) -> Outcome:
-        """Train and apply one cell. Raises RetryError when the GPU's memory runs out twice."""
-        tuned = cell["tuning"] == "tuned"
+    def grid_updates(self, cell: Row) -> list[int]:
+        """Numbers of updates that the cell tries. Raises ParameterError where it has none."""
         if cell["updates"] == "stopped":
             raise ParameterError("a fine-tuned encoder makes a fixed number of updates; it has no stop rule")
-        if not tuned and not cell["n_updates"]:
+        if cell["tuning"] == "tuned":
+            return list(self.recipe.grid_updates)
+        if not cell["n_updates"]:
             raise ParameterError("the plan gives no number of updates", mend="Make the plan again")
-        if self.tuning is None:
-            self.tuning = FineTuning(self.start, self.store, recipe, len(data.label_ids))
-        micro = MicroBatch(cell["cell_id"], self.size)
-        columns = np.argsort(np.asarray(data.label_ids), kind="stable")
+        return [cell["n_updates"]]
 
-        def scores(model: Tuned, texts: np.ndarray) -> np.ndarray:
-            found = np.empty((len(texts), len(columns)), dtype=np.float32)
-            found[:, columns] = self.tuning.predict(model, texts[:, 0], micro)
-            return found
-
-        grid = list(recipe.grid_updates) if tuned else [cell["n_updates"]]
-        oof = np.empty((len(grid), *data.real_truth.shape), dtype=np.float32)
-        models: dict[tuple[int, int], Tuned] = {}
-        for fold in data.held_out:
-            held = data.folds == fold
-            for point, updates in enumerate(grid):
-                model = models[point, fold] = self._train(_lesson(data, cell, fold, updates), micro)
-                oof[point][held] = scores(model, data.real_vectors[held])
-        place, book = selected(data, oof, grid, "updates_selected", cell)
-        final = self._train(_lesson(data, cell, ALL_ROWS, grid[place]), micro)
-        book |= self._book(data, final, micro) | {"loss_final": final_loss(data, scores(final, data.vectors))}
-        chosen = {fold: partial(scores, model) for (point, fold), model in models.items() if point == place}
-        test = scores(final, data.test_vectors)
-        log(f"{cell['cell_id']}: {final.updates} updates, {len(models) + 1} fits")
-        return Outcome(
-            oof[place], test, book, {**chosen, ALL_ROWS: partial(scores, final)},
-            lambda texts: self.tuning.represent(final, texts[:, 0], micro),
-        )  # fmt: skip
-
-    def _train(self, lesson: Lesson, micro: MicroBatch) -> Tuned:
-        self.updates += lesson.updates
-        return self.tuning.train(lesson, micro)
-
-    def _book(self, data: CellData, final: Tuned, micro: MicroBatch) -> dict[str, float]:
+    def book(self, data: CellData, final: Tuned, micro: MicroBatch) -> dict[str, float]:
+        """Bookkeeping of the final model; `exposures` of it by row of the training set."""
         if micro.halved:
             self.halved.append(micro.cell_id)
         own = data.rows.own
@@ -110,6 +81,47 @@ class EncoderTuner:
         if documents:
             book["exposures_per_real_document"] = float(final.exposures[own].sum() / documents)
         return book
+
+
+class EncoderTuner(BodyTuner):
+    """Encoder and head trained together."""
+
+    tuning: FineTuning | None = None
+
+    def __call__(self, data: CellData, cell: Row, recipe: EncoderRecipe) -> Outcome:
+        """Train and apply one cell. Raises RetryError when the GPU's memory runs out twice."""
+        grid = self.grid_updates(cell)
+        if self.tuning is None:
+            self.tuning = FineTuning(self.start, self.store, recipe, len(data.label_ids))
+        micro = MicroBatch(cell["cell_id"], self.size)
+        columns = np.argsort(np.asarray(data.label_ids), kind="stable")
+
+        def scores(model: Tuned, texts: np.ndarray) -> np.ndarray:
+            found = np.empty((len(texts), len(columns)), dtype=np.float32)
+            found[:, columns] = self.tuning.predict(model, texts[:, 0], micro)
+            return found
+
+        oof = np.empty((len(grid), *data.real_truth.shape), dtype=np.float32)
+        models: dict[tuple[int, int], Tuned] = {}
+        for fold in data.held_out:
+            held = data.folds == fold
+            for point, updates in enumerate(grid):
+                model = models[point, fold] = self._train(_lesson(data, cell, fold, updates), micro)
+                oof[point][held] = scores(model, data.real_vectors[held])
+        place, book = selected(data, oof, grid, "updates_selected", cell)
+        final = self._train(_lesson(data, cell, ALL_ROWS, grid[place]), micro)
+        book |= self.book(data, final, micro) | {"loss_final": final_loss(data, scores(final, data.vectors))}
+        chosen = {fold: partial(scores, model) for (point, fold), model in models.items() if point == place}
+        test = scores(final, data.test_vectors)
+        log(f"{cell['cell_id']}: {final.updates} updates, {len(models) + 1} fits")
+        return Outcome(
+            oof[place], test, book, {**chosen, ALL_ROWS: partial(scores, final)},
+            lambda texts: self.tuning.represent(final, texts[:, 0], micro),
+        )  # fmt: skip
+
+    def _train(self, lesson: Lesson, micro: MicroBatch) -> Tuned:
+        self.updates += lesson.updates
+        return self.tuning.train(lesson, micro)
 
 
 def _lesson(data: CellData, cell: Row, fold: int, updates: int) -> Lesson:

@@ -14,7 +14,7 @@ from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.floors import floor_scores
 from volfid.training.linear import LinearModel, fit_linear
 from volfid.training.metrics import ap_micro
-from volfid.training.recipes import AnswersRecipe, EncoderRecipe, LinearRecipe, MlpRecipe, Recipe
+from volfid.training.recipes import AnswersRecipe, BodyRecipe, LinearRecipe, MlpRecipe, Recipe
 from volfid.training.stopping import StopRule
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def fit_plain(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcom
             if cell[factor] in values:
                 raise ParameterError(f"{factor} {cell[factor]!r} means nothing for a solver without updates")
         return _fit_linear_cell(data, cell, recipe)
-    if isinstance(recipe, EncoderRecipe):
+    if isinstance(recipe, BodyRecipe):
         if data.tuner is None:
             raise ParameterError("an encoder is fine-tuned by train_encoder.py", mend="Run the job with that command")
         return data.tuner(data, cell, recipe)

@@ -10,7 +10,7 @@ import torch
 
 from volfid.core.encoder_models import model_folder, pooling_of
 from volfid.core.exits import ConfigError, UnavailableError
-from volfid.training.recipes import EncoderRecipe
+from volfid.training.recipes import BodyRecipe
 from volfid.training.tokens import Tokenise
 
 
@@ -28,7 +28,7 @@ class Pretrained:
     bfloat16: bool
 
 
-def load_encoder(entry: Mapping[str, Any], model_dir: Path, recipe: EncoderRecipe) -> Pretrained:
+def load_encoder(entry: Mapping[str, Any], model_dir: Path, recipe: BodyRecipe) -> Pretrained:
     """The encoder of a models.yaml entry (with its `name`) from its fetched folder.
 
     Raises UnavailableError where the recipe needs a GPU or a package that is not there, ConfigError where the

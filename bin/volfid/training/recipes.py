@@ -41,30 +41,27 @@ class MlpRecipe:
 
 
 @dataclass(frozen=True)
-class EncoderRecipe:
-    """A transformer encoder and a linear head on its pooled output, all weights trained by AdamW for U updates.
+class BodyRecipe:
+    """What every family has that trains all weights of a transformer encoder by AdamW for U updates.
 
     model          entry of params/models.yaml that is fine-tuned
     max_tokens     longer texts are cut on the right
     micro_batch    most documents that go through the encoder at once; a batch is their sum, not the mean of means
-    bucket         batches whose rows are dealt out by length together; 1 leaves all rows where chance put them
     folds_fitted   folds that get a model of their own (all when null): thresholds are tuned on their documents
-    dropout        of the pooled vector; body_dropout: inside the encoder
+    body_dropout   inside the encoder
     dtype          float32, bfloat16 (autocast, GPU only), or auto: bfloat16 where there is a GPU
     attention      sdpa, eager or flash_attention_2
     deterministic  whether torch may use deterministic algorithms only
+    mask_label_names  whether the words of label names are masked in all texts, as the design's own flag does for all
     """
 
     model: str
     max_tokens: int
-    dropout: float
     body_dropout: float
     learning_rate: float
     weight_decay: float
     batch: int
     micro_batch: int
-    bucket: int
-    epochs: int
     warmup_share: float
     clip: float
     grid_updates: tuple[int, ...]
@@ -72,6 +69,41 @@ class EncoderRecipe:
     dtype: str
     attention: str
     deterministic: bool
+    mask_label_names: bool
+
+
+@dataclass(frozen=True)
+class EncoderRecipe(BodyRecipe):
+    """An encoder with a linear head on its pooled output, trained together.
+
+    bucket   batches whose rows are dealt out by length together; 1 leaves all rows where chance put them
+    dropout  of the pooled vector
+    """
+
+    dropout: float
+    bucket: int
+    epochs: int
+
+
+@dataclass(frozen=True)
+class ContrastiveRecipe(BodyRecipe):
+    """SetFit: an encoder tuned on pairs of documents, then a linear head on its vectors as they are then.
+
+    batch               pairs of one update, half of them positive
+    pairs_per_document  pairs for each row of an epoch: U is this times the batches that the rows would fill
+    C, grid_C, ...      of the head, as in LinearRecipe
+    """
+
+    pairs_per_document: int
+    C: float
+    grid_C: tuple[float, ...]
+    tolerance: float
+    max_iterations: int
+
+    @property
+    def head(self) -> LinearRecipe:
+        """The head's own recipe."""
+        return LinearRecipe(self.C, self.grid_C, self.tolerance, self.max_iterations)
 
 
 @dataclass(frozen=True)
@@ -79,9 +111,10 @@ class AnswersRecipe:
     """A generator's answers as they are; nothing is trained."""
 
 
-Recipe = LinearRecipe | MlpRecipe | EncoderRecipe | AnswersRecipe | None
+Recipe = LinearRecipe | MlpRecipe | EncoderRecipe | ContrastiveRecipe | AnswersRecipe | None
 _FAMILIES = {
-    "penalised": LinearRecipe, "sgd": MlpRecipe, "encoder": EncoderRecipe, "answers": AnswersRecipe, "floor": None,
+    "penalised": LinearRecipe, "sgd": MlpRecipe, "encoder": EncoderRecipe, "contrastive": ContrastiveRecipe,
+    "answers": AnswersRecipe, "floor": None,
 }  # fmt: skip
 _CHOICES = {
     "dtype": ("auto", "float32", "bfloat16"), "attention": ("sdpa", "eager", "flash_attention_2"),
@@ -111,26 +144,36 @@ def read_recipe(entry: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
-def _check(recipe: LinearRecipe | MlpRecipe | EncoderRecipe) -> None:
-    grid = recipe.grid_C if isinstance(recipe, LinearRecipe) else recipe.grid_updates
-    if len(grid) < 2 or any(low >= high for low, high in pairwise(grid)) or grid[0] <= 0:
-        raise ConfigError("the grid of a recipe must be positive and rise", mend="Give at least two values")
-    positive = ["C", "tolerance", "max_iterations"]
+def _check(recipe: LinearRecipe | MlpRecipe | EncoderRecipe | ContrastiveRecipe) -> None:
+    grids = [getattr(recipe, name) for name in ("grid_C", "grid_updates") if hasattr(recipe, name)]
+    for grid in grids:
+        if len(grid) < 2 or any(low >= high for low, high in pairwise(grid)) or grid[0] <= 0:
+            raise ConfigError("the grid of a recipe must be positive and rise", mend="Give at least two values")
+    positive = []
+    if isinstance(recipe, LinearRecipe | ContrastiveRecipe):
+        positive += ["C", "tolerance", "max_iterations"]
+    if isinstance(recipe, MlpRecipe | BodyRecipe):
+        positive += ["learning_rate", "batch", "clip"]
+        if not (0 <= recipe.warmup_share < 1 and recipe.weight_decay >= 0):
+            raise ConfigError("warmup_share must lie in [0, 1), weight_decay must not be negative")
     if isinstance(recipe, MlpRecipe | EncoderRecipe):
-        positive = ["learning_rate", "batch", "epochs", "clip"]
-        if not (0 <= recipe.dropout < 1 and 0 <= recipe.warmup_share < 1 and recipe.weight_decay >= 0):
-            raise ConfigError("dropout and warmup_share must lie in [0, 1), weight_decay must not be negative")
+        positive.append("epochs")
+        if not 0 <= recipe.dropout < 1:
+            raise ConfigError("dropout must lie in [0, 1)")
     if isinstance(recipe, MlpRecipe):
         positive += ["hidden", "stop_batch", "stop_epochs", "stop_patience"]
     if isinstance(recipe, EncoderRecipe):
-        positive += [
-            "max_tokens",
-            "micro_batch",
-            "bucket",
-            *(["folds_fitted"] if recipe.folds_fitted is not None else []),
-        ]
-        if not 0 <= recipe.body_dropout < 1 or not isinstance(recipe.deterministic, bool):
-            raise ConfigError("body_dropout must lie in [0, 1), deterministic must be true or false")
+        positive.append("bucket")
+    if isinstance(recipe, ContrastiveRecipe):
+        positive.append("pairs_per_document")
+        if recipe.batch % 2:
+            raise ConfigError(f"a batch of {recipe.batch} pairs cannot be half positive", mend="Give an even batch")
+    if isinstance(recipe, BodyRecipe):
+        positive += ["max_tokens", "micro_batch", *(["folds_fitted"] if recipe.folds_fitted is not None else [])]
+        if not 0 <= recipe.body_dropout < 1:
+            raise ConfigError("body_dropout must lie in [0, 1)")
+        if not isinstance(recipe.deterministic, bool) or not isinstance(recipe.mask_label_names, bool):
+            raise ConfigError("deterministic and mask_label_names must be true or false")
     for name, known in _CHOICES.items():
         if getattr(recipe, name, known[0]) not in known:
             raise ConfigError(f"{name} {getattr(recipe, name)!r} is unknown", mend=f"Use {' or '.join(known)}")

@@ -17,7 +17,7 @@ from volfid.training.cells import ALL_ROWS, CellData
 from volfid.training.linear import Designs
 from volfid.training.metrics import frequency_bands
 from volfid.training.mixing import fit_cell
-from volfid.training.recipes import AnswersRecipe, EncoderRecipe, MlpRecipe, Recipe, read_recipe
+from volfid.training.recipes import AnswersRecipe, BodyRecipe, MlpRecipe, Recipe, read_recipe
 from volfid.training.rows import TrainRows, rows_by_fold, train_rows
 from volfid.training.scoring import TestSet, book_rows, count_rows, decisions, score_rows, search_row
 from volfid.training.search import METRIC, FixedSearch
@@ -67,7 +67,7 @@ def run_cells(
     study.answers, study.tuner = Answers(answers, study.label_ids), tuner
     results = Results(label_order_sha=label_order_sha(study.label_ids))
     progress = Progress("train", len(job["items"]), "cells")
-    if isinstance(study.recipe, MlpRecipe | EncoderRecipe):
+    if isinstance(study.recipe, MlpRecipe | BodyRecipe):
         import torch  # the other families do without
 
         torch.set_num_threads(1)
@@ -156,7 +156,7 @@ class _Study:
             raise DataError("one fold cannot be tuned out of fold", mend="Use at least 2 folds in the design")
         rows = self._rows(cell)
         all_truth = self._truth(doc_ids)
-        if isinstance(self.recipe, EncoderRecipe) and self.recipe.folds_fitted is not None:
+        if isinstance(self.recipe, BodyRecipe) and self.recipe.folds_fitted is not None:
             fitted = np.isin(folds, sorted(set(folds.tolist()))[: self.recipe.folds_fitted])
             doc_ids, folds = [name for name, is_held in zip(doc_ids, fitted, strict=True) if is_held], folds[fitted]
         truth = self._truth(doc_ids)
