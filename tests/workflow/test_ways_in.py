@@ -54,8 +54,8 @@ def test_an_audit_measures_brought_documents_against_all_controls(project, docum
 def test_without_label_names_paraphrase_runs_and_full_synthesis_is_a_named_gap(project, documents, tmp_path):
     """One draw only: every list of files then holds a single file, which a careless glob would miss. The documents
     lie in a folder of shards with odd columns, and two of them, without a label, count as negatives."""
-    bare = ("a kettle that whistles when its water boils", "a tin opener with a long wooden handle")
-    rows = [*documents, *({"doc_id": f"bare{i}", "text": text, "labels": []} for i, text in enumerate(bare))]
+    backwards = (" ".join(row["text"].split()[::-1]) for row in documents[:2])
+    rows = [*documents, *({"doc_id": f"bare{i}", "text": text, "labels": []} for i, text in enumerate(backwards))]
     folder = tmp_path / "my shards"
     folder.mkdir()
     for part in range(2):
