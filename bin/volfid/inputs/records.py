@@ -11,6 +11,7 @@ from typing import Any
 from volfid.core.exits import DataError
 from volfid.inputs.faults import Fault
 from volfid.inputs.fields import DATE_FORMS, first_claim, iso_date, joined_list
+from volfid.inputs.memory import no_collection
 from volfid.inputs.roles import Roles, flag
 from volfid.inputs.tables import open_table
 from volfid.inputs.text import cell_text, id_problem, normalise, normalise_id
@@ -50,6 +51,7 @@ class Records:
     warnings: list[str] = field(default_factory=list)
 
 
+@no_collection()
 def read_records(
     path: Path, columns: Mapping[str, Any], *, known_labels: Sequence[str] | None = None, made_ids: str | None = None,
     separator: str | None = None, dates: bool = False, lenient: bool = False,
