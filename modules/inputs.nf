@@ -1,4 +1,5 @@
 include { codeDigest } from './channels.nf'
+include { CORPUS } from './corpora.nf'
 
 process PREPARE_DOCUMENTS {
     tag "${source}"
@@ -47,11 +48,22 @@ workflow INPUTS {
 
     main:
     def fixture = source == 'fixture'
+    def fetched = source.startsWith('corpus:') || source.startsWith('hf:')
     def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
+    def real = fixture || fetched ? [] : file(source, checkIfExists: true)
+    def names = params.labels ? file(params.labels, checkIfExists: true) : []
+    corpora = channel.empty()
+    if( fetched ) {
+        // a recipe knows its labels; rows that are handed on as they are have those of the user, or none
+        CORPUS(source)
+        real = CORPUS.out.documents
+        names = params.labels || source.startsWith('hf:') ? names : CORPUS.out.labels
+        corpora = CORPUS.out.manifest
+    }
     PREPARE_DOCUMENTS(
-        fixture ? 'fixture' : file(source).name,
-        fixture ? [] : file(source, checkIfExists: true),
-        params.labels ? file(params.labels, checkIfExists: true) : [],
+        fixture ? 'fixture' : fetched ? source : file(source).name,
+        real,
+        names,
         params.synthetic ? file(params.synthetic, checkIfExists: true) : [],
         file(params.design, checkIfExists: true),
         seed,
@@ -62,7 +74,7 @@ workflow INPUTS {
     corpus = PREPARE_DOCUMENTS.out.corpus
     brought = PREPARE_DOCUMENTS.out.brought
     report_files = labels.concat(corpus, PREPARE_DOCUMENTS.out.funnel, PREPARE_DOCUMENTS.out.rejects).toList()
-    manifest = PREPARE_DOCUMENTS.out.manifest.map { f -> ['inputs', f] }
+    manifest = PREPARE_DOCUMENTS.out.manifest.map { f -> ['inputs', f] }.mix(corpora)
 
     emit:
     documents
