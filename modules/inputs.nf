@@ -1,4 +1,5 @@
 include { codeDigest ; fileDigest } from './channels.nf'
+include { CORPUS } from './corpora.nf'
 
 process PREPARE_DOCUMENTS {
     tag "${source}"
@@ -66,24 +67,36 @@ workflow INPUTS {
         fixture: [[], [], ''],
         demo: ["${projectDir}/assets/demo/demo.jsonl", "${projectDir}/assets/demo/labels.json", 'demo corpus: not evidence'],
     ]
-    def (documents_file, labels_file, stamp) = built_in[source] ?: [source, params.labels, '']
+    def fetched = source.startsWith('corpus:') || source.startsWith('hf:')
+    def (given, listed, stamp) = built_in[source] ?: [fetched ? [] : source, params.labels, '']
     def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
+    def real = given ? file(given, checkIfExists: true) : []
+    def names = listed ? file(listed, checkIfExists: true) : []
+    def digest = fileDigest(real)
+    corpora = channel.empty()
+    if( fetched ) {
+        // a recipe knows its labels; rows that are handed on as they are have those of the user, or none
+        CORPUS(source)
+        real = CORPUS.out.documents
+        names = params.labels || source.startsWith('hf:') ? names : CORPUS.out.labels
+        corpora = CORPUS.out.manifest
+    }
     PREPARE_DOCUMENTS(
-        [documents_file ? file(documents_file).name : source, stamp],
-        documents_file ? file(documents_file, checkIfExists: true) : [],
-        labels_file ? file(labels_file, checkIfExists: true) : [],
+        [given ? file(given).name : source, stamp],
+        real,
+        names,
         params.synthetic ? file(params.synthetic, checkIfExists: true) : [],
         file(params.design, checkIfExists: true),
         seed,
         columnsAndPolicies(),
-        fileDigest(documents_file ? file(documents_file) : []) + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
+        digest + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
     )
     documents = PREPARE_DOCUMENTS.out.documents
     labels = PREPARE_DOCUMENTS.out.labels
     corpus = PREPARE_DOCUMENTS.out.corpus
     brought = PREPARE_DOCUMENTS.out.brought
     report_files = labels.concat(corpus, PREPARE_DOCUMENTS.out.funnel, PREPARE_DOCUMENTS.out.rejects).toList()
-    manifest = PREPARE_DOCUMENTS.out.manifest.map { f -> ['inputs', f] }
+    manifest = PREPARE_DOCUMENTS.out.manifest.map { f -> ['inputs', f] }.mix(corpora)
 
     emit:
     documents

@@ -1,5 +1,7 @@
 // The parameters: what they mean, and what is refused before anything starts.
 
+include { recipeFile } from './corpora.nf'
+
 def helpText() {
     return """\
     volfid ${workflow.manifest.version}: what is synthetic text worth, and why?
@@ -9,7 +11,10 @@ def helpText() {
       nextflow run main.nf -profile calibrate  [--calibrate_replicates 400]
 
     --input FILE        real documents: JSONL, CSV, TSV, Parquet or XLSX, also gzip, or a folder (default: 'demo', the
-                        corpus written for the demo; 'fixture' is a generated one for tests)
+                        corpus written for the demo; 'fixture' is a generated one for tests), or
+                        hf:<dataset>@<commit>: tables of a data set of the Hugging Face hub
+    --corpus NAME       a corpus that is fetched by its recipe in params/corpora (docs/corpora.md), or a path to a recipe
+    --corpus_revision ID    another commit of it, 40 hex digits
     --real FILE         the same, for an audit
     --synthetic FILE    synthetic documents to audit
     --labels FILE       names and definitions of the labels: JSON or CSV
@@ -32,7 +37,7 @@ def helpText() {
 
     Where it runs: -profile demo,docker (or podman, apptainer, singularity), slurm, gpu; docs/running-on-*.md
     --image_core, --image_cpu, --image_gpu NAME@sha256:...   other images than those of conf/containers.config
-    --task_network NET          network of the containers (default: none)
+    --task_network NET, --fetch_network NET      network of the containers (default: none), and of the task that fetches
     --gpus N, --gpus_per_task N, --gpu_memory_gib N, --cuda 13|12, --check_host false   cards, and what they must have
     --slurm_queue, --slurm_gpu_queue, --slurm_account NAME
     """.stripIndent()
@@ -40,7 +45,7 @@ def helpText() {
 
 // one clear line for each mistake that can be seen before anything starts
 def checkParams() {
-    def known = ['input', 'real', 'synthetic', 'labels', 'id_column', 'text_columns', 'label_columns',
+    def known = ['input', 'real', 'synthetic', 'labels', 'corpus', 'corpus_revision', 'fetch_network', 'id_column', 'text_columns', 'label_columns',
                  'label_separator', 'split_column', 'group_column', 'date_column', 'policies', 'design', 'models', 'recipes',
                  'claims', 'prompts', 'model_dir', 'chunk_store', 'seed', 'look', 'previous', 'outdir', 'allow_missing', 'calibrate', 'calibrate_replicates',
                  'calibrate_commit', 'max_cpus', 'max_memory', 'help', 'gpu', 'gpus', 'gpus_per_task', 'gpu_memory_gib', 'cuda',
@@ -50,10 +55,11 @@ def checkParams() {
     if( unknown ) {
         error "unknown parameter --${unknown.sort()[0]}; known: ${known.sort().join(', ')}"
     }
-    def source = params.real ?: params.input
+    def source = chosenSource()
     if( !source ) {
-        error "no real documents: give --real FILE (an audit) or --input FILE"
+        error "no real documents: give --real FILE (an audit), --input FILE or --corpus NAME"
     }
+    checkCorpus(source)
     ['seed', 'look', 'gpus', 'gpus_per_task', 'gpu_memory_gib'].each { name ->
         if( params[name] != null && !(params[name].toString() ==~ /[0-9]+/) ) {
             error "--${name}: ${params[name]} is not a whole number"
@@ -67,7 +73,7 @@ def checkParams() {
     if( !(params.calibrate_replicates.toString() ==~ /[0-9]+/) || (params.calibrate_replicates as Integer) < 8 ) {
         error "--calibrate_replicates: ${params.calibrate_replicates} is not a whole number of at least 8"
     }
-    if( !params.real && params.input in ['demo', 'fixture'] && params.labels ) {
+    if( !params.real && !params.corpus && params.input in ['demo', 'fixture'] && params.labels ) {
         error "--labels was given, but --input ${params.input} has its own labels"
     }
     if( params.real && !params.synthetic ) {
@@ -75,9 +81,39 @@ def checkParams() {
     }
     ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
         def value = params[name]
-        if( value && !(name == 'input' && value in ['demo', 'fixture']) && !file(value.toString(), glob: false).exists() ) {
+        def elsewhere = name == 'input' && (value in ['demo', 'fixture'] || value.toString().startsWith('hf:'))
+        if( value && !elsewhere && !file(value.toString(), glob: false).exists() ) {
             error "--${name}: there is no file ${value}"
         }
     }
-    return source.toString()
+    return source
+}
+
+// a path, 'fixture', 'corpus:<recipe>' or 'hf:<dataset>@<commit>'; a GPU run that names none takes the recipe wos_ct
+def chosenSource() {
+    if( params.corpus ) {
+        return "corpus:${params.corpus}".toString()
+    }
+    def given = params.real ?: params.input
+    def gpu = params.gpu.toString().toBoolean() && !params.synthetic
+    return given ? given.toString() : gpu ? 'corpus:wos_ct' : null
+}
+
+def checkCorpus(source) {
+    if( params.corpus && (params.real || (params.input && !(params.input in ['demo', 'fixture']))) ) {
+        error "--corpus ${params.corpus} was given together with ${params.real ? '--real' : '--input'}; give one of them"
+    }
+    if( params.corpus && !recipeFile(params.corpus.toString()).exists() ) {
+        def names = files("${projectDir}/params/corpora/*.yaml").collect { f -> f.baseName }.sort()
+        error "--corpus: there is no recipe ${params.corpus}; known: ${names.join(', ')}"
+    }
+    if( params.corpus_revision && !(params.corpus_revision.toString() ==~ /[0-9a-f]{40}/) ) {
+        error "--corpus_revision: ${params.corpus_revision} is no commit (40 hex digits); branches and tags move"
+    }
+    if( params.corpus_revision && !source.startsWith('corpus:') ) {
+        error "--corpus_revision was given without --corpus"
+    }
+    if( source.startsWith('hf:') && !(source ==~ /hf:[\w.-]+\/[\w.-]+@[0-9a-f]{40}(:[\w.\/*?-]+)?/) ) {
+        error "--input: ${source} does not pin a data set: write hf:<owner>/<dataset>@<commit> with the 40 hex digits of a commit, not a branch"
+    }
 }

@@ -1,5 +1,8 @@
 // What can be seen to be missing before anything starts: cards, images, documents. All of it is said at once.
 
+include { recipeFile } from './corpora.nf'
+include { chosenSource } from './params.nf'
+
 def preflight() {
     def problems = deviceProblems() + imageProblems() + corpusProblems()
     if( problems ) {
@@ -55,9 +58,20 @@ def imageProblem(engine, name, image) {
     return null
 }
 
+// a recipe that cannot be fetched: nothing pins it, or a person has to
 def corpusProblems() {
-    if( isTrue('gpu') && !isTrue('calibrate') && !params.input && !params.real ) {
-        return [[64, 'a GPU run takes no corpus by itself: give --input FILE (JSONL, CSV, TSV, Parquet or XLSX; docs/own-data.md) with --labels FILE, or --input fixture to try the instrument on the built-in corpus, which is no evidence.']]
+    def source = isTrue('calibrate') ? null : chosenSource()
+    if( !source || !source.startsWith('corpus:') ) {
+        return []
+    }
+    def name = source.substring(7)
+    def recipe = recipeFile(name)
+    def own = 'your own documents with --input FILE (JSONL, CSV, TSV, Parquet or XLSX; docs/own-data.md) and --labels FILE'
+    if( recipe.exists() && (recipe.text =~ /(?m)kind: *given\b/).find() ) {
+        return [[64, "the corpus ${name} cannot be fetched by a program; docs/corpora.md has the way to convert it. Or give ${own}."]]
+    }
+    if( recipe.exists() && (recipe.text =~ /(?m)kind: *hub\b/).find() && !params.corpus_revision && !(recipe.text =~ /(?m)^revision: *'?[0-9a-f]{40}'? *$/).find() ) {
+        return [[64, "the recipe ${name} names no commit, so that nothing pins its data. Give --corpus ${name} --corpus_revision <40 hex digits>, from the data set's page, or ${own}."]]
     }
     return []
 }

@@ -53,8 +53,8 @@ class Run:
         return {name.split(" ")[0].split(":")[-1] for name in self.tasks().get(status, ())}
 
 
-def command(project: Path, *arguments: str) -> list[str]:
-    return [str(NEXTFLOW), "run", str(project / "main.nf"), "-ansi-log", "false", *arguments]
+def command(project: Path, *arguments: str, script: str = "main.nf") -> list[str]:
+    return [str(NEXTFLOW), "run", str(project / script), "-ansi-log", "false", *arguments]
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -62,12 +62,14 @@ def environment(**extra: str) -> dict[str, str]:
     return {**kept, "NXF_ANSI_LOG": "false", **extra}
 
 
-def launch(project: Path, folder: Path, *arguments: str, timeout: float = 600, **extra: str) -> Run:
+def launch(
+    project: Path, folder: Path, *arguments: str, timeout: float = 600, script: str = "main.nf", **extra: str
+) -> Run:  # fmt: skip
     """Run to the end in `folder`; never raises on a failed run."""
     folder.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     done = subprocess.run(
-        command(project, *arguments), cwd=folder, env=environment(**extra), timeout=timeout,
+        command(project, *arguments, script=script), cwd=folder, env=environment(**extra), timeout=timeout,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
     )  # fmt: skip
     return Run(done.returncode, done.stdout, folder, time.monotonic() - started)
