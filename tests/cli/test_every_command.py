@@ -37,7 +37,7 @@ OUTPUTS = {
 WITHOUT_JOB = {
     "prepare_documents", "plan_experiments", "calibrate_instrument", "rate_calibration", "collect_calibration",
 }  # fmt: skip
-NO_OUTPUT = {"fetch_models", "check_complete"}
+NO_OUTPUT = {"fetch_models", "check_complete", "convert_corpus"}  # the last: in tests/unit/test_corpora.py
 
 
 @pytest.fixture(scope="module")

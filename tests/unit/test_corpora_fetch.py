@@ -247,7 +247,7 @@ def test_what_cannot_be_fetched_says_how_it_is_had(tmp_path):
         ({"source": {"kind": "ftp"}}, ConfigError, "expected a kind: hub with dataset"),
         ({"name": "other"}, ConfigError, "expected that of the file"),
         ({"licence": None}, ConfigError, "licence is missing"),
-        ({"lisence": "x"}, ConfigError, "unknown key 'lisence'"),
+        ({"licenced": "x"}, ConfigError, "unknown key 'licenced'"),
     ],
 )
 def test_a_broken_recipe_is_named(recipe, changes, error, message):

@@ -27,7 +27,7 @@ RUN_BY = {
     r"make test": ".ci/run",
     r"make calibrate": "tests/workflow/test_calibrate.py::test_the_profile_calibrates_every_world_and_runs_no_study",
     # asks the package index what is new, so no test runs it; what it writes is checked
-    r"make lock( ARGS=(--upgrade|dev))?": f"{SETUP}::test_locked_packages_have_hashes_and_no_address",
+    r"make lock( ARGS=(--upgrade|dev|bench))?": f"{SETUP}::test_locked_packages_have_hashes_and_no_address",
     r"uv pip sync --require-hashes containers/cpu/requirements\.lock": "tools/setup.sh",
     r"make images( [A-Z]+=(\S+|'[a-z ]+'))*": f"{IMAGES}::test_images_with_a_registry_are_named_by_its_digest",
     r"bin/fetch_models\.py .* --only \w+": f"{SETUP}::test_fetch_models_takes_a_pinned_hub_commit_without_its_code",

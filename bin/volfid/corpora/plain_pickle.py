@@ -65,11 +65,11 @@ def _value(file: Any, name: str) -> Any:
         elif code == "MARK":
             stack.append(_MARK)
         elif code in ("BINPUT", "LONG_BINPUT", "PUT"):
-            memo[int(argument)] = stack[-1]
+            memo[int(argument or 0)] = stack[-1]
         elif code == "MEMOIZE":
             memo[len(memo)] = stack[-1]
         elif code in ("BINGET", "LONG_BINGET", "GET"):
-            stack.append(memo[int(argument)])
+            stack.append(memo[int(argument or 0)])
         elif code in ("TUPLE", "LIST"):
             items = marked()
             stack.append(tuple(items) if code == "TUPLE" else items)
