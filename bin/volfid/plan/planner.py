@@ -15,7 +15,7 @@ from volfid.plan.cost import estimate
 from volfid.plan.design import Design, read_yaml
 from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, without_decided
-from volfid.plan.resolve import Facts, check_methods, regime_sizes, unpinned
+from volfid.plan.resolve import LOSSES, PLAIN_LOSS, Facts, check_methods, regime_sizes, unpinned
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PROTOCOL = {
@@ -103,6 +103,7 @@ def make_plan(
     blocks = Counter(block for cell in cells for block in cell["blocks"])
     costs = estimate(design, cells, jobs, corpus, models, recipes, cores, len(names))
     fed = {claim: block.name for block in design.blocks for claim in block.claims if blocks[block.name]}
+    used_losses = sorted({cell["loss"] for cell in cells} - {PLAIN_LOSS})
     resolved = {"sizes": sizes, "curve": curve, "train_pool": facts.train_pool}
     record = {
         "design": {**design.model_dump(mode="json"), "resolved": resolved},
@@ -115,6 +116,7 @@ def make_plan(
         "estimate": costs, "not_planned": not_planned, "stopped": stopped,
         "protocol": {**PROTOCOL, "encoder": design.encoder, "folds_n": design.regime.folds,
                      "recipes": {name: recipes[name] for name in sorted({cell["classifier"] for cell in cells})},
+                     "losses": {name: recipes[LOSSES][name] for name in used_losses},
                      "claims_fed": fed, "prompts_sha": sha, "rules": dict(design.rules),
                      "label_names_masked": design.mask_label_names,
                      "folds_fitted": _folds_fitted(design, cells, recipes)},
