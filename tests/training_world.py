@@ -78,7 +78,7 @@ class World:
 
     def run(
         self, cells: list[dict[str, Any]], trainsets: dict[str, list] | None = None,
-        answers: Sequence[dict[str, Any]] = (), **recipe: Any,
+        answers: Sequence[dict[str, Any]] = (), losses: dict[str, Any] | None = None, **recipe: Any,
     ) -> Results:  # fmt: skip
         """Run cells of one classifier; training sets are made from the cell's factors unless given."""
         sets = []
@@ -87,7 +87,7 @@ class World:
             rows = self.trainset(cell["text"], cell["rows_added"]) if trainsets is None else trainsets.get(name, [])
             sets += [{**row, "trainset_id": name, "position": i} for i, row in enumerate(rows)]
         entry = {**RECIPES[cells[0]["classifier"]], **recipe}
-        settings = {"recipe": entry, "thresholds": POLICIES, "folds": 3}
+        settings = {"recipe": entry, "thresholds": POLICIES, "folds": 3, "losses": losses or {}}
         job = {"master_seed": 11, "settings": settings, "items": cells}
         return run_cells(job, self.documents, self.labels, self.regimes, sets, self.vector_row, self.vectors, answers)
 

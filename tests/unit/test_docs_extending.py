@@ -78,6 +78,18 @@ def test_a_method_is_a_folder_with_a_template(tmp_path):
     assert {cell["method"] for cell in made.cells} == {None, "my_method"}
 
 
+def test_a_loss_is_an_entry_and_a_name_in_the_design():
+    from volfid.training.losses import read_loss
+
+    recipes = yaml.safe_load((PARAMS / "recipes.yaml").read_text())
+    recipes["losses"] |= load("params/recipes.yaml: losses")
+    assert read_loss(recipes["losses"]["my_focal"]).kind.gamma == 1.0
+    design = load("my.yaml")
+    design["factors"] |= {"loss": ["bce", "my_focal"], "classifier": ["mlp"]}
+    made = plan(design, corpus(train=120), recipes=recipes)
+    assert {cell["loss"] for cell in made.cells} == {"bce", "my_focal"}
+
+
 def test_a_claim_is_judged_by_its_checks(tmp_path):
     written = yaml.safe_load((PARAMS / "claims.yaml").read_text())
     written["claims"] |= load("params/claims.yaml: claims")

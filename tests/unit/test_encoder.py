@@ -68,7 +68,7 @@ def world(n: int = 30, rows: list[dict] | None = None) -> World:
     return World(documents() if rows is None else rows, np.zeros((1, 1)), n)
 
 
-def run(made: World, cells: list[dict], model_dir, sets: dict | None = None, **changes):
+def run(made: World, cells: list[dict], model_dir, sets: dict | None = None, losses: dict | None = None, **changes):
     """The cells as one job; their training sets follow from their factors."""
     one = tuner(model_dir, made.documents, **changes)
     rows = []
@@ -78,7 +78,8 @@ def run(made: World, cells: list[dict], model_dir, sets: dict | None = None, **c
         rows += [{**row, "trainset_id": name, "position": i} for i, row in enumerate(listed)]
     changes = {k: v for k, v in changes.items() if k not in ("kind", "attempt")}
     job = {"master_seed": 11, "items": cells,
-           "settings": {"recipe": recipe_entry(**changes), "thresholds": POLICIES, "folds": 3}}  # fmt: skip
+           "settings": {"recipe": recipe_entry(**changes), "thresholds": POLICIES, "folds": 3,
+                        "losses": losses or {}}}  # fmt: skip
     numbers = np.arange(len(one.store.lengths))[:, None]
     results = run_cells(job, made.documents, made.labels, made.regimes, rows, one.store.row, numbers, tuner=one)
     results.tuner = one

@@ -11,7 +11,7 @@ from volfid.core.manifest import installed_versions
 from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 from volfid.plan.fingerprint import code_fingerprint
-from volfid.plan.resolve import FINE_TUNED
+from volfid.plan.resolve import FINE_TUNED, LOSSES, PLAIN_LOSS
 
 Cell = dict[str, Any]
 Job = dict[str, Any]
@@ -151,6 +151,8 @@ def _training_jobs(
             settings |= {"encoder": {"name": recipe["model"], **models["encoders"][recipe["model"]]}}
         for part, start in enumerate(range(0, len(members), most)):
             chunk = members[start : start + most]
+            losses = {name: recipes[LOSSES][name] for name in sorted({c["loss"] for c in chunk} - {PLAIN_LOSS})}
             model = chunk[0]["generator"] if chunk[0]["classifier"] in ANSWERS else recipe.get("model")
-            jobs.append(job(stage, [*group, f"p{part:02d}"], "gpu_train", settings, chunk, model))
+            own = settings | ({LOSSES: losses} if losses else {})
+            jobs.append(job(stage, [*group, f"p{part:02d}"], "gpu_train", own, chunk, model))
     return jobs

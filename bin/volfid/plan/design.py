@@ -153,6 +153,7 @@ class Block(Strict):
     budget: int | None = Field(default=None, ge=2)
     dose: list[float] = Field(default=[], description="strengths of a shifted label law, 0 for none")
     classifier: list[Name] = []
+    loss: list[Name] = Field(default=[], description="those of the factors when empty")
     method: list[Name] = Field(default=[], description="those of the factors when empty")
     draws: int | None = Field(default=None, ge=1, description="the first draws alone")
     head_start: Literal[HEAD_STARTS] | None = Field(  # type: ignore[valid-type]
@@ -195,7 +196,7 @@ class Factors(Strict):
     method: list[Name] = []
     label_plan: Name = "paired"
     classifier: list[Name] = Field(min_length=1)
-    loss: list[Literal["bce"]] = ["bce"]
+    loss: list[Name] = Field(default=["bce"], min_length=1, description="bce, and entries of losses in recipes.yaml")
     training_seeds: int = Field(default=1, ge=1)
 
 

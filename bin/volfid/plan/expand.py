@@ -10,7 +10,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS
 from volfid.core.updates import step_budget
 from volfid.plan.design import Added, Arm, Block, Design
-from volfid.plan.resolve import FINE_TUNED
+from volfid.plan.resolve import FINE_TUNED, PLAIN_LOSS, WITH_LOSSES
 from volfid.plan.sizes import Facts, regime_sizes, resolve_added, resolve_size
 
 Cell = dict[str, Any]
@@ -99,7 +99,7 @@ def _points(
             else [(None, None)]
         )
         for (generator, method), size, classifier, loss, draw, seed, added, share, dose in product(
-            pools, chosen, block.classifier or factors.classifier, factors.loss, range(draws),
+            pools, chosen, block.classifier or factors.classifier, block.loss or factors.loss, range(draws),
             range(factors.training_seeds), every_added, shares, doses,
         ):  # fmt: skip
             if classifier in ANSWERS and generator is None:
@@ -134,6 +134,8 @@ def make_cell(
         raise NotPlanned(f"there are no label names that this recipe alone could mask: {why}")
     if answers != (arm_name == LABELLER):
         raise NotPlanned(f"the arm {LABELLER} and the classifiers {', '.join(ANSWERS)} mean something only together")
+    if point["loss"] != PLAIN_LOSS and recipe["family"] not in WITH_LOSSES:
+        raise NotPlanned(f"the loss {point['loss']!r} is one of {' and '.join(WITH_LOSSES)} recipes alone")
     mixture = point["real_share"] is not None
     if mixture:
         real_rows = round(point["real_share"] * point["budget"])

@@ -15,7 +15,7 @@ from volfid.plan.cost import estimate
 from volfid.plan.design import Design
 from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, without_decided
-from volfid.plan.resolve import check_methods, unpinned
+from volfid.plan.resolve import LOSSES, PLAIN_LOSS, check_methods, unpinned
 from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shots_of
 from volfid.plan.yaml_files import read_yaml
 
@@ -110,6 +110,7 @@ def make_plan(
     blocks = Counter(block for cell in cells for block in cell["blocks"])
     costs = estimate(design, cells, jobs, corpus, models, recipes, cores, len(names))
     fed = {claim: block.name for block in design.blocks for claim in block.claims if blocks[block.name]}
+    used_losses = sorted({cell["loss"] for cell in cells} - {PLAIN_LOSS})
     resolved = {
         "sizes": sizes, "curve": curve, "train_pool": facts.train_pool, "relative": relative_sizes(design, facts),
         "added": relative_added(design, facts), "shots": shots,
@@ -126,6 +127,7 @@ def make_plan(
         "protocol": {**PROTOCOL, "encoder": design.encoder, "folds_n": design.regime.folds,
                      "sampling": sampling_words(design, shots),
                      "recipes": {name: recipes[name] for name in sorted({cell["classifier"] for cell in cells})},
+                     "losses": {name: recipes[LOSSES][name] for name in used_losses},
                      "claims_fed": fed, "prompts_sha": sha, "rules": dict(design.rules),
                      "label_names_masked": design.mask_label_names,
                      "folds_fitted": _folds_fitted(design, cells, recipes)},

@@ -9,6 +9,8 @@ from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 
 FINE_TUNED = ("encoder", "contrastive")  # families of recipes that train the weights of an encoder
+WITH_LOSSES = ("sgd", "encoder")  # families that know other losses than the plain one
+PLAIN_LOSS, LOSSES = "bce", "losses"  # the key of recipes.yaml that holds the others
 _SUMS = (r"[0-9a-f]{64}", "the sha256 of its SHA256SUMS (fetch_models names it)")
 # by kind of source: what pins a revision, and how to get it
 _PINS = {
@@ -29,7 +31,9 @@ def check_methods(
     _known("encoder", [design.encoder], models["encoders"])
     listed = {block.name: block.classifier or design.factors.classifier for block in design.blocks}
     classifiers = sorted({*design.factors.classifier, *(name for names in listed.values() for name in names)})
-    _known("classifier", classifiers, recipes)
+    _known("classifier", classifiers, [name for name in recipes if name != LOSSES])
+    asked = [*design.factors.loss, *(name for block in design.blocks for name in block.loss)]
+    _known("loss", asked, {PLAIN_LOSS, *recipes.get(LOSSES, {})})
     tuned = [recipes[name]["model"] for name in classifiers if recipes[name]["family"] in FINE_TUNED]
     _known("encoder", tuned, {name: entry for name, entry in models["encoders"].items() if entry["source"]})
     wanted = {name for block in design.blocks if not block.optional for name in listed[block.name]}
@@ -58,6 +62,8 @@ def unpinned(models: Mapping[str, Any], recipes: Mapping[str, Any]) -> dict[str,
     """Classifiers whose encoder has no revision in models.yaml, each with the reason why it cannot be planned."""
     found = {}
     for name, recipe in recipes.items():
+        if name == LOSSES:
+            continue
         entry = models["encoders"].get(recipe.get("model"))
         if recipe["family"] in FINE_TUNED and entry and entry["source"] and not entry["revision"]:
             found[name] = _without_revision(recipe["model"], entry)

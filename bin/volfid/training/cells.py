@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from volfid.core.exits import ParameterError
 from volfid.training.linear import Designs
 from volfid.training.rows import TrainRows
+
+if TYPE_CHECKING:
+    from volfid.training.losses import Loss
 
 ALL_ROWS = -1  # the "fold" of the final fit
 
@@ -25,6 +29,7 @@ class CellData:
     cardinality    mean labels of the n real documents
     answers        what a generator answered about the real and the test documents; None for trained classifiers
     tuner          the encoder to fine-tune with the tokens of all texts; None for heads on frozen embeddings
+    loss           what is minimised instead of the plain BCE; None for that
     designs        rows whose principal axes are known, shared by the cells of a job
     """
 
@@ -40,7 +45,17 @@ class CellData:
     master_seed: int
     answers: "Outcome | None" = None
     tuner: Any = None
+    loss: "Loss | None" = None
     designs: Designs = field(default_factory=Designs)
+
+    def counted(self, kept: np.ndarray) -> np.ndarray | None:
+        """Row numbers whose label counts the loss uses where these are not those of the rows `kept` themselves."""
+        if self.loss is None or self.loss.counts == "trained":
+            return None
+        own = kept[self.rows.own[kept]]
+        if not len(own):
+            raise ParameterError("a loss with counts: real needs rows of real documents", mend="Use counts: trained")
+        return self.rows.merged(own)[0]
 
     @property
     def held_out(self) -> dict[int, np.ndarray]:

@@ -20,9 +20,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from volfid.core.exits import ParameterError
+from volfid.core.exits import DataError, ParameterError
 from volfid.core.seeds import derive_seed, generator
 from volfid.training.batches import batch_plan, learning_rates
+from volfid.training.losses import Counts, Loss
 from volfid.training.memory import MicroBatch
 from volfid.training.pretrained import Pretrained
 from volfid.training.recipes import BodyRecipe, EncoderRecipe
@@ -39,6 +40,7 @@ class Lesson:
     rows           row numbers of an epoch, repeated by multiplicity; with `added` and `order` as in mlp.Head
     updates        U, optimiser updates
     seed           draw, training_seed, fold
+    loss, counted  instead of the mean BCE, and the rows whose label counts it uses (None: of all it trains on)
     """
 
     texts: np.ndarray
@@ -51,6 +53,13 @@ class Lesson:
     head_start: str
     master_seed: int
     seed: Mapping[str, int]
+    loss: Loss | None = None
+    counted: np.ndarray | None = None
+
+    @property
+    def pool(self) -> np.ndarray:
+        """All rows it trains on."""
+        return self.rows if self.added is None else np.concatenate([self.rows, self.added])
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,8 @@ class FineTuning:
         drops = generator(lesson.master_seed, "dropout", **lesson.seed)
         torch.manual_seed(derive_seed(lesson.master_seed, "body_dropout", **lesson.seed))
         self._reset(lesson, truth)
+        counted = lesson.pool if lesson.counted is None else lesson.counted
+        counts = None if lesson.loss is None else Counts.of(truth[counted])
         shown = np.zeros(len(lesson.texts), dtype=np.int64)
 
         def gradients(update: int) -> None:
@@ -110,7 +121,7 @@ class FineTuning:
             kept = drops.random((recipe.batch, self.start.width), dtype=np.float32) >= recipe.dropout
             drop = kept[places].astype(np.float32) / np.float32(1 - recipe.dropout)
             batch = lesson.texts[rows], truth[rows], weight[update][places], drop
-            micro.run(lambda size: self._gradients(size, *batch))
+            micro.run(lambda size: self._gradients(size, *batch, lesson.loss, counts))
             np.add.at(shown, rows, 1)
 
         return self._optimise(lesson.updates, gradients, shown)
@@ -126,7 +137,13 @@ class FineTuning:
             for update in range(updates):
                 gradients(update)
                 norm = torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-                clipped += bool(norm > recipe.clip)
+                long = not bool(norm <= recipe.clip)
+                if long and not bool(torch.isfinite(norm)):
+                    raise DataError(
+                        f"training diverged: the loss or its gradient is not finite at update {update + 1}",
+                        mend="Lower the learning rate of the recipe, or take another loss",
+                    )
+                clipped += long
                 for group in optimiser.param_groups:
                     group["lr"] = float(rates[update])
                 optimiser.step()
@@ -155,7 +172,7 @@ class FineTuning:
             head[column] = start.uniform(-1, 1, width) / np.sqrt(width)
         bias = torch.zeros(len(names))
         if lesson.head_start == "prior":
-            pool = lesson.rows if lesson.added is None else np.concatenate([lesson.rows, lesson.added])
+            pool = lesson.pool
             positive = torch.from_numpy(truth[pool].sum(0))
             bias = torch.logit(positive.clamp(min=1) / (len(pool) + 2))
         elif lesson.head_start != "zero":
@@ -164,15 +181,22 @@ class FineTuning:
             network.head.weight.copy_(torch.from_numpy(head))
             network.head.bias.copy_(bias)
 
-    def _gradients(self, size: int, texts: np.ndarray, truth: np.ndarray, weight: np.ndarray, drop: np.ndarray) -> None:
+    def _gradients(
+        self, size: int, texts: np.ndarray, truth: np.ndarray, weight: np.ndarray, drop: np.ndarray,
+        loss: Loss | None = None, counts: Counts | None = None,
+    ) -> None:  # fmt: skip
         """Gradients of one batch, in micro-batches of `size`; weights (rows,) sum to 1."""
         network, device = self.network, self.start.device
         network.zero_grad(set_to_none=True)
+        scale = loss.scale(torch.from_numpy(truth), torch.from_numpy(weight)) if loss else 1.0  # of the whole batch
         for start in range(0, len(texts), size):
             part = slice(start, start + size)
             goal, kept, share = (torch.from_numpy(x[part]).to(device) for x in (truth, drop, weight))
             with self._autocast():
                 pooled = network.pooled(*self._tokens(texts[part]))
+            if loss is not None and counts is not None:
+                loss.value(network(pooled, kept), goal, share, counts, scale).backward()
+                continue
             terms = functional.binary_cross_entropy_with_logits(network(pooled, kept), goal, reduction="none")
             (terms * share[:, None]).sum().div(terms.shape[1]).backward()
 

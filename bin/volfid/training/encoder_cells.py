@@ -17,7 +17,7 @@ from volfid.core.exits import ConfigError, ParameterError
 from volfid.core.log import log
 from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.encoder import FineTuning, Lesson, Tuned
-from volfid.training.fit import ORDERED, final_loss, selected
+from volfid.training.fit import ORDERED, final_loss, loss_book, selected
 from volfid.training.memory import MicroBatch
 from volfid.training.pretrained import load_encoder
 from volfid.training.recipes import BodyRecipe, EncoderRecipe, read_recipe
@@ -78,6 +78,7 @@ class BodyTuner:
             "updates_done": float(final.updates), "clipped_share": final.clipped, "micro_batch": float(micro.size),
             "cut_share": float(self.store.cut[data.vectors[rows, 0]].mean()), "folds_fitted": float(len(data.held_out)),
         }  # fmt: skip
+        book |= loss_book(data)
         if documents:
             book["exposures_per_real_document"] = float(final.exposures[own].sum() / documents)
         return book
@@ -135,4 +136,5 @@ def _lesson(data: CellData, cell: Row, fold: int, updates: int) -> Lesson:
         order=cell["exposure"] if added is not None else "half_real", updates=updates, head_start=cell["head_start"],
         master_seed=data.master_seed,
         seed={"draw": cell["draw"], "training_seed": cell["training_seed"], "fold": fold},
+        loss=data.loss, counted=data.counted(kept),
     )  # fmt: skip

@@ -14,12 +14,13 @@ from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.floors import floor_scores
 from volfid.training.linear import LinearModel, fit_linear
 from volfid.training.metrics import ap_micro
-from volfid.training.recipes import AnswersRecipe, BodyRecipe, LinearRecipe, MlpRecipe, Recipe
+from volfid.training.recipes import AnswersRecipe, BodyRecipe, EncoderRecipe, LinearRecipe, MlpRecipe, Recipe
 from volfid.training.stopping import StopRule
 
 if TYPE_CHECKING:
     from volfid.training.mlp import MlpStack
 
+PLAIN_LOSS = "bce"
 ORDERED = ("half_real", "curriculum")  # exposures that say which rows make a batch
 
 
@@ -34,8 +35,10 @@ def fit_plain(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcom
         if data.answers is None:
             raise ParameterError("the generator's answers were not read", mend="Make the plan again")
         return data.answers
-    if cell["loss"] != "bce":
+    if cell["loss"] != PLAIN_LOSS and not isinstance(recipe, MlpRecipe | EncoderRecipe):
         raise ParameterError(f"the loss {cell['loss']!r} is not available for {cell['classifier']!r}", mend="Use bce")
+    if (cell["loss"] != PLAIN_LOSS) != (data.loss is not None):
+        raise ParameterError(f"the loss {cell['loss']!r} is not in the job", mend="Make the plan again")
     if isinstance(recipe, LinearRecipe):
         for factor, values in (("head_start", ("prior",)), ("exposure", ORDERED), ("updates", ("stopped",))):
             if cell[factor] in values:
@@ -96,15 +99,16 @@ def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) ->
     final = data.kept[ALL_ROWS]
 
     def head(kept: np.ndarray, fold: int, updates: int) -> Head:
+        counted = data.counted(kept)
         if cell["exposure"] not in ORDERED:
-            return Head(data.rows.epoch(kept), updates, fold)
+            return Head(data.rows.epoch(kept), updates, fold, counted=counted)
         real, added = (data.rows.epoch(kept, wanted) for wanted in (data.rows.real, ~data.rows.real))
-        return Head(real, updates, fold, added, cell["exposure"])
+        return Head(real, updates, fold, added, cell["exposure"], counted)
 
     def fit(heads: list[Head]) -> Any:
         stack = fit_mlp(
             data.vectors, data.rows.labels, data.label_ids, heads, recipe, cell["head_start"],
-            data.master_seed, cell["draw"], cell["training_seed"],
+            data.master_seed, cell["draw"], cell["training_seed"], loss=data.loss,
         )  # fmt: skip
         assert stack.updates.tolist() == [h.updates for h in heads], "a head made another number of updates"
         return stack
@@ -135,7 +139,8 @@ def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe
     heads = []
     for fold, kept in data.held_out.items():
         rows = data.rows.epoch(kept)
-        heads.append(Head(rows, recipe.stop_epochs * -(-len(rows) // recipe.stop_batch), fold))
+        updates = recipe.stop_epochs * -(-len(rows) // recipe.stop_batch)
+        heads.append(Head(rows, updates, fold, counted=data.counted(kept)))
     rule = StopRule(
         [-(-len(head.rows) // recipe.stop_batch) for head in heads],
         [(data.real_vectors[data.folds == fold], data.real_truth[data.folds == fold]) for fold in folds],
@@ -143,7 +148,7 @@ def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe
     )
     fit_mlp(
         data.vectors, data.rows.labels, data.label_ids, heads, recipe, cell["head_start"], data.master_seed,
-        cell["draw"], cell["training_seed"], rule,
+        cell["draw"], cell["training_seed"], rule, data.loss,
     )  # fmt: skip
     oof = np.empty(data.real_truth.shape, dtype=np.float32)
     for number, fold in enumerate(folds):
@@ -159,10 +164,26 @@ def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe
 def _sgd_book(data: CellData, stack: "MlpStack", head: int) -> dict[str, float]:
     own = data.rows.own
     documents = len({doc_id for doc_id, is_own in zip(data.rows.doc_ids, own, strict=True) if is_own})
-    book = {"updates_done": float(stack.updates[head])}
+    book = {"updates_done": float(stack.updates[head]), "clipped_share": float(stack.clipped[head])}
+    book |= loss_book(data)
     if documents:
         book["exposures_per_real_document"] = float(stack.exposures[head][own].sum() / documents)
     return book | {"loss_final": final_loss(data, stack.predict(head, data.vectors))}
+
+
+def loss_book(data: CellData) -> dict[str, float]:
+    """What a loss with label counts has met in the final training set; nothing for the plain one."""
+    if data.loss is None:
+        return {}
+    from volfid.training.losses import Counts
+
+    kept = data.kept[ALL_ROWS]
+    counted = data.counted(kept)
+    counts = Counts.of(data.rows.labels[data.rows.epoch(kept) if counted is None else counted])
+    return {
+        "labels_without_positive": float(counts.unseen), "labels_on_every_row": float(counts.everywhere),
+        "documents_without_label": float((data.rows.labels[kept].sum(1) == 0).sum()),
+    }  # fmt: skip
 
 
 def selected(

@@ -23,6 +23,7 @@ from torch.nn import functional
 from volfid.core.exits import DataError, ParameterError
 from volfid.core.seeds import derive_seed, generator
 from volfid.training.batches import batch_plan, learning_rates
+from volfid.training.losses import Counts, Loss
 from volfid.training.recipes import MlpRecipe
 
 _KINDS = ((0, 2), (1, 3))  # weights, biases
@@ -38,6 +39,7 @@ class Head:
     order     how they do: half_real or curriculum
     updates   U, optimiser updates
     fold      fold that is left out; -1 for the fit on all rows
+    counted   rows whose label counts the loss uses; None for those of `pool`
     """
 
     rows: np.ndarray
@@ -45,6 +47,7 @@ class Head:
     fold: int
     added: np.ndarray | None = None
     order: str = "half_real"
+    counted: np.ndarray | None = None
 
     @property
     def pool(self) -> np.ndarray:
@@ -56,7 +59,8 @@ class Head:
 class MlpStack:
     """Trained heads: weights (heads, in, out) and biases (heads, 1, out), float32.
 
-    `updates` (heads,): updates made; `exposures` (heads, rows): how often each row was in a batch.
+    `updates` (heads,): updates made; `exposures` (heads, rows): how often each row was in a batch; `clipped`
+    (heads,): share of the updates whose gradient was clipped.
     """
 
     w1: torch.Tensor
@@ -65,6 +69,7 @@ class MlpStack:
     b2: torch.Tensor
     updates: np.ndarray
     exposures: np.ndarray
+    clipped: np.ndarray
 
     def represent(self, head: int, vectors: np.ndarray) -> np.ndarray:
         """Hidden layer of one head, shape (documents, hidden), float32."""
@@ -81,14 +86,16 @@ class MlpStack:
 def fit_mlp(
     vectors: np.ndarray, labels: np.ndarray, label_ids: Sequence[str], heads: Sequence[Head],
     recipe: MlpRecipe, head_start: str, master_seed: int, draw: int, training_seed: int,
-    monitor: Callable[[int, Callable[[], MlpStack]], bool] | None = None,
+    monitor: Callable[[int, Callable[[], MlpStack]], bool] | None = None, loss: Loss | None = None,
 ) -> MlpStack:  # fmt: skip
     """Train `heads` on vectors (rows, dimensions) float32 and labels (rows, labels) binary.
 
     head_start  zero: output biases start at 0; prior: at logit(max(n_k, 1) / (N + 2)) of the head's rows
     monitor     called after every update with the updates made and a function that gives the heads as they
                 are now; training ends when it returns True
-    Raises DataError for a head without rows. Use one thread: results are then the same on every call.
+    loss        instead of the mean BCE
+    Raises DataError for a head without rows, or when a gradient is not finite.
+    Use one thread: results are then the same on every call.
     """
     if any(not len(head.rows) for head in heads):
         raise DataError("there is no row to train on")
@@ -101,14 +108,16 @@ def fit_mlp(
         torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32)),
         torch.from_numpy(labels[:, columns].astype(np.float32)),
         [label_ids[c] for c in columns], [heads[i] for i in sequence], [seeds[i] for i in sequence],
-        recipe, head_start, master_seed,
+        recipe, head_start, master_seed, loss,
     )  # fmt: skip
     back = np.argsort(sequence)
     label_back = np.argsort(columns)
 
     def now() -> MlpStack:
         w1, b1, w2, b2 = (tensor[back] for tensor in stack.parameters)
-        return MlpStack(w1, b1, w2[:, :, label_back], b2[:, :, label_back], stack.made[back], stack.exposures[back])
+        share = stack.clipped / np.maximum(stack.made, 1)
+        outputs = w2[:, :, label_back], b2[:, :, label_back]
+        return MlpStack(w1, b1, *outputs, stack.made[back], stack.exposures[back], share[back])
 
     with torch.inference_mode():
         for update in range(max(head.updates for head in heads)):
@@ -123,7 +132,7 @@ class _Stack:
 
     def __init__(
         self, x: torch.Tensor, y: torch.Tensor, label_ids: Sequence[str], heads: Sequence[Head],
-        seeds: Sequence[dict[str, int]], recipe: MlpRecipe, head_start: str, master_seed: int,
+        seeds: Sequence[dict[str, int]], recipe: MlpRecipe, head_start: str, master_seed: int, loss: Loss | None,
     ):  # fmt: skip
         self.x, self.y, self.heads, self.recipe = x, y, heads, recipe
         self.parameters = _initial(x.shape[1], recipe.hidden, label_ids, seeds, master_seed)
@@ -143,7 +152,11 @@ class _Stack:
         )  # fmt: skip
         self.clock = [torch.zeros(()) for _ in heads]
         self.groups = self._groups()
-        self.made = np.zeros(len(heads), dtype=np.int64)
+        self.made, self.clipped = (np.zeros(len(heads), dtype=np.int64) for _ in range(2))
+        self.loss = loss
+        self.counts = [] if loss is None else [
+            Counts.of(y[torch.from_numpy(h.pool if h.counted is None else h.counted)].numpy()) for h in heads
+        ]  # fmt: skip
 
     @property
     def exposures(self) -> np.ndarray:
@@ -166,7 +179,10 @@ class _Stack:
         hidden = functional.gelu(inner).mul_(mask)
         logits = torch.baddbmm(b2, hidden, w2)
         # d loss / d logits of the mean over batch and labels
-        wrong = torch.sigmoid_(logits).sub_(self.y[rows]).mul_(weight[:, :, None] / self.y.shape[1])
+        if self.loss is None:
+            wrong = torch.sigmoid_(logits).sub_(self.y[rows]).mul_(weight[:, :, None] / self.y.shape[1])
+        else:
+            wrong = self._wrong(self.loss, logits, self.y[rows], weight)
         g_w1, g_b1, g_w2, g_b2 = (g[:active] for g in self.gradients)
         torch.bmm(hidden.transpose(1, 2), wrong, out=g_w2)
         torch.sum(wrong, 1, keepdim=True, out=g_b2)
@@ -179,6 +195,18 @@ class _Stack:
                 self._adamw(tensors, clock, float(self.rates[first][update]))
         self.made[:active] += 1
 
+    def _wrong(self, loss: Loss, logits: torch.Tensor, y: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """d loss / d logits of every active head, each with its own label counts."""
+        with torch.inference_mode(False), torch.enable_grad():
+            z, y, weight = (tensor.clone() for tensor in (logits, y, weight))
+            z.requires_grad_()
+            parts = [
+                loss.value(*head, counts, loss.scale(head[1], head[2]))
+                for *head, counts in zip(z, y, weight, self.counts[: len(z)], strict=True)
+            ]
+            (found,) = torch.autograd.grad(torch.stack(parts).sum(), z)
+        return found
+
     def _mask(self, update: int, active: int) -> torch.Tensor:
         """Dropout masks (active, batch, hidden): 0 or 1 / (1 - rate)."""
         place = update % _DROPOUT_BLOCK
@@ -190,10 +218,16 @@ class _Stack:
         return self.masks[:active, place]
 
     def _clip(self, active: int) -> None:
-        """Scale each head's whole gradient to norm `clip` where it is longer."""
+        """Scale each head's whole gradient to norm `clip` where it is longer. Raises DataError for no number."""
         norm = torch.stack([torch.linalg.vector_norm(g[:active], dim=(1, 2)) for g in self.gradients])
         norm = torch.linalg.vector_norm(norm, dim=0)
-        if bool((norm > self.recipe.clip).any()):
+        if not bool((norm <= self.recipe.clip).all()):
+            if not bool(torch.isfinite(norm).all()):
+                raise DataError(
+                    f"training diverged: the loss or its gradient is not finite at update {int(self.made[0]) + 1}",
+                    mend="Lower the learning rate of the recipe, or take another loss",
+                )
+            self.clipped[:active] += (norm > self.recipe.clip).numpy()
             factor = (self.recipe.clip / norm).clamp(max=1)[:, None, None]
             for gradient in self.gradients:
                 gradient[:active].mul_(factor)

@@ -97,6 +97,7 @@ class _Study:
         self.job, self.vector_row, self.vectors = job, vector_row, vectors
         self.answers, self.tuner = Answers((), ()), None
         self.recipe: Recipe = read_recipe(job["settings"]["recipe"])
+        self.losses: Mapping[str, Any] = job["settings"].get("losses", {})
         self.policies: list[str] = job["settings"]["thresholds"]
         self.label_ids = [row["label"] for row in labels]
         self.group = {row["doc_id"]: row["group"] for row in documents}
@@ -167,9 +168,17 @@ class _Study:
             folds=folds, real_vectors=self._vectors(doc_ids), real_truth=truth, test_vectors=self.test_vectors,
             label_ids=self.label_ids, cardinality=float(all_truth.sum(1).mean()), master_seed=self.job["master_seed"],
             answers=self.answers.outcome(cell, doc_ids, self.test_ids) if asked else None, tuner=self.tuner,
-            designs=self.designs,
+            designs=self.designs, loss=self._loss(cell["loss"]),
         )  # fmt: skip
         return data, doc_ids, all_truth
+
+    def _loss(self, name: str) -> Any:
+        """The loss of the job's settings; None for the plain one, and for a name that fit_plain refuses."""
+        if name not in self.losses:
+            return None
+        from volfid.training.losses import read_loss  # torch
+
+        return read_loss(self.losses[name])
 
     def _rows(self, cell: Mapping[str, Any]) -> TrainRows:
         name = cell["trainset_id"]

@@ -1,0 +1,232 @@
+"""Losses for many rare labels: the entries `losses` of params/recipes.yaml, computed from logits and label counts.
+
+z logits, y labels, p = sigmoid(z), p_t = p where y = 1 else 1 - p; n_k positives of label k among N training rows.
+
+    weighted     y w_k softplus(-z) + (1 - y) softplus(z),  w_k = ((N - n_k) / n_k)^power, at most `cap`
+    focal        alpha_t (1 - p_t)^gamma BCE,  alpha_t = alpha where y = 1 else 1 - alpha; 1 without alpha
+    asymmetric   y (1 - p)^gamma_pos (-ln p) + (1 - y) p_m^gamma_neg (-ln(1 - p_m)),  p_m = max(p - margin, 0)
+    balanced     weight x focal on logits that are shifted by nu_k = kappa ln(N / n_k - 1) and, where y = 0, scaled
+                 by lambda (and the term divided by it, where there is a weight: as in the published code)
+                 weight class: (1 - beta) / (1 - beta^n_k); weight rebalanced: map_alpha + sigmoid(map_beta (r - mu)),
+                 r = (1/n_k) / sum over the labels j of the document of 1/n_j
+
+Sources: Lin 2017, Cui 2019, Ridnik 2021, Wu 2020, Huang 2021; written from the formulas.
+
+Counts are those of the rows that are trained on, copies included (`counts: real`: of the real documents once). They
+are kept in [1, N - 1], so that labels of 0 and of N positives have finite terms. Such labels stay in the loss: one that
+it left out would keep its first scores, about 0.5. All is computed in float32 at least, whatever the logits are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from volfid.core.exits import ConfigError
+
+Tensor = torch.Tensor
+PLAIN = "bce"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Label counts of a training set: positives (labels,) in [1, N - 1], documents N, and mu of the rule.
+
+    unseen, everywhere: labels whose count was 0 or N. mu: mean of mean and median of r over all positive pairs.
+    """
+
+    positives: Tensor
+    documents: int
+    unseen: int
+    everywhere: int
+    mu: float
+
+    @classmethod
+    def of(cls, labels: np.ndarray) -> "Counts":
+        """Of the rows (rows, labels) binary that are trained on, repeated as they are."""
+        found, documents = labels.sum(0, dtype=np.float64), len(labels)
+        kept = np.clip(found, 1, max(documents - 1, 1))
+        share = labels / np.maximum((labels / kept).sum(1, keepdims=True), 1e-300) / kept
+        pairs = share[labels > 0]
+        mu = float((pairs.mean() + np.median(pairs)) / 2) if len(pairs) else 0.0
+        return cls(
+            torch.from_numpy(kept), documents, int((found == 0).sum()),
+            int((found == documents).sum()), mu,
+        )  # fmt: skip
+
+
+class Kind(Protocol):
+    """A loss: its parameters as fields, and its terms (documents, labels) for logits and labels of that shape."""
+
+    def terms(self, z: Tensor, y: Tensor, counts: Counts) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """BCE whose positive terms weigh more, the rarer the label; cap null: no limit."""
+
+    power: float
+    cap: float | None
+
+    def terms(self, z: Tensor, y: Tensor, counts: Counts) -> Tensor:
+        """See the module."""
+        n = counts.positives.to(z)
+        weight = ((counts.documents - n) / n) ** self.power
+        if self.cap is not None:
+            weight = weight.clamp(max=self.cap)
+        return y * weight * functional.softplus(-z) + (1 - y) * functional.softplus(z)
+
+
+@dataclass(frozen=True)
+class Focal:
+    """Focal loss; alpha null: both classes alike."""
+
+    gamma: float
+    alpha: float | None
+
+    def terms(self, z: Tensor, y: Tensor, counts: Counts) -> Tensor:
+        """See the module."""
+        return _focal(z, y, self.gamma, self.alpha)
+
+
+@dataclass(frozen=True)
+class Asymmetric:
+    """Asymmetric loss; `detach`: the focusing weight is a constant for the gradient, as in its training script."""
+
+    gamma_pos: float
+    gamma_neg: float
+    margin: float
+    eps: float
+    detach: bool
+
+    def terms(self, z: Tensor, y: Tensor, counts: Counts) -> Tensor:
+        """See the module."""
+        p = torch.sigmoid(z)
+        right = torch.where(y > 0, p, (torch.sigmoid(-z) + self.margin).clamp(max=1))
+        gamma = self.gamma_pos * y + self.gamma_neg * (1 - y)
+        weight = (1 - right) ** gamma
+        return -(weight.detach() if self.detach else weight) * right.clamp(min=self.eps).log()
+
+
+@dataclass(frozen=True)
+class Balanced:
+    """Class-balanced and distribution-balanced losses and their parts.
+
+    weight           none, class (beta) or rebalanced (map_alpha, map_beta, map_mu; map_mu null: the authors' rule)
+    kappa, lambda_   of the shift and the scale of negatives; null: neither
+    shift_divided    whether the shift is divided by lambda: the first code does, the later one calls it a mistake
+    gamma, alpha     of the focal factor; gamma null: none
+    """
+
+    weight: str
+    beta: float | None = None
+    map_alpha: float | None = None
+    map_beta: float | None = None
+    map_mu: float | None = None
+    kappa: float | None = None
+    lambda_: float | None = None
+    shift_divided: bool = False
+    gamma: float | None = None
+    alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        needed = {"none": (), "class": ("beta",), "rebalanced": ("map_alpha", "map_beta")}
+        if self.weight not in needed or any(getattr(self, name) is None for name in needed[self.weight]):
+            raise ConfigError(f"a balanced loss has no weight {self.weight!r} with these parameters")
+        if (self.kappa is None) != (self.lambda_ is None):
+            raise ConfigError("kappa and lambda_ of a balanced loss belong together")
+
+    def terms(self, z: Tensor, y: Tensor, counts: Counts) -> Tensor:
+        """See the module."""
+        n = counts.positives.to(z)
+        weight = self._weight(y, n, counts.mu)
+        if self.kappa is not None and self.lambda_ is not None:
+            shift = self.kappa * (counts.documents / n - 1).log()
+            z = z - (shift / self.lambda_ if self.shift_divided else shift)
+            z = torch.where(y > 0, z, self.lambda_ * z)
+            if weight is not None:
+                weight = torch.where(y > 0, weight, weight / self.lambda_)
+        terms = _focal(z, y, self.gamma or 0.0, self.alpha)
+        return terms if weight is None else weight * terms
+
+    def _weight(self, y: Tensor, n: Tensor, mu: float) -> Tensor | None:
+        """(documents, labels) or (labels,); None without a weight."""
+        if self.weight == "class":
+            assert self.beta is not None
+            return (1 - self.beta) / (1 - self.beta**n)
+        if self.weight == "rebalanced":
+            assert self.map_alpha is not None and self.map_beta is not None
+            # a document without labels has r = infinity, and so the weight map_alpha + 1
+            r = (1 / n) / (y / n).sum(1, keepdim=True)
+            return self.map_alpha + torch.sigmoid(self.map_beta * (r - (mu if self.map_mu is None else self.map_mu)))
+        return None
+
+
+def _focal(z: Tensor, y: Tensor, gamma: float, alpha: float | None) -> Tensor:
+    """alpha_t (1 - p_t)^gamma BCE; 1 - p_t is the sigmoid of the logit turned round, which keeps its small values."""
+    turned = torch.where(y > 0, -z, z)
+    terms = functional.softplus(turned)
+    if gamma:
+        terms = torch.sigmoid(turned) ** gamma * terms
+    return terms if alpha is None else torch.where(y > 0, alpha, 1 - alpha) * terms
+
+
+KINDS: dict[str, type[Any]] = {
+    "weighted": Weighted, "focal": Focal, "asymmetric": Asymmetric, "balanced": Balanced,
+}  # fmt: skip
+REDUCTIONS = ("mean", "sum", "positives")
+COUNTS = ("trained", "real")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss as it is trained with.
+
+    factor     of every term
+    reduction  mean over documents and labels; sum: the same times documents x labels of the batch (an official scale:
+               with a clipped gradient it makes other steps); positives: times documents x labels / positive labels
+    counts     trained or real (see the module)
+    """
+
+    kind: Kind
+    factor: float = 1.0
+    reduction: str = "mean"
+    counts: str = "trained"
+
+    def scale(self, y: Tensor, weight: Tensor) -> float:
+        """What the mean over a whole batch is multiplied by; rows of weight 0 are not there."""
+        if self.reduction == "mean":
+            return self.factor
+        there = y[weight > 0]
+        return self.factor * there.numel() / (1 if self.reduction == "sum" else max(float(there.sum()), 1.0))
+
+    def value(self, z: Tensor, y: Tensor, weight: Tensor, counts: Counts, scale: float) -> Tensor:
+        """The loss of some rows of a batch: weight (rows,) sums to 1 over the batch, `scale` is that of the batch."""
+        if z.dtype in (torch.bfloat16, torch.float16):
+            z = z.float()
+        terms = self.kind.terms(z, y.to(z), counts)
+        return (terms * weight.to(z)[:, None]).sum() * (scale / z.shape[1])
+
+
+def read_loss(entry: Mapping[str, Any]) -> Loss:
+    """The loss of one entry of `losses`. Raises ConfigError for what is unknown, missing or means nothing."""
+    values = dict(entry)
+    name = values.pop("kind", None)
+    if name not in KINDS:
+        raise ConfigError(f"loss kind {name!r} is unknown", mend=f"Use one of {', '.join(KINDS)}")
+    around = {key: values.pop(key) for key in ("factor", "reduction", "counts") if key in values}
+    odd = sorted(set(values) - {field.name for field in fields(KINDS[name])})
+    try:
+        loss = Loss(KINDS[name](**values), **around)
+    except TypeError:
+        lacking = sorted({field.name for field in fields(KINDS[name])} - set(values))
+        raise ConfigError(f"a loss of kind {name!r} has the unknown fields {odd} or lacks some of {lacking}") from None
+    if loss.reduction not in REDUCTIONS or loss.counts not in COUNTS or loss.factor <= 0:
+        raise ConfigError(
+            f"a loss with reduction {loss.reduction!r}, counts {loss.counts!r} and factor {loss.factor} means nothing",
+            mend=f"Reductions are {', '.join(REDUCTIONS)}, counts {', '.join(COUNTS)}, factors positive",
+        )
+    return loss
