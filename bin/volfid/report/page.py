@@ -242,9 +242,10 @@ def write_csv_twins(inputs: ReportInputs, folder: Path) -> list[Path]:
     for name in CSV_TWINS:
         fields = [field.name for field in CONTRACTS[name].fields]
         stamped = [*fields, *(["corpus"] if "corpus" not in fields else [])]
+        unsaid = {field.name: None for field in CONTRACTS[name].fields if field.optional}
         lines = [",".join(stamped)]
         lines += [
-            ",".join(_quoted(csv_cell({"corpus": corpus, **row}[field])) for field in stamped)
+            ",".join(_quoted(csv_cell({"corpus": corpus, **unsaid, **row}[field])) for field in stamped)
             for row in getattr(inputs, name)
         ]
         path = folder / f"{name}.csv"
