@@ -44,9 +44,12 @@ Key = tuple[Any, ...]
 def threshold_tables(inputs: ReportInputs) -> list[Table]:
     """The same cells at 0.5, tuned and cardinality, one table for each trained classifier."""
     return [
-        _scores(inputs, f"Scores by arm and threshold: {name}", lambda cell, name=name: cell["classifier"] == name)
-        for name in classifiers(inputs.cells)
+        _scores(inputs, f"Scores by arm and threshold: {name}", _trained_by(name)) for name in classifiers(inputs.cells)
     ]
+
+
+def _trained_by(name: str) -> Callable[[Row], bool]:
+    return lambda cell: cell["classifier"] == name
 
 
 def floor_table(inputs: ReportInputs) -> Table:
@@ -247,6 +250,7 @@ def mixture_table(inputs: ReportInputs) -> Table:
             pivot.setdefault(key, {})[name] = mean
     keys = sorted(pivot, key=order)
     columns = [name for name, _, _ in THRESHOLD_COLUMNS]
+    named: dict[tuple[str, ...], dict[str, Mean]]
     named = {(count(k[0]), k[1], words(k[2]) if k[2] else "real only", number(k[3], 2)): pivot[k] for k in keys}
     body = pivot_rows(named, columns, digits=3)
     return Table(
