@@ -73,9 +73,6 @@ def checkParams() {
     if( !(params.calibrate_replicates.toString() ==~ /[0-9]+/) || (params.calibrate_replicates as Integer) < 8 ) {
         error "--calibrate_replicates: ${params.calibrate_replicates} is not a whole number of at least 8"
     }
-    if( !params.real && !params.corpus && params.input in ['demo', 'fixture'] && params.labels ) {
-        error "--labels was given, but --input ${params.input} has its own labels"
-    }
     if( params.real && !params.synthetic ) {
         error "an audit needs the synthetic documents too: give --synthetic FILE"
     }
@@ -85,6 +82,9 @@ def checkParams() {
         if( value && !elsewhere && !file(value.toString(), glob: false).exists() ) {
             error "--${name}: there is no file ${value}"
         }
+    }
+    if( !params.real && !params.corpus && params.input in ['demo', 'fixture'] && params.labels ) {
+        error "--labels was given, but --input ${params.input} has its own labels"
     }
     return source
 }

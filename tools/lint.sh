@@ -41,7 +41,7 @@ check_format() { .venv/bin/ruff format --check --quiet bin tools tests; }
 check_imports() { PYTHONPATH=bin .venv/bin/lint-imports; }
 check_types() {
     need_tools
-    # strict on core and plan, by pyproject.toml
+    # strict on the packages that pyproject.toml names
     .venv-lint/bin/mypy
 }
 check_words() {

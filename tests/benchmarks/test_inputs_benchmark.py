@@ -18,9 +18,10 @@ ROWS = int(os.environ.get("VOLFID_ROWS", "50000"))
 
 # in a process of its own, so that its peak memory is that of the work alone
 WORK = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
+from volfid.core.manifest import peak_memory_mb
 from volfid.inputs.cleaning import refuse
 from volfid.inputs.duplicates import repeated_texts, tied
 from volfid.inputs.records import read_records
@@ -36,9 +37,6 @@ def plain():
         for line in file:
             json.loads(line)
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
 path = Path(sys.argv[1])
 def check():
     records = read_records(path, {})
@@ -50,9 +48,10 @@ for _ in range(1 if int(sys.argv[3]) > 200_000 else 3):  # by turns, the least o
     found["json"] = min(found["json"], timed(plain)[1])
     (rows, repeated, *_), seconds = timed(check)
     found["checked"] = min(found["checked"], seconds)
-found["checked_gib"] = peak()
+found["checked_gib"] = peak_memory_mb() / 1024
 (_, near), found["near"] = timed(lambda: tied(rows))
-print(json.dumps({**found, "gib": peak(), "rows": len(rows), "repeated": len(repeated), "near_duplicates": near}))
+found["gib"] = peak_memory_mb() / 1024
+print(json.dumps({**found, "rows": len(rows), "repeated": len(repeated), "near_duplicates": near}))
 """
 
 

@@ -47,7 +47,6 @@ def transformer_encoder(
         )
     pool = pooling_of(entry)
 
-    @torch.inference_mode()
     def encode(texts: Sequence[str]) -> np.ndarray:
         tokens = tokenizer(list(texts), truncation=True, max_length=entry["max_tokens"])["input_ids"] if texts else []
         vectors = np.zeros((len(texts), entry["dimensions"]), dtype=np.float32)
@@ -64,7 +63,8 @@ def transformer_encoder(
             progress.advance(len(chosen))
         return vectors
 
-    return encode
+    without_gradients: Encoder = torch.inference_mode()(encode)
+    return without_gradients
 
 
 def tfidf_svd_encoder(
@@ -101,7 +101,7 @@ def tfidf_svd_encoder(
         if not texts:
             return np.zeros((0, len(components)), dtype=np.float32)
         vectors = words.transform(texts) @ projection
-        return (normalize(vectors) if entry["normalise"] else vectors).astype(np.float32)
+        return np.asarray(normalize(vectors) if entry["normalise"] else vectors, dtype=np.float32)
 
     return encode
 

@@ -52,7 +52,9 @@ def embed_rows(rows: Sequence[Mapping[str, Any]], encode: Encoder) -> Embedded:
     vectors = encoded[[place[sha_of[doc_id]] for doc_id in ids]]
     broken = ~np.isfinite(vectors).all(axis=1)
     if broken.any():
-        row = int(broken.argmax())
-        raise DataError(f"row {row + 1} ({ids[row]!r}): its vector is not finite", mend="Look at the document's text")
+        first = int(broken.argmax())
+        raise DataError(
+            f"row {first + 1} ({ids[first]!r}): its vector is not finite", mend="Look at the document's text"
+        )
     zeros = int((~vectors.any(axis=1)).sum())
     return Embedded(ids, vectors, {"documents": len(ids), "texts": len(unique), "zero_vectors": zeros})

@@ -14,24 +14,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from volfid.core.exits import DataError
 from volfid.core.files import atomic_path, canonical_json, sha256_text
 from volfid.core.log import log
 from volfid.core.schemas import CONTRACTS
-from volfid.generation.requests import Request
 
 Row = dict[str, Any]
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
+class Planned(Protocol):
+    """What every request of a plan has."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def pool_id(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+
+
+Asked = TypeVar("Asked", bound=Planned)
+
+
 @dataclass(frozen=True)
-class Chunk:
+class Chunk(Generic[Asked]):
     """Consecutive requests of one pool, made together."""
 
     key: str
-    requests: tuple[Request, ...]
+    requests: tuple[Asked, ...]
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,7 @@ class Made:
     repairs: dict[str, int]
 
 
-def make_chunks(requests: Sequence[Request], size: int, identity: Mapping[str, Any]) -> list[Chunk]:
+def make_chunks(requests: Sequence[Asked], size: int, identity: Mapping[str, Any]) -> list[Chunk[Asked]]:
     """Cut the plan into chunks of at most `size`; none spans two pools, so a new pool shifts no chunk.
 
     identity: what else decides the text (model, engine, versions, rules, seed).
@@ -74,7 +87,7 @@ class ChunkStore:
         for folder in self.folders:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def load(self, chunk: Chunk) -> Made | None:
+    def load(self, chunk: Chunk[Asked]) -> Made | None:
         """The rows of a chunk from the first folder that has it whole, then held by every folder; or None."""
         for folder in self.folders:
             path = folder / f"{chunk.key}.jsonl"
@@ -91,14 +104,14 @@ class ChunkStore:
             return made
         return None
 
-    def save(self, chunk: Chunk, made: Made) -> None:
+    def save(self, chunk: Chunk[Asked], made: Made) -> None:
         """Write a finished chunk to every folder, each time whole or not at all."""
         body = "".join(canonical_json(row) + "\n" for row in made.rows)
         head = {"key": chunk.key, "rows": len(made.rows), "repairs": made.repairs, "sha256": sha256_text(body)}
         self._put(chunk.key, (canonical_json(head) + "\n" + body).encode("utf-8"))
 
     @contextmanager
-    def locked(self, chunk: Chunk) -> Iterator[None]:
+    def locked(self, chunk: Chunk[Asked]) -> Iterator[None]:
         """Hold the chunk, so that two runs never make it twice; the second waits and finds it made.
 
         Where the file system knows no locks the rename alone protects the file.
@@ -120,7 +133,7 @@ class ChunkStore:
                 _sync_folder(folder)
 
 
-def _parse(content: bytes, chunk: Chunk, contract: str) -> Made:
+def _parse(content: bytes, chunk: Chunk[Asked], contract: str) -> Made:
     """A chunk file; ValueError or KeyError when it is not whole or not this chunk."""
     first, _, body = content.partition(b"\n")
     head = json.loads(first)

@@ -10,7 +10,7 @@ from volfid.core.seeds import request_seed
 from volfid.generation import engines, labelling
 from volfid.generation.chunks import Chunk, ChunkStore, Made, Row, make_chunks
 from volfid.generation.engines.base import ChoiceRequest, Engine, EngineSettings, engine_settings
-from volfid.generation.labelling import answer_row, calibrated, plan_labelling, read_labelling
+from volfid.generation.labelling import LabelRequest, answer_row, calibrated, plan_labelling, read_labelling
 from volfid.generation.loop import CHUNK_FOLDER, ChunkLoop, MakeEngine, Outcome, engine_identity
 from volfid.generation.requests import Corpus
 
@@ -31,7 +31,7 @@ def run_labelling(
     own = replace(engine_settings(entry, SEQUENCES, attempt), prefix_caching=True)
     requests = plan_labelling(job["items"], corpus, prompts, settings, entry["name"], seed)
     identity = {"what": "answers"} | engine_identity(own, seed, model_dir, [Path(labelling.__file__)])
-    chunks = make_chunks(requests, settings.chunk, identity)  # type: ignore[arg-type]
+    chunks = make_chunks(requests, settings.chunk, identity)
     store = ChunkStore(out_dir / CHUNK_FOLDER, chunk_store, "answers")
     work = _Questions(make_engine(own, model_dir), own, corpus, seed, len(requests))
     raw = [row for one in work.run(chunks, store) for row in one.rows]
@@ -40,7 +40,7 @@ def run_labelling(
     return Outcome(calibrated(raw) if settings.calibrate else raw, counts, facts)
 
 
-class _Questions(ChunkLoop):
+class _Questions(ChunkLoop[LabelRequest]):
     """Asks the questions of a chunk."""
 
     stage, unit, counted = "labelling", "documents", "prompt tokens"
@@ -49,7 +49,7 @@ class _Questions(ChunkLoop):
         super().__init__(engine, own, total)
         self.corpus, self.master_seed = corpus, master_seed
 
-    def make(self, chunk: Chunk) -> Made:
+    def make(self, chunk: Chunk[LabelRequest]) -> Made:
         """One call of the engine; what is read again from its cache is not counted."""
         asked = [
             ChoiceRequest(one.request_id, one.prompts, one.answer_prefix,

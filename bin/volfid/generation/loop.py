@@ -5,11 +5,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic
 
 from volfid.core.log import log
 from volfid.core.manifest import installed_versions
-from volfid.generation.chunks import Chunk, ChunkStore, Made, Row, code_sha
+from volfid.generation.chunks import Asked, Chunk, ChunkStore, Made, Row, code_sha
 from volfid.generation.engines.base import Engine, EngineSettings, model_identity
 from volfid.generation.watchdog import Watchdog, ending_on_sigterm
 
@@ -46,7 +46,7 @@ def engine_identity(
     }  # fmt: skip
 
 
-class ChunkLoop(ABC):
+class ChunkLoop(ABC, Generic[Asked]):
     """Takes or makes every chunk of a job. The engine starts at the first chunk that no store has.
 
     A subclass says how a chunk is made and adds the engine's work to `tokens`.
@@ -63,14 +63,14 @@ class ChunkLoop(ABC):
         self.running, self.seconds = False, 0.0
 
     @abstractmethod
-    def make(self, chunk: Chunk) -> Made:
+    def make(self, chunk: Chunk[Asked]) -> Made:
         """The rows of a chunk, by the running engine."""
 
     def note(self, made: Made) -> str:
         """What the progress line says beside counts, with a leading comma; never any text."""
         return ""
 
-    def run(self, chunks: Sequence[Chunk], store: ChunkStore) -> list[Made]:
+    def run(self, chunks: Sequence[Chunk[Asked]], store: ChunkStore) -> list[Made]:
         """Every chunk, from the store or made; the engine is closed at the end.
 
         Raises RetryError (75) when memory runs out, VolfidError with exit 143 on SIGTERM; finished chunks are
@@ -102,7 +102,7 @@ class ChunkLoop(ABC):
             f"{self.counted.replace(' ', '_')}_per_s": self.rate(), "task_attempt": attempt,
         }  # fmt: skip
 
-    def _make_once(self, chunk: Chunk, store: ChunkStore) -> Made:
+    def _make_once(self, chunk: Chunk[Asked], store: ChunkStore) -> Made:
         with store.locked(chunk):
             made = store.load(chunk)  # another run may have made it while this one waited
             if made is not None:
@@ -125,7 +125,7 @@ class ChunkLoop(ABC):
         self.running = True
         log(f"{self.stage}: started in {time.monotonic() - started:.0f} s")
 
-    def _report(self, chunk: Chunk, made: Made) -> None:
+    def _report(self, chunk: Chunk[Asked], made: Made) -> None:
         """A line a chunk."""
         self.done += len(chunk.requests)
         line = f"{self.stage}: {self.done}/{self.total} {self.unit}{self.note(made)}"

@@ -118,12 +118,12 @@ def label_plan_rows(
     if plan == "balanced":
         counts = Counter(label for labels in label_sets for label in labels)
         rarity = {label: count**-exponent for label, count in counts.items()}
-        weights = np.array([sum(map(rarity.get, labels)) / max(len(labels), 1) for labels in label_sets])
+        weights = np.array([sum(rarity[label] for label in labels) / max(len(labels), 1) for labels in label_sets])
     if weights.sum() == 0:
         raise DataError("a balanced label plan needs a document with a label")
     cumulative = np.cumsum(weights / weights.sum())
     drawn = np.searchsorted(cumulative, rng.random(count), side="right")
-    return np.minimum(drawn, size - 1).tolist()
+    return [int(number) for number in np.minimum(drawn, size - 1)]
 
 
 def _plan_pool(pool: Row, corpus: Corpus, template: Template, settings: Settings, master_seed: int) -> list[Request]:

@@ -54,7 +54,7 @@ def chunk_identity(
     }
 
 
-class _Texts(ChunkLoop):
+class _Texts(ChunkLoop[Request]):
     """Makes the documents of a chunk."""
 
     stage, unit, counted = "generation", "requests", "tokens"
@@ -67,7 +67,7 @@ class _Texts(ChunkLoop):
         self.settings, self.labels, self.master_seed = settings, frozenset(labels), master_seed
         self.accepted = 0
 
-    def make(self, chunk: Chunk) -> Made:
+    def make(self, chunk: Chunk[Request]) -> Made:
         """Attempt 0 of all requests, then those refused again with new seeds, until the attempts are used up."""
         drafts = {request.request_id: _Draft(request) for request in chunk.requests}
         repairs: Counter[str] = Counter()

@@ -57,7 +57,7 @@ def spread_of(row: Row) -> float | None:
     if row["ci_low"] is None or row["ci_high"] is None:
         return None
     half = (row["ci_high"] - row["ci_low"]) / 2
-    return half * math.sqrt(row["n"]) / special.stdtrit(row["n"] - 1, 0.5 + row["level"] / 2)
+    return float(half * math.sqrt(row["n"]) / special.stdtrit(row["n"] - 1, 0.5 + row["level"] / 2))
 
 
 def power(n: int, spread: float, difference: float, level: float = 0.95) -> float:
@@ -76,9 +76,9 @@ def power_table(rows: Sequence[Row]) -> Table:
     """Power of the primary contrast at its own draws and spread, one row for each place."""
     listed = [
         [row["classifier"] or "–", str(row["regime"]), str(row["added"]), row["generator"] or "–",
-         words(row["method"]) if row["method"] else "–", str(row["n"]), number(spread_of(row), 4),
-         *(share(power(row["n"], spread_of(row), difference)) for difference in DIFFERENCES)]
-        for row in rows
+         words(row["method"]) if row["method"] else "–", str(row["n"]), number(spread, 4),
+         *(share(power(row["n"], spread, difference)) for difference in DIFFERENCES)]
+        for row in rows if (spread := spread_of(row)) is not None
     ]  # fmt: skip
     return Table(
         "Power of this run",

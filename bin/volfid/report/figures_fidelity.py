@@ -229,7 +229,7 @@ def _dots(axes: Axes, points: list[tuple[str, Mean]], first: bool) -> None:
                 color="#444444",
             )
             continue
-        if mean.low is not None:
+        if mean.low is not None and mean.high is not None:
             axes.plot([mean.low, mean.high], [place, place], color=colour, linewidth=1.2)
         axes.plot(mean.value, place, color=colour, marker=marker, markersize=5)
     axes.set_yticks(range(len(points)), [label(name, 32) if first else "" for name, _ in points], fontsize=7.5)

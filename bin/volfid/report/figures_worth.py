@@ -110,7 +110,7 @@ def _lines(axes: Axes, lines: list[tuple[str, int, Mean]]) -> None:
         axes.axhline(
             mean.value, color=colour, linewidth=1.4, linestyle=("-", "--", ":", "-.")[position], label=label(name)
         )
-        if mean.low is not None:
+        if mean.low is not None and mean.high is not None:
             axes.errorbar(
                 [regime],
                 [mean.value],
@@ -170,7 +170,8 @@ def attribution(inputs: ReportInputs) -> Drawing:
     def draw(figure: Figure) -> None:
         panels = figure.subplots(max(len(groups), 1), 3, squeeze=False, sharex="col" if groups else False)
         for place, (title, colour, rows) in enumerate(columns):
-            for line, group in enumerate(groups or [None]):
+            shown: list[tuple[Any, ...] | None] = [*groups] or [None]
+            for line, group in enumerate(shown):
                 axes = panels[line][place]
                 chosen = [row for row in rows if group is not None and _context(row) == group]
                 _bars(axes, chosen, colour) if chosen else gap(axes, f"{title}: not estimated")
@@ -276,12 +277,11 @@ def mixture(inputs: ReportInputs) -> Drawing:
 
 
 def _mixture_line(axes: Axes, position: int, name: str, points: list[tuple[float, Mean]]) -> None:
-    defined = [(share, mean) for share, mean in points if mean.value is not None]
+    defined = [(share, mean.value, mean) for share, mean in points if mean.value is not None]
     colour, marker = CYCLE[position % len(CYCLE)], MARKERS[position % len(MARKERS)]
     shift = 0.012 * position  # intervals of two methods would hide each other
-    defined = [(share + shift, mean) for share, mean in defined]
-    shares = [share for share, _ in defined]
-    axes.plot(shares, [mean.value for _, mean in defined], color=colour, marker=marker, label=label(name))
-    for share, mean in defined:
-        if mean.low is not None:
+    shares = [share + shift for share, _, _ in defined]
+    axes.plot(shares, [value for _, value, _ in defined], color=colour, marker=marker, label=label(name))
+    for share, (_, _, mean) in zip(shares, defined, strict=True):
+        if mean.low is not None and mean.high is not None:
             axes.plot([share, share], [mean.low, mean.high], color=colour, linewidth=1)

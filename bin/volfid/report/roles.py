@@ -103,7 +103,7 @@ def effect_order(row: Row) -> tuple[object, ...]:
 
 def pick_metric(rows: Iterable[Row], patterns: Iterable[re.Pattern[str]]) -> str | None:
     """The first metric name that a pattern finds, patterns in order of preference."""
-    names = sorted({row["metric"] for row in rows})
+    names: list[str] = sorted({row["metric"] for row in rows})
     for pattern in patterns:
         for name in names:
             if pattern.search(name):

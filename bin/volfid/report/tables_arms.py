@@ -44,9 +44,12 @@ Key = tuple[Any, ...]
 def threshold_tables(inputs: ReportInputs) -> list[Table]:
     """The same cells at 0.5, tuned and cardinality, one table for each trained classifier."""
     return [
-        _scores(inputs, f"Scores by arm and threshold: {name}", lambda cell, name=name: cell["classifier"] == name)
-        for name in classifiers(inputs.cells)
+        _scores(inputs, f"Scores by arm and threshold: {name}", _trained_by(name)) for name in classifiers(inputs.cells)
     ]
+
+
+def _trained_by(name: str) -> Callable[[Row], bool]:
+    return lambda cell: cell["classifier"] == name
 
 
 def floor_table(inputs: ReportInputs) -> Table:
@@ -247,8 +250,8 @@ def mixture_table(inputs: ReportInputs) -> Table:
             pivot.setdefault(key, {})[name] = mean
     keys = sorted(pivot, key=order)
     columns = [name for name, _, _ in THRESHOLD_COLUMNS]
-    named = {(count(k[0]), k[1], words(k[2]) if k[2] else "real only", number(k[3], 2)): pivot[k] for k in keys}
-    body = pivot_rows(named, columns, digits=3)
+    named = [(count(k[0]), k[1], words(k[2]) if k[2] else "real only", number(k[3], 2)) for k in keys]
+    body = pivot_rows({row: pivot[key] for row, key in zip(named, keys, strict=True)}, columns, digits=3)
     return Table(
         "Mixtures of a fixed budget",
         "Share of real rows in the budget; the rest is synthetic. Means with 95 % t intervals over draws.",
@@ -269,7 +272,7 @@ def sizes_table(inputs: ReportInputs) -> Table:
                 found.setdefault(name, set()).add(cell[name])
     rows = []
     for key in sorted(groups, key=lambda key: (key[0], *roles.arm_order(key[1]), key[2])):
-        found = groups[key]
+        found, tuned = groups[key], groups[key]["updates"] == {"grid"}
         rows.append(
             [
                 count(key[0]),
@@ -277,10 +280,8 @@ def sizes_table(inputs: ReportInputs) -> Table:
                 roles.arm_words(key[1]),
                 count(key[2]),
                 _values(found["rows_total"], count),
-                _values(found["n_updates"], count) if found["updates"] != {"grid"} else "tuned",
-                _values(found["penalty_scale"], lambda value: number(value, 2))
-                if found["updates"] != {"grid"}
-                else "tuned",
+                "tuned" if tuned else _values(found["n_updates"], count),
+                "tuned" if tuned else _values(found["penalty_scale"], lambda value: number(value, 2)),
                 str(len(found["draw"])),
             ]
         )

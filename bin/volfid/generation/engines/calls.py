@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException
 from random import SystemRandom
 from typing import Any
 from urllib import error as urlerror
@@ -156,7 +157,7 @@ def _own_words(refused: urlerror.HTTPError) -> str:
     return " ".join(content.split())[:SHOWN]
 
 
-def _asked(headers: HTTPMessage) -> float | None:
+def _asked(headers: Message) -> float | None:
     """Seconds that Retry-After asks for, as a number or as a date; None without it or when it is neither."""
     value = headers.get("Retry-After")
     if value is None:

@@ -1,7 +1,7 @@
 """Chat templates to token ids, with neither a second BOS nor a user's special token."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from volfid.core.exits import ConfigError, DataError
@@ -12,7 +12,7 @@ YES = ("yes", "Yes", "YES", " yes", " Yes", " YES")
 NO = ("no", "No", "NO", " no", " No", " NO")
 
 
-def encode(tokenizer: Any, prompt: str, answer_prefix: str, chat: dict[str, Any] | None, room: int) -> list[int]:
+def encode(tokenizer: Any, prompt: str, answer_prefix: str, chat: Mapping[str, Any] | None, room: int) -> list[int]:
     """Token ids of one user turn and the opened answer.
 
     chat: {system: text or null, template_arguments: {...}} of the model entry. The template writes the

@@ -121,7 +121,8 @@ class TransformersEngine:
         prompt = encode(self.tokenizer, request.prompt, request.answer_prefix, self.settings.chat, room)
         generator = torch.Generator(device=self.model.device).manual_seed(request.seed)
         ids = torch.tensor([prompt], device=self.model.device)
-        cache, made = None, []
+        cache = None
+        made: list[int] = []
         while len(made) < request.max_tokens:
             beat()
             result = self.model(input_ids=ids, past_key_values=cache, use_cache=True)
