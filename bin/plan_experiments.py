@@ -32,9 +32,9 @@ def main(
     unfilled placeholders, regimes that the pool cannot fill, claims that no block feeds.
     """
     from volfid.core.schemas import CONTRACTS
+    from volfid.core.yaml_files import read_yaml
     from volfid.plan.design import read_design
     from volfid.plan.planner import make_plan, read_methods, summary
-    from volfid.plan.yaml_files import read_yaml
 
     plan = make_plan(
         read_design(design),

@@ -290,7 +290,7 @@ def test_bad_label_files_name_the_row(tmp_path, name, content, words):
         ("inputs: [1]", 78, "expected a mapping"),
         ("inputs: {columns: {txt: a}}", 78, "unknown role 'txt'"),
         ("inputs: {columns: {id: [a]}}", 78, "inputs.columns.id"),
-        ("- 1", 78, "not a mapping"),
+        ("- 1", 78, "expected a mapping"),
         ("a: [", 78, "not YAML"),
     ],
 )

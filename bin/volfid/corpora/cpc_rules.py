@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from volfid.core.exits import ConfigError, DataError, InputMissingError, ParameterError
+from volfid.core.yaml_files import read_mapping
 
 SYMBOL = re.compile(r"[A-HY]\d{2}[A-Z](?:\d{1,4}(?:/\d{2,6})?|\d{3,})?")
 _RULE = re.compile(r"([A-HY]\d{2}[A-Z]\d{1,4}/\d{0,6})(\?)?(!)?")
@@ -89,15 +90,8 @@ class Taxonomy:
 
 def read_taxonomy(path: Path) -> Taxonomy:
     """Read a taxonomy (YAML, as params/taxonomy/assistive_technology.yaml). ConfigError (78) names what is wrong."""
-    import yaml
-
-    if not path.is_file():
-        raise InputMissingError(f"taxonomy {path.name} does not exist", mend="Check --taxonomy")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} is not YAML: {error}") from error
-    if not isinstance(content, dict) or not isinstance(content.get("labels"), list):
+    content = read_mapping(path, f"taxonomy {path.name} does not exist", "Check --taxonomy")
+    if not isinstance(content.get("labels"), list):
         raise ConfigError(f"{path.name}: expected a mapping with labels", mend="See params/taxonomy")
     context = str(content.get("context") or "")
     labels = [_read_label(f"{path.name}, label {number}", row) for number, row in enumerate(content["labels"], 1)]

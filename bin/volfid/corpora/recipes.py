@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from volfid.core.exits import ConfigError, InputMissingError, ParameterError
+from volfid.core.exits import ConfigError, ParameterError
+from volfid.core.yaml_files import read_mapping
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_INPUT = re.compile(r"hf:([\w.-]+/[\w.-]+)@([^:\s]+)(?::(\S+))?")
@@ -55,16 +56,7 @@ def read_recipe(path: Path, revision: str | None = None) -> Recipe:
 
     ConfigError (78) for its form; ParameterError (64) when a hub recipe is left without a commit.
     """
-    import yaml
-
-    if not path.is_file():
-        raise InputMissingError(f"there is no recipe {path.stem}", mend="params/corpora has those that are known")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} is not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path.name}: expected a mapping")
+    content = read_mapping(path, f"there is no recipe {path.stem}", "params/corpora has those that are known")
     unknown = sorted(set(map(str, content)) - set(KEYS))
     if unknown:
         raise ConfigError(f"{path.name}: unknown key {unknown[0]!r}", mend=f"Known keys: {', '.join(KEYS)}")

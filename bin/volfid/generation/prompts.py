@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from volfid.core.exits import ConfigError, InputMissingError
+from volfid.core.exits import ConfigError
+from volfid.core.yaml_files import read_yaml
 
 FILE = "template.yaml"
 PLACEHOLDERS = frozenset({"avoid", "exemplars", "genre", "labels", "parent", "words_high", "words_low"})
@@ -73,12 +72,7 @@ def load_template(path: Path) -> Template:
     Raises InputMissingError when it is absent, ConfigError when a key is missing or unknown, when a
     placeholder is unknown, used and not listed or listed and not used, or when a brace stands alone.
     """
-    if not path.is_file():
-        raise InputMissingError(f"{path} is missing", mend=f"A method is a folder of params/prompts with a {FILE}")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} is not readable YAML: {error}") from error
+    data = read_yaml(path, mend=f"A method is a folder of params/prompts with a {FILE}")
     where = f"{path.parent.name}/{path.name}"
     if not isinstance(data, dict) or set(data) != KEYS:
         odd = sorted(set(data) ^ KEYS) if isinstance(data, dict) else ["no mapping"]

@@ -21,6 +21,7 @@ from volfid.core.exits import ConfigError, DataError, InputMissingError
 from volfid.core.files import sha256_file, sha256_text, write_json, write_text
 from volfid.core.hub import hub_failure
 from volfid.core.log import log
+from volfid.core.yaml_files import read_yaml
 from volfid.inputs.model_files import (
     ALLOWED_NAMES,
     ALLOWED_SUFFIXES,
@@ -50,12 +51,7 @@ class ModelEntry:
 
 def read_models(path: Path) -> dict[str, ModelEntry]:
     """Generators and encoders of a models file by name; names must be unique (78)."""
-    import yaml
-
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    document = read_yaml(path)
     entries: dict[str, ModelEntry] = {}
     for section in ("generators", "encoders"):
         for name, fields in ((document or {}).get(section) or {}).items():

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from volfid.core.exits import ConfigError, InputMissingError, ParameterError
 from volfid.core.input_policies import POLICIES, default
+from volfid.core.yaml_files import read_mapping
 from volfid.inputs.faults import did_you_mean
 
 ROLES = ("id", "text", "labels", "split", "group", "date", "sources")
@@ -66,15 +65,7 @@ def design_seed(design: Path) -> int:
 
 
 def _read(design: Path) -> dict[str, Any]:
-    if not design.is_file():
-        raise InputMissingError(f"design file {design.name} does not exist", mend="Check --design")
-    try:
-        content = yaml.safe_load(design.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{design.name} is not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{design.name} is not a mapping", mend="See params/design for examples")
-    return content
+    return read_mapping(design, f"design file {design.name} does not exist", "Check --design")
 
 
 def _read_options(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.ids import value_is_valid
 from volfid.core.input_policies import POLICIES, default
 from volfid.core.schemas import EXPOSURES, HEAD_STARTS, LABEL_LAWS, TEXTS, TUNINGS
-from volfid.plan.yaml_files import read_yaml
+from volfid.core.yaml_files import read_yaml
 
 
 def _id_value(value: str) -> str:

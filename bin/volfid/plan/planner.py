@@ -10,6 +10,7 @@ from typing import Any
 from volfid.core.contracts import Row
 from volfid.core.exits import ConfigError, ParameterError
 from volfid.core.files import canonical_json, sha256_text
+from volfid.core.yaml_files import read_yaml
 from volfid.plan.batch import make_jobs
 from volfid.plan.cost import estimate
 from volfid.plan.design import Design
@@ -17,7 +18,6 @@ from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, without_decided
 from volfid.plan.resolve import LOSSES, PLAIN_LOSS, check_methods, unpinned
 from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shots_of
-from volfid.plan.yaml_files import read_yaml
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PROTOCOL = {

@@ -4,10 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
 from volfid.core.contracts import Row
 from volfid.core.exits import ConfigError
+from volfid.core.yaml_files import read_mapping
 from volfid.statistics import correlation
 from volfid.statistics.rules import CANNOT_DECIDE, DEVIATES, REPRODUCED, RULES, Spec
 from volfid.statistics.words import number, signed
@@ -21,11 +20,8 @@ KEYS = frozenset({"text", "tier", "published", "blocks", "needs", "why_not", "he
 
 def read_claims(path: Path | str) -> dict[str, Spec]:
     """The claims by id. Raises ConfigError when the file is not YAML or not of the stated form."""
-    try:
-        loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{Path(path).name} is not YAML: {error}") from error
-    if not isinstance(loaded, dict) or not isinstance(loaded.get("claims"), dict):
+    loaded = read_mapping(path)
+    if not isinstance(loaded.get("claims"), dict):
         raise ConfigError(f"{Path(path).name} has no mapping 'claims'")
     validate(loaded["claims"])
     return loaded["claims"]

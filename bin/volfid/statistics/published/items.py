@@ -6,10 +6,9 @@ is mislabelled, what cannot be known.
 
 from pathlib import Path
 
-import yaml
-
 from volfid.core.contracts import Row
 from volfid.core.exits import ConfigError
+from volfid.core.yaml_files import read_yaml
 from volfid.statistics.published.correlations import correlation_rows
 from volfid.statistics.published.here import Run
 from volfid.statistics.published.rows import Figures
@@ -31,7 +30,7 @@ def read_figures(path: Path | str) -> Row | None:
 
     Raises ConfigError (78) for a missing figure.
     """
-    loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    loaded = read_yaml(path)
     figures = loaded.get("figures") if isinstance(loaded, dict) else None
     if figures is None:
         return None

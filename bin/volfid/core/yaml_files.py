@@ -44,12 +44,23 @@ _UniqueKeys.yaml_implicit_resolvers = {
 _UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def read_yaml(path: Path | str) -> Any:
-    """Parse a YAML file safely; duplicate keys and broken syntax are refused (78)."""
+def read_yaml(path: Path | str, missing: str | None = None, mend: str | None = None) -> Any:
+    """Parse a YAML file safely; duplicate keys and broken syntax are refused (78).
+
+    InputMissingError (66) when the file is not there, said in the words `missing`, with their `mend`.
+    """
     path = Path(path)
     if not path.is_file():
-        raise InputMissingError(f"{path} is missing")
+        raise InputMissingError(missing or f"{path} is missing", mend=mend)
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name} is not YAML: {error}") from error
+
+
+def read_mapping(path: Path | str, missing: str | None = None, mend: str | None = None) -> dict[str, Any]:
+    """As `read_yaml`, for a file that has to hold a mapping: ConfigError (78) for any other."""
+    content = read_yaml(path, missing, mend)
+    if not isinstance(content, dict):
+        raise ConfigError(f"{Path(path).name}: expected a mapping")
+    return content
