@@ -2,27 +2,13 @@
 # Hold the tree to its rules. Needs `make setup`; what only these checks need goes to .venv-lint and .setup once.
 # usage: tools/lint.sh [CHECK ...]        checks: ruff format imports types words shell workflow hooks (default: all)
 set -euo pipefail
-# find_uv, say, fail, digest, write_stamp
+# extra_venv, say, fail, digest, write_stamp
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-lint_lock=containers/dev/requirements.lock
 strict_sums=tools/nextflow_strict_jars.sha256
 
-# .venv-lint: mypy, typos, pre-commit, as locked.
-need_tools() {
-    local stamp where='import sysconfig; print(sysconfig.get_path("purelib"))'
-    stamp="lint 1 $root $(digest "$lint_lock" .venv/volfid.stamp)"
-    if [ "$(cat .venv-lint/volfid.stamp 2> /dev/null)" = "$stamp" ]; then return; fi
-    find_uv
-    say "lint: installing $(grep -c '^[a-z0-9]' "$lint_lock") packages into .venv-lint"
-    rm -rf .venv-lint
-    "$uv" venv --quiet --no-project --prompt volfid-lint --python .venv/bin/python .venv-lint
-    "$uv" pip sync --quiet --require-hashes --python .venv-lint/bin/python "$lint_lock" ||
-        fail 69 "the packages of $lint_lock could not be installed (lines above)." "Network or index: run it again."
-    # mypy finds the types of the packages that the study uses
-    .venv/bin/python -c "$where" > "$(.venv-lint/bin/python -c "$where")/volfid.pth"
-    write_stamp .venv-lint/volfid.stamp <<< "$stamp"
-}
+# mypy (which finds the types of the packages that the study uses), typos, pre-commit
+need_tools() { extra_venv lint containers/dev/requirements.lock; }
 
 # .setup/nextflow-strict: the Nextflow whose parser is that of later releases.
 need_strict() {

@@ -100,6 +100,21 @@ find_uv() {
         "Is a Python package index reachable? Behind a proxy set https_proxy, with a mirror PIP_INDEX_URL and UV_DEFAULT_INDEX. Or put uv on PATH."
 }
 
+# extra_venv NAME LOCK: .venv-NAME with the packages of LOCK, and behind them every package of .venv.
+extra_venv() {
+    local stamp venv=.venv-$1 where='import sysconfig; print(sysconfig.get_path("purelib"))'
+    stamp="$1 1 $root $(digest "$2" .venv/volfid.stamp)"
+    if [ "$(cat "$venv/volfid.stamp" 2> /dev/null)" = "$stamp" ]; then return; fi
+    find_uv
+    say "$1: installing $(grep -c '^[a-z0-9]' "$2") packages into $venv"
+    rm -rf "$venv"
+    "$uv" venv --quiet --no-project --prompt "volfid-$1" --python .venv/bin/python "$venv"
+    "$uv" pip sync --quiet --require-hashes --python "$venv/bin/python" "$2" ||
+        fail 69 "the packages of $2 could not be installed (lines above)." "Network or index: run it again."
+    .venv/bin/python -c "$where" > "$("$venv/bin/python" -c "$where")/volfid.pth"
+    write_stamp "$venv/volfid.stamp" <<< "$stamp"
+}
+
 # One line of progress every 10 s from the lines of `uv pip sync`; all of them go to .setup/packages.log.
 follow() {
     local line files=0 fetched=0 last=$SECONDS

@@ -40,7 +40,7 @@ def read_plain(path: Path) -> Any:
             for _ in range(3):
                 _value(file, path.name)
             return _value(file, path.name)
-    except (ValueError, IndexError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, IndexError, TypeError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name} is no file of torch.save with plain values: {error}") from error
 
 
@@ -49,7 +49,7 @@ def _value(file: Any, name: str) -> Any:
     memo: dict[int, Any] = {}
 
     def marked() -> list[Any]:
-        at = len(stack) - 1 - next(i for i, item in enumerate(reversed(stack)) if item is _MARK)
+        at = max(i for i, item in enumerate(stack) if item is _MARK)
         items = stack[at + 1 :]
         del stack[at:]
         return items

@@ -264,14 +264,21 @@ def run_row() -> Row:
     )  # fmt: skip
 
 
-def mauve_row() -> Row:
-    """The peer restarts k-means five times and keeps the best; here once, and a spread over seeds instead."""
+def mauve_pair() -> tuple[np.ndarray, np.ndarray, Callable[[], Any]]:
+    """Vectors of two corpora, and what mauve-text makes of them."""
     p, q = loads.vectors(5000, 1), loads.vectors(5000, 2, 0.15)
 
     def peer() -> Any:
         from mauve import compute_mauve
 
         return compute_mauve(p_features=p, q_features=q, verbose=False)
+
+    return p, q, peer
+
+
+def mauve_row() -> Row:
+    """The peer restarts k-means five times and keeps the best; here once, and a spread over seeds instead."""
+    p, q, peer = mauve_pair()
 
     def agree(_: Any, theirs: Any) -> str:
         curve = mauve.of_histograms(np.asarray(theirs.p_hist), np.asarray(theirs.q_hist))
@@ -291,12 +298,7 @@ def mauve_row() -> Row:
 
 def mauve_equal_row() -> Row:
     """Both with five restarts: nearly all of either is the same k-means."""
-    p, q = loads.vectors(5000, 1), loads.vectors(5000, 2, 0.15)
-
-    def peer() -> Any:
-        from mauve import compute_mauve
-
-        return compute_mauve(p_features=p, q_features=q, verbose=False)
+    p, q, peer = mauve_pair()
 
     def agree(ours: Any, theirs: Any) -> str:
         assert abs(ours.mean - theirs.mauve) < 0.01, (ours, theirs.mauve)
