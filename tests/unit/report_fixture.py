@@ -470,7 +470,11 @@ def make_findings() -> Row:
             for c in ("linear", "mlp")
             for size in CURVE
         ],
-        "specifications": [],
+        "specifications": make_specifications(),
+        "readings": [
+            {"reading": "sizes", "low": "n=64", "high": "n=165", "reason": None},
+            {"reading": "d: shots a label", "low": None, "high": None, "reason": "regimes are fixed by size"},
+        ],
         "identity_checks": [
             {"check": "Pb - R1 (mlp, 64)", "value": -0.001, "tolerance": 0.005, "holds": True},
             {"check": "Pb - R1 (mlp, 165)", "value": None, "tolerance": 0.005, "holds": None},
@@ -478,6 +482,27 @@ def make_findings() -> Row:
         "published": make_published(),
         "decide": ["worth (mlp): 14 draws would give an interval of +- 20 documents at the spread seen here"],
     }
+
+
+def make_specifications() -> list[Row]:
+    """One reading crossed with outcome, distance and controls; one specification is undefined."""
+    rows = []
+    for i, classifier in enumerate(("linear", "mlp")):
+        for j, outcome in enumerate(("score", "gain")):
+            for k, fidelity in enumerate(("mmd2_label_parent", "mmd2_text_parent")):
+                for scope in ("all", "without controls"):
+                    low, high = 0.6 - 0.3 * j, -0.4 + 0.25 * i + 0.1 * k
+                    row = {
+                        "reading": "sizes", "classifier": classifier, "metric": "ap_micro", "threshold": "none",
+                        "outcome": outcome, "fidelity_metric": fidelity, "scope": scope, "low_regime": "n=64",
+                        "high_regime": "n=165", "r_low": low, "r_high": high, "delta": low - high,
+                        "ci_low": low - high - 0.5, "ci_high": low - high + 0.4, "n": 8, "note": None,
+                    }  # fmt: skip
+                    if (i, j, k, scope) == (1, 1, 1, "all"):
+                        row |= {"r_low": None, "delta": None, "ci_low": None, "ci_high": None,
+                                "note": "the outcome is the same in all conditions"}  # fmt: skip
+                    rows.append(row)
+    return rows
 
 
 def make_published() -> list[Row]:

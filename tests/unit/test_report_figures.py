@@ -33,7 +33,8 @@ def unsaved(monkeypatch):
 def test_each_figure_has_svg_png_title_alt_text_and_caption_with_n(written):
     index = json.loads((written / "figures.json").read_text())
     assert [row["file"] for row in index] == [
-        f"{n}.svg" for n in ("worth", "attribution", "distance", "mixture", "cooccurrence", "retrieval")
+        f"{n}.svg"
+        for n in ("worth", "attribution", "distance", "specification", "mixture", "cooccurrence", "retrieval")
     ]
     for row in index:
         assert (written / row["file"]).stat().st_size > 5000
@@ -54,13 +55,14 @@ def test_svg_needs_nothing_from_outside(written):
         assert not re.search(r'(href|src)="(?!#|data:)', text) and "<script" not in text and "@import" not in text
 
 
-def test_a_run_without_anything_draws_six_stated_gaps(tmp_path, monkeypatch, unsaved):
+def test_a_run_without_anything_draws_stated_gaps(tmp_path, monkeypatch, unsaved):
     told = []
     monkeypatch.setattr("volfid.report.figures_worth.gap", lambda axes, reason: told.append(reason))
     monkeypatch.setattr("volfid.report.figures_fidelity.gap", lambda axes, reason: told.append(reason))
     monkeypatch.setattr("volfid.report.figures_retrieval.gap", lambda axes, reason: told.append(reason))
+    monkeypatch.setattr("volfid.report.figures_specification.gap", lambda axes, reason: told.append(reason))
     write_figures(ReportInputs(corpus={"stamp": None}), tmp_path)
-    assert len(told) >= 6 and all(len(reason) > 10 for reason in told)
+    assert len(told) >= 7 and all(len(reason) > 10 for reason in told)
 
 
 def test_an_undefined_estimate_is_written_and_has_no_bar(inputs, monkeypatch):
@@ -78,7 +80,20 @@ def test_the_stamp_stands_in_every_figure(inputs, tmp_path, monkeypatch, unsaved
     monkeypatch.setattr(Figure, "suptitle", lambda self, text, **_: seen.append(text))
     for drawing in drawings(inputs):
         save(drawing, STAMP, tmp_path)
-    assert seen == [STAMP] * 6
+    assert seen == [STAMP] * 7
+
+
+def test_specifications_stand_in_order_and_those_that_turn_in_their_own_colour(inputs):
+    figure = Figure()
+    {d.name: d for d in drawings(inputs)}["specification"].draw(figure)
+    made = [row for row in inputs.findings["specifications"] if row["delta"] is not None]
+    for axes, name in zip(figure.axes[:2], ("linear", "mlp"), strict=True):
+        mine = [row for row in made if row["classifier"] == name]
+        plain, turned = (collection.get_offsets() for collection in axes.collections[-2:])
+        drawn = sorted([*plain.tolist(), *turned.tolist()])
+        assert [y for _, y in drawn] == sorted(row["delta"] for row in mine)
+        assert len(turned) == sum(row["r_low"] > 0 > row["r_high"] for row in mine) > 0
+    assert len(made) == len(inputs.findings["specifications"]) - 1  # the undefined one is not drawn
 
 
 def test_a_gap_shows_its_reason_as_inert_text(tmp_path):

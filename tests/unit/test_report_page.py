@@ -13,6 +13,7 @@ from markupsafe import escape
 from report_fixture import EVIL, PROMPT, STAMP, drawn_figures, make_inputs, write_inputs
 
 from volfid.core.schemas import CONTRACTS
+from volfid.report import tables_correlation, tables_fits
 from volfid.report.contracts_page import contracts_page
 from volfid.report.inputs import ReportInputs, load, read_figure_index, read_prompts
 from volfid.report.page import read_figures, render, write_report
@@ -111,7 +112,7 @@ def test_every_section_is_there_in_order(page):
 def test_every_table_has_a_caption_and_every_picture_an_alt_text(elements, page):
     assert sum(tag == "table" for tag, _ in elements) == sum(tag == "caption" for tag, _ in elements) > 20
     pictures = [attrs for tag, attrs in elements if tag == "img"]
-    assert len(pictures) == 6 and all(len(attrs["alt"]) > 40 for attrs in pictures)
+    assert len(pictures) == 7 and all(len(attrs["alt"]) > 40 for attrs in pictures)
 
 
 def test_nothing_on_the_page_can_run_or_reach_outside(elements, page):
@@ -247,6 +248,44 @@ def test_all_scores_of_the_main_arms_stand_under_their_policies(page):
     assert "0.210 [0.160, 0.260]" in table and "undefined (no test document has a label)" in table
     floors = page.split("<strong>All scores of the floors.</strong>")[1].split("</table>")[0]
     assert re.findall(r'class="[sn]">([^<]*)</th>', floors)[1:4] == ["predict_all", "prior", "top_k"]
+
+
+def rows_of(table):
+    return {tuple(row[:4]): row for row in table.rows}
+
+
+def test_the_readings_are_counted_and_those_not_formed_give_their_reason(run):
+    table = rows_of(tables_correlation.readings_table(run[0]))
+    linear = table["sizes", "n=64", "n=165", "linear"]
+    assert linear[4:8] == ["8", "8 (100 %)", "0 (0 %)", "8 (100 %)"]
+    assert linear[8] == "0.70 [0.60, 1.00]"
+    assert table["sizes", "n=64", "n=165", "mlp"][4] == "7" and "1 undefined" in table["sizes", "n=64", "n=165", "mlp"]
+    assert table["d: shots a label", "–", "–", "–"][-1] == "not formed: regimes are fixed by size"
+
+
+def test_every_comparison_of_correlations_stands_on_the_page(run):
+    blank = dict.fromkeys(next(row for row in run[0].effects))
+    made = [
+        {**blank, "effect": name, "estimand": "5", "contrast": f"r(n=64) - r(n=165): {distance}, score, all", "n": 1,
+         "unit": "generators", "classifier": "mlp", "metric": "ap_micro", "threshold": "none", "verdict": "undefined",
+         "note": f"reason of {name}"}
+        for name in tables_correlation.COMPARISONS
+        for distance in ("mmd2_label_parent", "mmd2_label_unbiased")
+    ]  # fmt: skip
+    shown = tables_correlation.comparisons_table(ReportInputs(effects=made))
+    assert [row[-1] for row in shown.rows[1:]] == [f"reason of {name}" for name in tables_correlation.COMPARISONS]
+
+
+def test_a_stop_rule_that_ends_at_once_and_grids_at_their_edge_are_told():
+    cells = [{"cell_id": str(i), "classifier": "mlp", "arm": arm} for i, arm in enumerate(("R0_stop", "R0_stop", "Rt"))]
+    told = [("0", "stopped_at_first", 1.0), ("1", "stopped_at_first", 0.0), ("2", "grid_at_edge", 1.0)]
+    scores = [{"cell_id": i, "metric": m, "threshold": "none", "label": None, "value": v} for i, m, v in told]
+    inputs = ReportInputs(cells=cells, scores=scores)
+    (warning,) = tables_fits.warnings(inputs)
+    assert "kept the first epoch in 1 of 2 cells (R0_stop)" in warning
+    rows = {row[1]: row[2:] for row in tables_fits.fits_table(inputs).rows}
+    assert rows == {"R0_stop": ["–", "1 of 2 (50 %)", "–"], "Rt": ["1 of 1 (100 %)", "–", "–"]}
+    assert tables_fits.warnings(ReportInputs(cells=cells, scores=scores[1:])) == []
 
 
 def test_a_run_without_printed_figures_says_so(run):

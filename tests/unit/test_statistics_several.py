@@ -223,6 +223,11 @@ def test_readings_that_cannot_be_formed_say_why():
     reasons = {r.name[0]: r.reason for r in readings([(165, 40)], None)}
     assert set(reasons) == set("sabcde") and all(reasons.values())
     assert "not by documents a label" in reasons["d"]
+    shots = {1: 90, 3: 165, 10: 330}
+    named = readings([(90, 40), (165, 40), (330, 40)], 0, shots)[4]
+    assert (named.low, named.high, named.reason) == (Regime(90, None), Regime(330, None), None)
+    assert readings([(165, 40), (330, 40)], 0, {3: 165, 5: 330})[4].high == Regime(330, None)
+    assert "no larger" in readings([(165, 40)], 0, {3: 165, 5: 165})[4].reason
     assert readings([(165, 40), (330, 40)], 0)[2].reason is not None
 
 

@@ -249,6 +249,7 @@ _ALL = (
         F("curve", "any", "real learning curve: list of {classifier, size, mean, ci_low, ci_high, n}"),
         F("identity_checks", "any", "list of {check, value, tolerance, holds}"),
         F("specifications", "any", "correlation claim under every reading of 1:10: list of {reading, low_regime, high_regime, classifier, metric, threshold, outcome, fidelity_metric, scope, r_low, r_high, delta, ci_low, ci_high, n, note}"),
+        F("readings", "any", "readings of 1:10: list of {reading, low, high, reason}; reason says why one could not be formed"),
         F("decide", "any", "list: what would decide the undecided verdicts"),
         F("published", "any", "the published figures taken apart: list of {name, group, title, printed, statement, values, from, here, not_here}"),
     )),

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from volfid.core.files import write_json
-from volfid.report import figures_fidelity, figures_retrieval, figures_worth
+from volfid.report import figures_fidelity, figures_retrieval, figures_specification, figures_worth
 from volfid.report.inputs import ReportInputs
 from volfid.report.style import Drawing, save, styled
 
@@ -11,6 +11,7 @@ DRAWERS = (
     figures_worth.worth,
     figures_worth.attribution,
     figures_fidelity.distance,
+    figures_specification.specification,
     figures_worth.mixture,
     figures_fidelity.cooccurrence,
     figures_retrieval.retrieval,
@@ -18,7 +19,7 @@ DRAWERS = (
 
 
 def drawings(inputs: ReportInputs) -> list[Drawing]:
-    """The six figures; each says in its own panel when there is nothing to draw."""
+    """All figures; each says in its own panel when there is nothing to draw."""
     return [drawer(inputs) for drawer in DRAWERS]
 
 

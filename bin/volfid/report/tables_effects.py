@@ -1,4 +1,4 @@
-"""Tables of estimates: the five figures, worth, attribution, the paper's split, correlations, claims."""
+"""Tables of estimates: the five figures, worth, attribution, the paper's split, claims."""
 
 from collections.abc import Iterable
 
@@ -167,6 +167,21 @@ def attribution_tables(inputs: ReportInputs) -> list[Table]:
     ]
 
 
+def together_table(inputs: ReportInputs) -> Table:
+    """Friedman's test over all arms of one place, under the primary score."""
+    rows = [
+        row
+        for row in effects_of(inputs, ["0"])
+        if row["effect"] == "friedman_arms" and (row["metric"], row["threshold"]) == PRIMARY
+    ]
+    return effects_table(
+        "All arms together (Friedman)",
+        "Kendall's W over draws, 1 when every draw ranks the arms alike, with the p of Iman and Davenport; the note "
+        "gives mean ranks and Nemenyi's critical difference.",
+        rows,
+    )
+
+
 def law_table(inputs: ReportInputs) -> Table:
     """Estimand 4."""
     return effects_table(
@@ -178,7 +193,7 @@ def law_table(inputs: ReportInputs) -> Table:
 
 
 def other_table(inputs: ReportInputs) -> Table:
-    """Every estimate that no other table shows."""
+    """Estimands 6 and 7 and mixtures. Means of one arm (0) and fidelity (5) have tables of their own."""
     rest = sorted({row["estimand"] for row in inputs.effects} - {"0", "1", "2", "3", "4", "5"})
     rows = [row for row in effects_of(inputs, rest) if row["verdict"] != "value"]
     return effects_table(
@@ -207,45 +222,7 @@ def identity_table(inputs: ReportInputs) -> Table:
         "tnnt",
         rows,
         empty="No identity check was planned.",
-    ).limited(LIMIT, "findings.json")
-
-
-def correlation_table(inputs: ReportInputs) -> Table:
-    """Fidelity against score and gain, by scope."""
-    keys = ("outcome", "classifier", "regime", "fidelity_metric", "metric", "threshold", "scope")
-    chosen = sorted(inputs.correlations, key=lambda row: order(row[key] for key in keys))
-    preferred = [
-        row
-        for row in chosen
-        if row["fidelity_metric"] == "mmd2_label_parent" and (row["metric"], row["threshold"]) == PRIMARY
-    ]
-    shown = preferred or chosen
-    rows = [
-        [
-            words(row["outcome"]),
-            row["classifier"],
-            count(row["regime"]),
-            words(row["fidelity_metric"]),
-            score_words(row["metric"], row["threshold"]),
-            row["scope"],
-            value_and_interval(row["r"], row["ci_low"], row["ci_high"], 2),
-            number(row["spearman"], 2),
-            p_value(row["p"]),
-            count(row["n"]),
-            row["note"] or "",
-        ]
-        for row in shown
-    ]
-    return Table(
-        "Correlation of label distance with score and with gain",
-        "Pearson r with its Fisher interval, and Spearman's rho. n counts conditions, not documents. Two "
-        "clusters by method can make "
-        "r near 0.9 alone: compare the scopes. Other distances and scores are in tables/correlations.csv.",
-        ("outcome", "classifier", "real", "distance", "score", "scope", "r [95 %]", "rho", "p", "n", "note"),
-        "ssnsssnnnnt",
-        rows,
-        empty="No correlation was estimated.",
-    ).limited(LIMIT, "tables/correlations.csv")
+    ).limited(LIMIT, "tables/findings.json")
 
 
 def claims_table(inputs: ReportInputs) -> Table:

@@ -57,7 +57,7 @@ def estimate(
     distances = corpora.by_rows(cells, fidelity, "rows", "reference")
     ranked = corpora.by_rows(cells, retrieval, "variant")
     sets = conditions.point_sets(conditions.chosen_cells(cells), scores, distances)
-    specs, listed = specification.specifications(sets, corpus["split_sizes"].get("train"))
+    specs, listed = specification.specifications(sets, corpus["split_sizes"].get("train"), _shots(plan))
     found: list[Effect] = [
         *worth.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
         *estimands.paper_split(table), *estimands.over_losses(table),
@@ -76,6 +76,15 @@ def estimate(
     findings = make_findings(decided, table, cells, plan)
     findings["headline"]["stamp"] = corpus["stamp"]
     findings["specifications"] = specs
+    findings["readings"] = [
+        {
+            "reading": one.name,
+            "low": one.low and one.low.words(),
+            "high": one.high and one.high.words(),
+            "reason": one.reason,
+        }
+        for one in listed
+    ]
     if status["missing"]:
         remark = INCOMPLETE.format(missing=len(status["missing"]), planned=status["planned"])
         findings["headline"]["warning"] = remark
@@ -84,6 +93,12 @@ def estimate(
     own = Run(decided, related, cells, scores, plan)
     findings["published"] = take_apart(figures, own) if figures else []
     return Results(rows, related, findings)
+
+
+def _shots(plan: Row) -> dict[int, int]:
+    """Documents of each k-shot regime, by k."""
+    rows = plan.get("design", {}).get("resolved", {}).get("shots") or []
+    return {int(row["asked"].removesuffix("-shot")): row["documents"] for row in rows}
 
 
 def _without_zero(effect: Effect) -> Effect:

@@ -6,7 +6,7 @@ the run's regimes and added sizes allow.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -46,16 +46,18 @@ class Reading(NamedTuple):
     reason: str | None = None
 
 
-def readings(pairs: Sequence[tuple[int, int]], pool: int | None) -> list[Reading]:
-    """Every reading, from the planned (n, M) of conditions with added rows and the size of the real pool."""
+def readings(
+    pairs: Sequence[tuple[int, int]], pool: int | None, shots: Mapping[int, int] | None = None
+) -> list[Reading]:
+    """Every reading, from the planned (n, M) of conditions with added rows, the size of the real pool, and the
+    documents of each k-shot regime by k."""
     sizes = sorted({n for n, _ in pairs})
     least = [Reading("sizes", Regime(sizes[0], None), Regime(sizes[-1], None))] if len(sizes) > 1 else [
         Reading("sizes", None, None, f"{len(sizes)} sizes of the real set")
     ]  # fmt: skip
     return [
         *least, _constant_pool(pairs), _share_of_pool(sizes, pool), _fixed_real(pairs),
-        Reading("d: shots a label", None, None, "regimes are fixed by size, not by documents a label"),
-        _more_real(pairs),
+        _shots(sizes, shots or {}), _more_real(pairs),
     ]  # fmt: skip
 
 
@@ -91,6 +93,18 @@ def _fixed_real(pairs: Sequence[tuple[int, int]]) -> Reading:
     return Reading(name, None, None, "no n has both M = n and M = 10 n")
 
 
+def _shots(sizes: Sequence[int], shots: Mapping[int, int]) -> Reading:
+    """Ten documents of every label, or as many as the largest k-shot regime has, against the fewest."""
+    name = "d: shots a label"
+    planned = sorted(k for k, size in shots.items() if size in sizes)
+    if not planned:
+        return Reading(name, None, None, "regimes are fixed by size, not by documents a label")
+    most = 10 if 10 in planned else planned[-1]
+    if shots[planned[0]] >= shots[most]:
+        return Reading(name, None, None, f"{most}-shot is no larger than {planned[0]}-shot")
+    return Reading(name, Regime(shots[planned[0]], None), Regime(shots[most], None))
+
+
 def _more_real(pairs: Sequence[tuple[int, int]]) -> Reading:
     """Synthetic to real 1:10, against 1:1."""
     name = "e: one synthetic to ten real"
@@ -103,12 +117,14 @@ def _more_real(pairs: Sequence[tuple[int, int]]) -> Reading:
     return Reading(name, None, None, "no regime has one added row for ten real ones and a smaller one as many as real")
 
 
-def specifications(sets: Sequence[PointSet], pool: int | None) -> tuple[list[Row], list[Reading]]:
-    """One row for every specification, and the readings."""
+def specifications(
+    sets: Sequence[PointSet], pool: int | None, shots: Mapping[int, int] | None = None
+) -> tuple[list[Row], list[Reading]]:
+    """One row for every specification, and the readings (`pool`, `shots`: as in `readings`)."""
     pairs = sorted(
         {(p.rows.regime, p.added) for one in sets for points in one.regimes.values() for p in points if p.rows.added}
     )
-    listed = readings(pairs, pool) if pairs else []
+    listed = readings(pairs, pool, shots) if pairs else []
     rows = [
         {"reading": reading.name, "classifier": one.classifier, "metric": one.metric, "threshold": one.threshold,
          "outcome": one.outcome, "fidelity_metric": one.fidelity, "scope": scope,
