@@ -7,6 +7,7 @@ over 28 of the 64 labels of the taxonomy; which labels may meet is a list of pla
 co-occurrence can be learnt and a synthetic set that breaks it is noticed.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,9 @@ FORMS = (
 )  # fmt: skip
 MENTIONS = (0.55, 0.3, 0.15)  # share of documents that mention 0, 1 or 2 labels which they do not carry
 NAMED = 0.22  # share of documents that may use the names of their labels
+SPOKEN, SPOKEN_LEAST = 0.14, 4  # share, and least number, of a label's documents drawn afterwards to name it
+SPOKEN_SEED = 20_260_602
+READ = Path(__file__).parents[1] / "assets/demo/second_reading.json"
 NUMERALS = 0.05
 SHORT = 0.1
 
@@ -92,7 +96,7 @@ def words(random: np.random.Generator) -> int:
 
 
 def plan() -> list[dict[str, Any]]:
-    """One row a document: id, labels (main one first), split, form, words, mentions, named, numerals, spelling."""
+    """One row a document: id, labels (main first), split, form, words, mentions, named, numerals, spelling, names."""
     random = np.random.default_rng(SEED)
     sets = label_sets(random)
     membership = np.zeros((DOCUMENTS, len(LABELS)), dtype=bool)
@@ -117,7 +121,22 @@ def plan() -> list[dict[str, Any]]:
             "numerals": bool(random.random() < NUMERALS),
             "spelling": "British" if random.random() < 0.5 else "American",
         })  # fmt: skip
-    return rows
+    spoken = spoken_names(rows)
+    return [{**row, "names": spoken.get(row["id"], [])} for row in rows]
+
+
+def spoken_names(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """The label that a document says by name, by document: drawn for each label among its documents that were to
+    do without names. Documents that a reader has judged stay as they were read."""
+    read = json.loads(READ.read_text(encoding="utf-8"))["answers"]
+    random = np.random.default_rng(SPOKEN_SEED)
+    drawn: dict[str, list[str]] = {}
+    count = {label: sum(label in row["labels"] for row in rows) for label in sorted(LABELS)}
+    for label, documents in count.items():
+        free = [row["id"] for row in rows if label in row["labels"] and not row["named"] and row["id"] not in read]
+        for name in random.choice(free, max(SPOKEN_LEAST, round(SPOKEN * documents)), replace=False):
+            drawn.setdefault(str(name), []).append(label)
+    return {name: [min(labels, key=count.__getitem__)] for name, labels in drawn.items()}  # the rarest: one a document
 
 
 if __name__ == "__main__":

@@ -116,11 +116,24 @@ def test_label_names_give_little_away_and_are_also_where_they_do_not_belong():
     hits = name_hits(TEXTS, NAMES)
     assert hits[MATRIX].mean() <= 0.3
     assert (hits & ~MATRIX).any(axis=1).mean() >= 0.03
-    whole = learnt(pick(TEXTS, TRAIN), MATRIX[TRAIN], pick(TEXTS, TEST), MATRIX[TEST])["tuned"]
+    for row, found in zip(ROWS, hits, strict=True):
+        assert all(found[ORDER.index(label)] for label in PLAN[row["id"]]["names"]), row["id"]
+
+
+def test_hiding_the_words_of_label_names_costs_some_of_the_score_and_not_much():
     bare = without_names(TEXTS, NAMES)
-    masked = learnt(pick(bare, TRAIN), MATRIX[TRAIN], pick(bare, TEST), MATRIX[TEST])["tuned"]
-    # names also stand where they do not belong, so that hiding them costs next to nothing; patents lose 0.02 to 0.06
-    assert -0.02 <= whole - masked <= 0.15, (whole, masked)
+
+    def drop(train, test):
+        whole, masked = (
+            learnt(pick(texts, train), MATRIX[train], pick(texts, test), MATRIX[test])["tuned"]
+            for texts in (TEXTS, bare)
+        )
+        return whole - masked
+
+    mixed = [np.random.default_rng(seed).permutation(len(ROWS)) for seed in range(4)]
+    drops = [drop(TRAIN, TEST), *(drop(order[: len(TRAIN)], order[-len(TEST) :]) for order in mixed)]
+    assert 0.02 <= drops[0] <= 0.15, drops  # the split of the plan
+    assert 0.02 <= np.mean(drops) <= 0.15, drops
 
 
 def test_it_is_as_hard_to_learn_as_real_patents_with_as_many_labels():
