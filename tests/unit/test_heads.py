@@ -345,3 +345,17 @@ def test_an_encoder_without_a_measured_rate_is_estimated_by_its_size():
 
 def test_a_recipe_of_votes_is_read_whole():
     assert KnnRecipe(10, (3, 5, 10, 20, 40), "fixed3", None) == FIXED3
+
+
+def test_another_head_is_one_entry_of_the_recipes():
+    recipes = {**RECIPES, "my_votes": {**RECIPES["knn_share"], "k": 7, "tau": 0.3}}
+    design = raw("heads")
+    design["factors"]["classifier"] = ["my_votes"]
+    made = plan(design, corpus(train=1700), recipes=recipes)
+    job = next(j for j in made.jobs if j["stage"] == "training" and j["items"][0]["classifier"] == "my_votes")
+    world = small_world()
+    cell = world.cell(classifier="my_votes")
+    results = world.run(
+        [world.cell(classifier="knn_share") | {"cell_id": cell["cell_id"]}], **job["settings"]["recipe"]
+    )
+    assert value(results, cell, "k_selected") == 7

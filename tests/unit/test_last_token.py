@@ -146,3 +146,18 @@ def test_the_encoders_of_the_literature_say_how_they_are_read():
         assert (found["dimensions"], found["max_tokens"], found["normalise"]) == (dimensions, most, True)
         assert found["licence"] and (found["revision"] or found["revision_unknown"])
     assert QWEN["prefix"].startswith("Instruct: ") and QWEN["prefix"].endswith("\nQuery:")
+
+
+def test_an_encoder_that_is_fine_tuned_reads_the_same_tokens(model_dir):
+    from transformers import AutoTokenizer
+
+    from volfid.training.pretrained import load_encoder
+    from volfid.training.recipes import read_recipe
+
+    recipes = yaml.safe_load((ROOT / "params/recipes.yaml").read_text(encoding="utf-8"))
+    start = load_encoder(entry("open"), model_dir, read_recipe(recipes["encoder"] | {"max_tokens": 100}))
+    tokenizer = AutoTokenizer.from_pretrained(model_dir / "open")
+    numbers, cut = start.tokenise(["a pump", "z" * 99])
+    assert numbers == token_numbers(entry("open"), tokenizer, ["a pump", "z" * 99], 100)
+    assert cut == [False, True] and len(numbers[1]) == 100
+    assert numbers[0][-1] == numbers[1][-1] == tokenizer.convert_tokens_to_ids(END)

@@ -75,7 +75,11 @@ class Voters:
 
     def scores(self, found: Neighbours, k: int, recipe: KnnRecipe) -> np.ndarray:
         """Scores (documents, labels) float32 of the first k of the neighbours `found`."""
-        return vote(self.labels[found.rows[:, :k]], found.cosine[:, :k], recipe).astype(np.float32)
+        scores = np.empty((len(found.rows), self.labels.shape[1]), dtype=np.float32)
+        for start in range(0, len(scores), _BLOCK):  # the labels of all neighbours at once would be large
+            part = slice(start, start + _BLOCK)
+            scores[part] = vote(self.labels[found.rows[part, :k]], found.cosine[part, :k], recipe)
+        return scores
 
     def predict(self, vectors: np.ndarray, k: int, recipe: KnnRecipe) -> np.ndarray:
         """Scores (documents, labels) float32 of `vectors` (documents, dimensions)."""
