@@ -93,8 +93,8 @@ def test_a_model_that_is_not_the_planned_one_is_refused(model_dir):
         tiny(model_dir, revision="r2")
     with pytest.raises(ConfigError, match="16 dimensions"):
         tiny(model_dir, dimensions=8)
-    with pytest.raises(ConfigError, match="pooling 'last'"):
-        tiny(model_dir, pooling="last")
+    with pytest.raises(ConfigError, match="pooling 'middle'"):
+        tiny(model_dir, pooling="middle")
     with pytest.raises(InputMissingError, match="no fetched model"):
         tiny(model_dir / "tiny" / "..", name="absent")
     with pytest.raises(InputMissingError, match="--model-dir"):

@@ -1,7 +1,7 @@
 """What embedding with an encoder and fine-tuning it share: its fetched folder, and how tokens become one vector."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,27 @@ def model_folder(model_dir: Path, entry: Mapping[str, Any]) -> Path:
     return folder
 
 
+def token_numbers(entry: Mapping[str, Any], tokenizer: Any, texts: Sequence[str], most: int | None) -> list[list[int]]:
+    """Tokens of each text as its encoder wants them, at most `most` (None: all), special ones included.
+
+    `prefix` of the entry stands before every text, real, synthetic and test alike: the same words for all, so that no
+    arm is told more. `end_token` closes every text, cut ones too, whether or not the tokenizer puts it there itself:
+    last-token pooling reads it. Raises ConfigError when the tokenizer does not know it.
+    """
+    if not texts:
+        return []
+    worded = [(entry.get("prefix") or "") + text for text in texts]
+    limit = {} if most is None else {"truncation": True, "max_length": most}
+    numbers: list[list[int]] = tokenizer(worded, **limit)["input_ids"]
+    if not entry.get("end_token"):
+        return numbers
+    end = tokenizer.convert_tokens_to_ids(entry["end_token"])
+    if end is None or end == tokenizer.unk_token_id:
+        raise ConfigError(f"encoder {entry['name']}: its tokenizer has no token {entry['end_token']!r}")
+    return [part if part and part[-1] == end else [*(part if most is None else part[: most - 1]), end]
+            for part in numbers]  # fmt: skip
+
+
 def pooling_of(entry: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
     """The pooling of an entry of models.yaml: (hidden (batch, tokens, d), mask (batch, tokens)) to (batch, d)."""
     try:
@@ -44,4 +65,15 @@ def _first_token(hidden: Any, mask: Any) -> Any:
     return hidden[:, 0]
 
 
-POOLINGS = {"mean": _mean, "cls": _first_token}
+def _last_token(hidden: Any, mask: Any) -> Any:
+    """The last token that is not padding, whichever side was filled up; a causal model has read all by then."""
+    place = (mask * _numbers(mask)).argmax(1)
+    return hidden[_numbers(mask.T), place]
+
+
+def _numbers(mask: Any) -> Any:
+    """0, 1, ... along the last dimension of `mask` (batch, tokens), shape (tokens,), where it lies."""
+    return mask.new_ones(mask.shape[-1]).cumsum(0) - 1
+
+
+POOLINGS = {"mean": _mean, "cls": _first_token, "last": _last_token}

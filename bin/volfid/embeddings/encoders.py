@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from volfid.core.encoder_models import model_folder, pooling_of
+from volfid.core.encoder_models import model_folder, pooling_of, token_numbers
 from volfid.core.exits import ConfigError, DataError, InputMissingError
 from volfid.core.log import Progress
 from volfid.core.seeds import derive_seed
@@ -25,7 +25,7 @@ def transformer_encoder(
     """A model of transformers in a local folder: tokens to vectors, pooled, L2 normalised if the entry says so.
 
     Mean pooling over the attention mask, then normalisation, is the published recipe of
-    sentence-transformers for all-MiniLM-L6-v2. Texts longer than `max_tokens` are cut.
+    sentence-transformers for all-MiniLM-L6-v2. Texts longer than `max_tokens` are cut, a prefix counts.
     `corpus` and `master_seed` are not used: nothing is fitted or drawn.
     """
     folder = model_folder(model_dir, entry)
@@ -48,7 +48,7 @@ def transformer_encoder(
     pool = pooling_of(entry)
 
     def encode(texts: Sequence[str]) -> np.ndarray:
-        tokens = tokenizer(list(texts), truncation=True, max_length=entry["max_tokens"])["input_ids"] if texts else []
+        tokens = token_numbers(entry, tokenizer, texts, entry["max_tokens"])
         vectors = np.zeros((len(texts), entry["dimensions"]), dtype=np.float32)
         progress = Progress(f"embedding with {entry['name']}", len(texts), "documents")
         # Texts of one length together: little padding. Longest first: too little memory shows at once.

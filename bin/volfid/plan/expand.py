@@ -10,7 +10,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS
 from volfid.core.updates import step_budget
 from volfid.plan.design import Added, Arm, Block, Design
-from volfid.plan.resolve import FINE_TUNED, PLAIN_LOSS, WITH_LOSSES
+from volfid.plan.resolve import FINE_TUNED, PENALISED, PLAIN_LOSS, WITH_LOSSES
 from volfid.plan.sizes import Facts, regime_sizes, resolve_added, resolve_size
 
 Cell = dict[str, Any]
@@ -216,13 +216,15 @@ def _labeller(generator: str, facts: Facts) -> dict[str, Any]:
 
 
 def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: int) -> dict[str, Any]:
-    """Updates of an SGD family, or the factor on C of a penalised one (ESTIMANDS section 1)."""
+    """Updates of an SGD family, the factor on C of a penalised one, or neither (ESTIMANDS section 1)."""
     family = recipe["family"]
     if family in ("floor", "answers"):
         if arm != Arm():
             raise NotPlanned(f"{family} have no training, so only the plain real-only arm means something")
         return {"updates": "low", "n_updates": None, "penalty_scale": None}
-    if family == "penalised":
+    if family == "knn":
+        return _voting(arm)
+    if family in PENALISED:
         if arm.head_start == "prior":
             raise NotPlanned("a penalised solver has no head start: its optimum does not depend on it")
         if arm.exposure in ("half_real", "curriculum"):
@@ -239,11 +241,11 @@ def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: 
     judged = arm.exposure == "filtered" or arm.text == "pseudo_labelled"
     if family in FINE_TUNED and recipe["folds_fitted"] and judged:
         raise NotPlanned("rows are judged by a model of every fold; the recipe has folds_fitted")
-    solved = family in ("penalised", "contrastive")
+    solved = family in (*PENALISED, "contrastive")
     if arm.tuning == "tuned":
         return {"updates": "grid", "n_updates": None, "penalty_scale": 1.0 if solved else None}
     scale = (n + added if arm.updates == "high" else n) / (n + rows_added) if solved else None
-    if family == "penalised":
+    if family in PENALISED:
         return {"updates": arm.updates, "n_updates": None, "penalty_scale": scale}
     if arm.updates == "stopped":  # the rule decides; n_updates is the most it may make
         most = step_budget(n + rows_added, recipe["stop_batch"], recipe["stop_epochs"])
@@ -251,6 +253,21 @@ def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: 
     epochs = recipe["pairs_per_document" if family == "contrastive" else "epochs"]
     steps = step_budget(n + added if arm.updates == "high" else n, recipe["batch"], epochs)
     return {"updates": arm.updates, "n_updates": steps, "penalty_scale": scale}
+
+
+def _voting(arm: Arm) -> dict[str, Any]:
+    """Neighbours vote: nothing is updated, penalised or started from, and a copy has no vote of its own.
+
+    Few and many updates are then the same classifier, so that steps have no effect and arms with many still have
+    their partners; what remains matched is the number of distinct parents.
+    """
+    if arm.head_start == "prior":
+        raise NotPlanned("neighbours that vote have no head to start")
+    if arm.exposure in ("half_real", "curriculum"):
+        raise NotPlanned("neighbours that vote have no batches to mix or to order")
+    if arm.updates == "stopped":
+        raise NotPlanned("neighbours that vote have no updates to stop")
+    return {"updates": "grid" if arm.tuning == "tuned" else arm.updates, "n_updates": None, "penalty_scale": None}
 
 
 def _cannot(block: Block, reason: str) -> None:

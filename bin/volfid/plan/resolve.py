@@ -9,6 +9,7 @@ from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 
 FINE_TUNED = ("encoder", "contrastive")  # families of recipes that train the weights of an encoder
+PENALISED = ("penalised", "ridge")  # families whose summed loss is weighed by C against a penalty
 WITH_LOSSES = ("sgd", "encoder")  # families that know other losses than the plain one
 PLAIN_LOSS, LOSSES = "bce", "losses"  # the key of recipes.yaml that holds the others
 _SUMS = (r"[0-9a-f]{64}", "the sha256 of its SHA256SUMS (fetch_models names it)")

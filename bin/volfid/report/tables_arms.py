@@ -288,7 +288,7 @@ def sizes_table(inputs: ReportInputs) -> Table:
     return Table(
         "Arms, rows (M) and updates (U)",
         "Fixed by the plan before anything runs. U: optimiser updates of the SGD classifier; "
-        "factor on C: what stands for updates of a penalised solver.",
+        "factor on C: what stands for updates of a penalised solver. Neighbours that vote have neither.",
         ("real", "arm", "trains on real documents …", "M", "rows", "U", "factor on C", "draws"),
         "nstnnnnn",
         rows,

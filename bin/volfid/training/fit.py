@@ -12,9 +12,20 @@ from volfid.core.log import log
 from volfid.core.seeds import generator
 from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.floors import floor_scores
+from volfid.training.knn import Voters
 from volfid.training.linear import LinearModel, fit_linear
 from volfid.training.metrics import ap_micro
-from volfid.training.recipes import AnswersRecipe, BodyRecipe, EncoderRecipe, LinearRecipe, MlpRecipe, Recipe
+from volfid.training.recipes import (
+    AnswersRecipe,
+    BodyRecipe,
+    EncoderRecipe,
+    KnnRecipe,
+    LinearRecipe,
+    MlpRecipe,
+    Recipe,
+    RidgeRecipe,
+)
+from volfid.training.ridge import RidgeModel, fit_ridge
 from volfid.training.stopping import StopRule
 
 if TYPE_CHECKING:
@@ -39,11 +50,13 @@ def fit_plain(data: CellData, cell: Mapping[str, Any], recipe: Recipe) -> Outcom
         raise ParameterError(f"the loss {cell['loss']!r} is not available for {cell['classifier']!r}", mend="Use bce")
     if (cell["loss"] != PLAIN_LOSS) != (data.loss is not None):
         raise ParameterError(f"the loss {cell['loss']!r} is not in the job", mend="Make the plan again")
-    if isinstance(recipe, LinearRecipe):
+    if isinstance(recipe, LinearRecipe | RidgeRecipe | KnnRecipe):
         for factor, values in (("head_start", ("prior",)), ("exposure", ORDERED), ("updates", ("stopped",))):
             if cell[factor] in values:
                 raise ParameterError(f"{factor} {cell[factor]!r} means nothing for a solver without updates")
-        return _fit_linear_cell(data, cell, recipe)
+        if isinstance(recipe, KnnRecipe):
+            return _fit_knn_cell(data, cell, recipe)
+        return _fit_penalised_cell(data, cell, recipe)
     if isinstance(recipe, BodyRecipe):
         if data.tuner is None:
             raise ParameterError("an encoder is fine-tuned by train_encoder.py", mend="Run the job with that command")
@@ -67,13 +80,16 @@ def _fit_floor(data: CellData, cell: Mapping[str, Any]) -> Outcome:
     return Outcome(oof, np.tile(scores(data.kept[ALL_ROWS]), (len(data.test_vectors), 1)))
 
 
-def _fit_linear_cell(data: CellData, cell: Mapping[str, Any], recipe: LinearRecipe) -> Outcome:
+def _fit_penalised_cell(data: CellData, cell: Mapping[str, Any], recipe: LinearRecipe | RidgeRecipe) -> Outcome:
     scale = 1.0 if cell["penalty_scale"] is None else cell["penalty_scale"]
     grid = [C * scale for C in (recipe.grid_C if cell["tuning"] == "tuned" else (recipe.C,))]
 
-    def fit(kept: np.ndarray, strengths: Sequence[float]) -> list[LinearModel]:
+    def fit(kept: np.ndarray, strengths: Sequence[float]) -> Sequence[LinearModel | RidgeModel]:
         numbers, weight = data.rows.merged(kept)
-        return fit_linear(data.vectors[numbers], data.rows.labels[numbers], weight, strengths, recipe, data.designs)
+        vectors, labels = data.vectors[numbers], data.rows.labels[numbers]
+        if isinstance(recipe, RidgeRecipe):
+            return fit_ridge(vectors, labels, weight, strengths, data.designs)
+        return fit_linear(vectors, labels, weight, strengths, recipe, data.designs)
 
     oof = np.empty((len(grid), *data.real_truth.shape), dtype=np.float32)
     trained = {fold: fit(kept, grid) for fold, kept in data.held_out.items()}
@@ -87,6 +103,32 @@ def _fit_linear_cell(data: CellData, cell: Mapping[str, Any], recipe: LinearReci
     book["loss_final"] = final_loss(data, model.predict(data.vectors))
     models = {fold: points[place].predict for fold, points in trained.items()} | {ALL_ROWS: model.predict}
     return Outcome(oof[place], model.predict(data.test_vectors), book, models)
+
+
+def _fit_knn_cell(data: CellData, cell: Mapping[str, Any], recipe: KnnRecipe) -> Outcome:
+    """Nothing is fitted: the rows are the model, each once, and few or many updates are the same."""
+    grid = list(recipe.grid_k) if cell["tuning"] == "tuned" else [recipe.k]
+
+    def voters(kept: np.ndarray) -> Voters:
+        numbers = np.unique(kept)
+        parents = [data.rows.parents[i] for i in numbers]
+        return Voters(data.vectors[numbers], data.rows.labels[numbers], parents)
+
+    oof = np.empty((len(grid), *data.real_truth.shape), dtype=np.float32)
+    by_fold = {fold: voters(kept) for fold, kept in data.held_out.items()}
+    for fold, asked in by_fold.items():
+        held = data.folds == fold
+        found = asked.nearest(data.real_vectors[held], grid[-1])
+        for point, k in enumerate(grid):
+            oof[point][held] = asked.scores(found, k, recipe)
+    place, book = selected(data, oof, grid, "k_selected", cell)
+    final = voters(data.kept[ALL_ROWS])
+    book["parents"] = float(final.count)
+    models = {
+        fold: partial(asked.predict, k=grid[place], recipe=recipe)
+        for fold, asked in {**by_fold, ALL_ROWS: final}.items()
+    }
+    return Outcome(oof[place], models[ALL_ROWS](data.test_vectors), book, models)
 
 
 def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) -> Outcome:
@@ -190,7 +232,7 @@ def selected(
     data: CellData, oof: np.ndarray, grid: Sequence[float], name: str, cell: Mapping[str, Any]
 ) -> tuple[int, dict[str, float]]:
     """Point of the grid with the best out-of-fold micro-AP of the real documents (of equal ones the
-    smallest: fewest updates, strongest penalty), and what to note of it."""
+    smallest: fewest updates, strongest penalty, fewest neighbours), and what to note of it."""
     scores = [ap_micro(data.real_truth, point) for point in oof]
     place = int(np.argmax([-1.0 if score is None else score for score in scores]))
     book = {name: float(grid[place])}

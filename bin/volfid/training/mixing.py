@@ -66,7 +66,7 @@ def _ensemble(data: CellData, cell: Cell, recipe: Recipe) -> Outcome:
             change["penalty_scale"] = cell["penalty_scale"] / (2 * share)
         parts.append(fit_plain(part, {**cell, **change}, recipe))
     own, added = parts
-    noted = ("updates_done", "updates_selected", "C_selected")
+    noted = ("updates_done", "updates_selected", "C_selected", "k_selected")
     book = {
         f"{name}_{kind}": part.book[name]
         for kind, part in (("real", own), ("added", added)) for name in noted if name in part.book
@@ -107,6 +107,7 @@ def _labelled(data: CellData, cell: Cell, recipe: Recipe) -> CellData:
     blocks = TrainRows(
         doc_ids=tuple(rows.doc_ids[i] for i in number), vector=rows.vector[number], labels=np.concatenate(labels),
         multiplicity=rows.multiplicity[number], real=rows.real[number], own=rows.own[number],
-        unlabelled=np.zeros(len(number), dtype=bool), ancestors=tuple(rows.ancestors[i] for i in number),
+        unlabelled=np.zeros(len(number), dtype=bool), parents=tuple(rows.parents[i] for i in number),
+        ancestors=tuple(rows.ancestors[i] for i in number),
     )  # fmt: skip
     return replace(data, rows=blocks, vectors=data.vectors[number], kept=kept)

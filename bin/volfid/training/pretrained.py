@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from volfid.core.encoder_models import model_folder, pooling_of
+from volfid.core.encoder_models import model_folder, pooling_of, token_numbers
 from volfid.core.exits import ConfigError, UnavailableError
 from volfid.training.recipes import BodyRecipe
 from volfid.training.tokens import Tokenise
@@ -71,9 +71,8 @@ def load_encoder(entry: Mapping[str, Any], model_dir: Path, recipe: BodyRecipe) 
         raise ConfigError(f"{entry['name']}: its tokenizer has no token to fill up with")
 
     def tokenise(texts: Sequence[str]) -> tuple[Sequence[Sequence[int]], Sequence[bool]]:
-        whole = tokenizer(list(texts), truncation=False)["input_ids"]
-        cut = [len(numbers) > recipe.max_tokens for numbers in whole]
-        return tokenizer(list(texts), truncation=True, max_length=recipe.max_tokens)["input_ids"], cut
+        cut = [len(numbers) > recipe.max_tokens for numbers in token_numbers(entry, tokenizer, texts, None)]
+        return token_numbers(entry, tokenizer, texts, recipe.max_tokens), cut
 
     return Pretrained(
         body=body, start={name: value.clone() for name, value in body.state_dict().items()}, pool=pooling_of(entry),

@@ -19,6 +19,28 @@ class LinearRecipe:
 
 
 @dataclass(frozen=True)
+class RidgeRecipe:
+    """Ridge regression on labels of 0 and 1; C is 1 / alpha of scikit-learn's Ridge."""
+
+    C: float
+    grid_C: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class KnnRecipe:
+    """Votes of the k nearest documents (training/knn.py).
+
+    vote  fixed3, share or weighted
+    tau   share of the votes that gives a label; null for fixed3, whose rule is three votes
+    """
+
+    k: int
+    grid_k: tuple[int, ...]
+    vote: str
+    tau: float | None
+
+
+@dataclass(frozen=True)
 class MlpRecipe:
     """embedding -> linear -> GELU -> dropout -> linear, trained by AdamW for a fixed number of updates.
 
@@ -111,14 +133,15 @@ class AnswersRecipe:
     """A generator's answers as they are; nothing is trained."""
 
 
-Recipe = LinearRecipe | MlpRecipe | EncoderRecipe | ContrastiveRecipe | AnswersRecipe | None
+Trained = LinearRecipe | RidgeRecipe | KnnRecipe | MlpRecipe | EncoderRecipe | ContrastiveRecipe
+Recipe = Trained | AnswersRecipe | None
 _FAMILIES = {
-    "penalised": LinearRecipe, "sgd": MlpRecipe, "encoder": EncoderRecipe, "contrastive": ContrastiveRecipe,
-    "answers": AnswersRecipe, "floor": None,
+    "penalised": LinearRecipe, "ridge": RidgeRecipe, "knn": KnnRecipe, "sgd": MlpRecipe, "encoder": EncoderRecipe,
+    "contrastive": ContrastiveRecipe, "answers": AnswersRecipe, "floor": None,
 }  # fmt: skip
 _CHOICES = {
     "dtype": ("auto", "float32", "bfloat16"), "attention": ("sdpa", "eager", "flash_attention_2"),
-    "activation": ("gelu",),
+    "activation": ("gelu",), "vote": ("fixed3", "share", "weighted"),
 }  # fmt: skip
 
 
@@ -144,14 +167,18 @@ def read_recipe(entry: Mapping[str, Any]) -> Recipe:
     return recipe
 
 
-def _check(recipe: LinearRecipe | MlpRecipe | EncoderRecipe | ContrastiveRecipe) -> None:
-    grids = [getattr(recipe, name) for name in ("grid_C", "grid_updates") if hasattr(recipe, name)]
+def _check(recipe: Trained) -> None:
+    grids = [getattr(recipe, name) for name in ("grid_C", "grid_k", "grid_updates") if hasattr(recipe, name)]
     for grid in grids:
         if len(grid) < 2 or any(low >= high for low, high in pairwise(grid)) or grid[0] <= 0:
             raise ConfigError("the grid of a recipe must be positive and rise", mend="Give at least two values")
     positive = []
     if isinstance(recipe, LinearRecipe | ContrastiveRecipe):
         positive += ["C", "tolerance", "max_iterations"]
+    if isinstance(recipe, RidgeRecipe):
+        positive.append("C")
+    if isinstance(recipe, KnnRecipe):
+        _check_votes(recipe)
     if isinstance(recipe, MlpRecipe | BodyRecipe):
         positive += ["learning_rate", "batch", "clip"]
         if not (0 <= recipe.warmup_share < 1 and recipe.weight_decay >= 0):
@@ -180,3 +207,13 @@ def _check(recipe: LinearRecipe | MlpRecipe | EncoderRecipe | ContrastiveRecipe)
     for name in positive:
         if getattr(recipe, name) <= 0:
             raise ConfigError(f"recipe value {name} must be positive")
+
+
+def _check_votes(recipe: KnnRecipe) -> None:
+    if any(not isinstance(k, int) or isinstance(k, bool) or k < 1 for k in (recipe.k, *recipe.grid_k)):
+        raise ConfigError("k and grid_k of a recipe are numbers of neighbours", mend="Give whole numbers from 1")
+    if recipe.vote == "fixed3":
+        if min(recipe.k, *recipe.grid_k) < 3 or recipe.tau is not None:
+            raise ConfigError("fixed3 needs three votes", mend="Give k and grid_k of 3 or more, and tau: null")
+    elif recipe.tau is None or not 0 < recipe.tau < 1:
+        raise ConfigError(f"the vote {recipe.vote!r} needs a tau in (0, 1)", mend="Give tau: 0.5")

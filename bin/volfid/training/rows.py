@@ -21,6 +21,7 @@ class TrainRows:
     real          source is `real`: one of the n documents themselves
     own           source is `real` or `copy`: the text of one of the n documents
     unlabelled    source is `unlabelled`: a classifier gives it labels before it is trained on
+    parents       document behind each row: the parent of a copy or paraphrase, else the row's own
     ancestors     groups (families, near-duplicates) of the row's document, parent and sources
     """
 
@@ -31,6 +32,7 @@ class TrainRows:
     real: np.ndarray
     own: np.ndarray
     unlabelled: np.ndarray
+    parents: tuple[str, ...]
     ancestors: tuple[frozenset[str], ...]
 
     def epoch(self, kept: np.ndarray, wanted: np.ndarray | None = None) -> np.ndarray:
@@ -66,12 +68,14 @@ def train_rows(
     Rows with the same document, source and labels are merged, their multiplicities summed.
     Raises DataError for a document that has no vector.
     """
-    merged: dict[tuple[str, str, tuple[str, ...]], tuple[int, set[str]]] = {}
+    merged: dict[tuple[str, str, tuple[str, ...]], tuple[int, set[str], str]] = {}
     for row in rows:
         key = (row["doc_id"], row["source"], tuple(sorted(row["labels"])))
-        count, ancestors = merged.get(key, (0, set()))
+        parent = row["parent_id"] or row["doc_id"]
+        count, ancestors, known = merged.get(key, (0, set(), parent))
         names = [row["doc_id"], *row["source_doc_ids"], *([row["parent_id"]] if row["parent_id"] else [])]
-        merged[key] = (count + row["multiplicity"], ancestors | {group.get(name, name) for name in names})
+        ancestors = ancestors | {group.get(name, name) for name in names}
+        merged[key] = (count + row["multiplicity"], ancestors, min(known, parent))
     keys = sorted(key for key in merged if merged[key][0] > 0)
     missing = next((key[0] for key in keys if key[0] not in vector_row), None)
     if missing is not None:
@@ -85,6 +89,7 @@ def train_rows(
         real=sources == "real",
         own=np.isin(sources, ("real", "copy")),
         unlabelled=sources == "unlabelled",
+        parents=tuple(merged[key][2] for key in keys),
         ancestors=tuple(frozenset(merged[key][1]) for key in keys),
     )
 
