@@ -82,8 +82,8 @@ def _differences(axes: Axes, rows: list[Row]) -> None:
         if row["ci_low"] is not None:
             axes.plot([at, at], [row["ci_low"], row["ci_high"]], color="#c8c8c8", linewidth=0.7, zorder=1)
     for turned, colour in ((False, BLUE), (True, VERMILION)):
-        at = [i for i, row in enumerate(rows) if _turns(row) is turned]
-        axes.scatter(at, [rows[i]["delta"] for i in at], s=5, color=colour, zorder=2)
+        places = [place for place, row in enumerate(rows) if _turns(row) is turned]
+        axes.scatter(places, [rows[place]["delta"] for place in places], s=5, color=colour, zorder=2)
     axes.axhline(0, color=BLACK, linewidth=0.8)
 
 
