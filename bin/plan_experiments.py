@@ -24,6 +24,9 @@ def main(
     look: Annotated[int | None, typer.Option(help="look of a sequential design, from 1", min=1)] = None,
     documents: Annotated[Path | None, typer.Option(help="documents.jsonl; for k-shot regimes", exists=True)] = None,
     previous: Annotated[Path | None, typer.Option(help="effects.parquet of the look before", exists=True)] = None,
+    fetched: Annotated[
+        str | None, typer.Option(help="models that are fetched, by comma; not checked if absent")
+    ] = None,
     out_dir: OutDir = Path("."),
 ) -> None:
     """Expand a design into cells and jobs, fix M and U, and print what it will cost.
@@ -35,11 +38,13 @@ def main(
     from volfid.core.yaml_files import read_yaml
     from volfid.plan.design import read_design
     from volfid.plan.planner import make_plan, read_methods, summary
+    from volfid.plan.resolve import check_fetched
 
+    known = read_yaml(models)
     plan = make_plan(
         read_design(design),
         corpus=CONTRACTS["corpus"].read_object(corpus),
-        models=read_yaml(models),
+        models=known,
         recipes=read_yaml(recipes),
         methods=read_methods(prompts),
         claims=read_yaml(claims),
@@ -51,6 +56,8 @@ def main(
         previous=CONTRACTS["effects"].read(previous) if previous else (),
         read_documents=(lambda: CONTRACTS["documents"].read(documents)) if documents else None,
     )
+    if fetched is not None:
+        check_fetched(plan.jobs, known, set(fetched.split(",")))
     CONTRACTS["cells"].write(out_dir, plan.cells)
     CONTRACTS["plan"].write(out_dir, plan.record)
     for job in plan.jobs:

@@ -1,6 +1,12 @@
 include { codeDigest ; fileDigest } from './channels.nf'
 include { CORPUS } from './corpora.nf'
 
+// the design file: the one given, else the demo's, and on graphics cards that for one card
+def chosenDesign() {
+    def name = params.gpu.toString().toBoolean() ? 'reduced' : 'demo'
+    return file(params.design ?: "${projectDir}/params/design/${name}.yaml", checkIfExists: true)
+}
+
 process PREPARE_DOCUMENTS {
     tag "${source}"
     label 'cpu_small'
@@ -86,7 +92,7 @@ workflow INPUTS {
         real,
         names,
         params.synthetic ? file(params.synthetic, checkIfExists: true) : [],
-        file(params.design, checkIfExists: true),
+        chosenDesign(),
         seed,
         columnsAndPolicies(),
         digest + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),

@@ -21,7 +21,7 @@ def helpText() {
     --id_column, --text_columns, --label_columns, --label_separator, --split_column, --group_column, --date_column
                         columns of --input by name, where the usual names do not serve (docs/own-data.md)
     --policies LIST     rows that cannot be used, e.g. 'unlabelled=keep, max_words=400'
-    --design FILE       the experiment: params/design/*.yaml
+    --design FILE       the experiment: params/design/*.yaml (default: demo.yaml; with -profile gpu reduced.yaml)
     --outdir DIR        results (default: results)
     --seed N            master seed (default: the design's)
     --look N            look of a sequential design; from the second on with

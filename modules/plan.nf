@@ -1,4 +1,5 @@
 include { options } from './channels.nf'
+include { chosenDesign } from './inputs.nf'
 
 process PLAN_EXPERIMENTS {
     label 'cpu_small'
@@ -16,6 +17,7 @@ process PLAN_EXPERIMENTS {
     path prompts, stageAs: 'prompts'
     path previous, stageAs: 'previous/?/*'
     val chosen
+    val fetched
 
     output:
     path 'cells.jsonl', emit: cells
@@ -25,7 +27,8 @@ process PLAN_EXPERIMENTS {
     script:
     """
     plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} \\
-        --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
+        --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen} \\
+        --fetched '${fetched}'
     """
 
     stub:
@@ -43,9 +46,11 @@ workflow PLAN {
 
     main:
     def chosen = ['seed', 'look'].findAll { name -> params[name] != null }.collect { name -> "--${name} ${params[name] as Integer}" }.join(' ')
+    // names of the models that are here: one that the plan needs and that is not is refused before any work starts
+    def fetched = files("${params.model_dir}/*", type: 'dir').collect { f -> f.name }.findAll { name -> name ==~ /[a-z0-9_]+/ }.sort().join(',')
     PLAN_EXPERIMENTS(
-        file(params.design), labels, corpus, documents, file(params.models), file(params.recipes),
-        file(params.claims), file(params.prompts), params.previous ? file(params.previous) : [], chosen,
+        chosenDesign(), labels, corpus, documents, file(params.models), file(params.recipes),
+        file(params.claims), file(params.prompts), params.previous ? file(params.previous) : [], chosen, fetched,
     )
     cells = PLAN_EXPERIMENTS.out.cells
     plan = PLAN_EXPERIMENTS.out.plan

@@ -3,15 +3,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from volfid.core.exits import ConfigError, ParameterError, VolfidError
+from volfid.core.exits import ConfigError, InputMissingError, ParameterError, VolfidError
 from volfid.core.schemas import EXPOSURES, FLOORS, HEAD_STARTS, LABEL_LAWS, TEXTS, TUNINGS, UPDATES
 from volfid.core.updates import step_budget
 from volfid.plan.design import Design, read_design
 from volfid.plan.fingerprint import STAGES, code_fingerprint
 from volfid.plan.planner import make_plan, read_methods, summary
+from volfid.plan.resolve import check_fetched
+from volfid.training.batches import batch_plan
 
 ROOT = Path(__file__).parents[2]
 BIN = ROOT / "bin"
@@ -58,6 +61,45 @@ def test_updates_are_fixed_by_the_plan_and_meet_the_vectors(demo):
     assert cell(demo, "R1", **big)["n_updates"] == cell(demo, "Pb", **big)["n_updates"] == step_budget(1650, 16, 10)
     assert cell(demo, "R0", classifier="mlp", regime=165)["n_updates"] == step_budget(165, 16, 10)
     assert cell(demo, "S_low", classifier="mlp", regime=64)["n_updates"] == step_budget(64, 16, 10)
+
+
+def test_steps_matched_to_an_augmented_set_show_each_document_as_often_as_the_vectors_say():
+    """The vector's exposures count every place of a batch; the short batch that ends an epoch leaves some empty."""
+    case = json.loads((ROOT / "tests/golden/sampling.json").read_text())["step_match"]
+    updates = step_budget(case["rows_augmented"], case["batch"], case["epochs"])
+    assert step_budget(case["rows_real"], case["batch"], case["epochs"]) == case["updates_real"]
+    assert updates == case["updates_augmented"] == case["max_steps_for_real_step_matched"]
+    rows = np.arange(case["rows_real"])
+    chosen, weight = batch_plan(rows, updates, case["batch"], np.random.default_rng(0))
+    assert round(chosen.size / len(rows), 6) == case["exposures_per_real_document_step_matched"]
+    shown = np.bincount(chosen[weight > 0], minlength=len(rows))
+    assert shown.min() == int(case["equivalent_real_epochs"]) and shown.max() == shown.min() + 1
+    assert shown.mean() == pytest.approx(case["equivalent_real_epochs"], abs=0.1)  # ours ends inside an epoch
+
+
+def test_the_designs_for_cards_plan_every_generator_and_leave_out_what_is_not_pinned():
+    for name, train, generators in (("reduced", 700, 3), ("paper", 3400, 6)):
+        made = plan(raw(name), corpus(train=train))
+        assert len({c["generator"] for c in made.cells} - {None}) == generators
+        assert {c["classifier"] for c in made.cells} >= {"linear", "mlp", "modernbert"}
+        reasons = {gap["reason"] for gap in made.record["not_planned"] if "bert_for_patents" in gap["what"]}
+        assert len(reasons) == 1 and "no pinned revision" in reasons.pop()
+        assert made.record["estimate"]["gpu_hours"] > 1
+        least = max(made.record["design"]["resolved"]["sizes"])
+        with pytest.raises(ConfigError, match="exceed the train pool"):
+            plan(raw(name), corpus(train=2 * least - 1))
+
+
+def test_models_that_a_plan_needs_and_nobody_fetched_are_named_with_the_command(demo):
+    known = yaml.safe_load((ROOT / "params/models.yaml").read_text())
+    check_fetched(demo.jobs, known, {"all_minilm_l6_v2", "smollm2_135m"})
+    with pytest.raises(InputMissingError, match="not fetched: smollm2_135m") as raised:
+        check_fetched(demo.jobs, known, {"all_minilm_l6_v2"})
+    assert raised.value.mend.endswith("--only smollm2_135m")
+    gated = plan(raw("paper"), corpus(train=3400))
+    with pytest.raises(InputMissingError) as raised:
+        check_fetched(gated.jobs, known, set())
+    assert "terms of gemma2_9b and llama31_8b on the hub" in raised.value.mend
 
 
 def test_a_penalised_solver_has_a_penalty_scale_instead_of_updates(demo):

@@ -108,6 +108,15 @@ def test_the_literal_command_is_refused_in_seconds_with_everything_that_is_missi
     assert not list((run.launch / "work").glob("*")) if (run.launch / "work").exists() else True
 
 
+def test_a_run_on_cards_takes_the_design_for_them_and_names_models_that_nobody_fetched(project, tmp_path):
+    arguments = ("-profile", "gpu", "--check_host", "false", "--input", "demo", "--model_dir", str(tmp_path / "none"))
+    run = launch(project, tmp_path / "own", *arguments)
+    assert run.code != 0 and "330 further documents beyond 330 exceed the train pool" in run.output, run.output
+    run = launch(project, tmp_path / "given", *arguments, "--design", str(project / "params/design/demo.yaml"))
+    assert run.code != 0 and "not fetched: all_minilm_l6_v2, smollm2_135m" in run.output, run.output
+    assert "SAMPLE_REGIMES" not in run.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

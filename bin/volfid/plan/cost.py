@@ -13,10 +13,12 @@ TOKENS_PER_WORD = 1.4
 WORDS_A_DOCUMENT = 80
 QUESTION_TOKENS = {False: 16, True: 42}  # without and with the label's definition
 ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
-CORE_FLOP_PER_S = 5e10  # of one core; an update costs 6 FLOP a token and parameter
+# an update costs 6 FLOP a token and parameter, a pass forward 2; of one core measured, of a card a guess
+CORE_FLOP_PER_S, CARD_FLOP_PER_S = 5e10, 3e13
+ON_CARDS = ("generation", "labelling", "embeddings", "encoders")
 START_SECONDS = {"engine": 40, "task": 4}
 MEASURED = "rates measured on 2 cores without a GPU; a busy machine takes longer"
-GUESSED = "rates measured on 2 cores; those of generators on a GPU are guessed"
+GUESSED = "rates measured on 2 cores; those of generators and encoders on a GPU are guessed"
 
 
 def estimate(
@@ -32,7 +34,6 @@ def estimate(
     """Tokens, seconds by stage and in all on `cores` cores, GPU hours where a generator wants cards."""
     documents = corpus["documents"]
     encoder = models["encoders"][design.encoder]
-    rate = encoder.get("documents_per_s") or _embedding_rate(encoder, cores)
     pools = [pool for job in jobs if job["stage"] == "generation" for pool in job["items"]]
     requests = sum(pool["requests"] for pool in pools)
     words = sum(design.pool.words) / 2 if design.pool else 0
@@ -41,52 +42,54 @@ def estimate(
         (models["generators"][name].get("tokens_per_s", 100) for name in {p["generator"] for p in pools}), default=100
     )
     questions, read, read_rate = _questions(design, jobs, corpus, models, labels)
+    asked = {pool["generator"] for pool in pools} | {job["model"] for job in jobs if job["stage"] == "labelling"}
+    cards = max((models["generators"][name].get("gpus", 0) for name in asked), default=0)
+    flop = CARD_FLOP_PER_S if cards else max(cores, 1) * CORE_FLOP_PER_S
+    measured = None if cards else encoder.get("documents_per_s")
     training = 0.0
     tuned = 0.0
     for cell in cells:
         recipe = recipes[cell["classifier"]]
         if recipe["family"] in FINE_TUNED:
-            tuned += _encoder_seconds(design, cell, recipe, models["encoders"][recipe["model"]], documents)
+            entry = models["encoders"][recipe["model"]]
+            rate = None if cards else entry.get("train_tokens_per_s")
+            rate = rate * max(cores, 1) if rate else flop / (6 * max(entry["parameters"], 1))
+            tuned += _encoder_tokens(design, cell, recipe, documents) / rate
             continue
         kind = recipe["family"] if recipe["family"] in SECONDS_PER_CELL else "floor"
         training += SECONDS_PER_CELL[kind][cell["tuning"] == "tuned"]
     brought = corpus["brought"]
-    asked = {pool["generator"] for pool in pools} | {job["model"] for job in jobs if job["stage"] == "labelling"}
-    cards = max((models["generators"][name].get("gpus", 0) for name in asked), default=0)
     seconds = {
         "generation": round(tokens / token_rate + START_SECONDS["engine"]) if pools else 0,
         "labelling": round(read / read_rate + START_SECONDS["engine"]) if questions else 0,
-        "embeddings": round((documents + requests + brought) / rate),
+        "embeddings": round((documents + requests + brought) / (measured or _embedding_rate(encoder, flop))),
         "training": round(training / max(cores, 1)),
-        "encoders": round(tuned / max(cores, 1)),
+        "encoders": round(tuned),
         "tasks": round(len(jobs) * START_SECONDS["task"] / max(cores, 1)),
     }
     return {
         "questions": questions, "tokens_read": round(read), "tokens_read_per_s": read_rate if questions else None,
         "requests": requests, "tokens": tokens, "tokens_per_s": token_rate if pools else None,
         "seconds": seconds, "minutes_total": round(sum(seconds.values()) / 60, 1), "cores": cores,
-        "gpu_hours": round(cards * (seconds["generation"] + seconds["labelling"]) / 3600, 2),
+        "gpu_hours": round(cards * sum(seconds[stage] for stage in ON_CARDS) / 3600, 2),
         "basis": GUESSED if cards else MEASURED,
     }  # fmt: skip
 
 
-def _embedding_rate(entry: dict[str, Any], cores: int) -> float:
-    """Documents a second of an encoder whose rate nobody measured: 2 FLOP a token and parameter."""
+def _embedding_rate(entry: dict[str, Any], flop: float) -> float:
+    """Documents a second of an encoder whose rate nobody measured, at `flop` operations a second."""
     tokens = min(WORDS_A_DOCUMENT * TOKENS_PER_WORD, entry["max_tokens"] or float("inf"))
-    return float(max(cores, 1) * CORE_FLOP_PER_S / (2 * max(entry["parameters"], 1) * tokens))
+    return float(flop / (2 * max(entry["parameters"], 1) * tokens))
 
 
-def _encoder_seconds(
-    design: Design, cell: dict[str, Any], recipe: dict[str, Any], entry: dict[str, Any], documents: int
-) -> float:
-    """Seconds of one core: every update of every fit, and all documents once forward (a third of an update)."""
-    rate = entry.get("train_tokens_per_s") or CORE_FLOP_PER_S / (6 * max(entry["parameters"], 1))
+def _encoder_tokens(design: Design, cell: dict[str, Any], recipe: dict[str, Any], documents: int) -> float:
+    """Tokens of every update of every fit, and of all documents once forward (a third of an update)."""
     folds = min(recipe["folds_fitted"] or design.regime.folds, design.regime.folds)
     updates = cell["n_updates"] * (folds + 1) if cell["n_updates"] else 0
     if cell["tuning"] == "tuned":
         updates = folds * sum(recipe["grid_updates"]) + max(recipe["grid_updates"])
     shown = recipe["batch"] * (2 if recipe["family"] == "contrastive" else 1)  # a pair is two documents
-    return float((updates * shown + documents / 3) * recipe["max_tokens"] / rate)
+    return float((updates * shown + documents / 3) * recipe["max_tokens"])
 
 
 def _questions(

@@ -1,10 +1,10 @@
 """From names to models, before anything runs."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from volfid.core.exits import ConfigError
+from volfid.core.exits import ConfigError, InputMissingError
 from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 
@@ -90,6 +90,22 @@ def _pinned(what: str, name: str, entry: Mapping[str, Any]) -> None:
         f"the design is of scale paper, and {what} {name!r} in models.yaml {found}",
         mend=f"Put {mend} there, or give the design another scale",
     )
+
+
+def check_fetched(jobs: Sequence[Mapping[str, Any]], models: Mapping[str, Any], fetched: Collection[str]) -> None:
+    """InputMissingError (66) when a job needs weights that are not among the fetched models; served ones need none."""
+    entries = {**models["generators"], **models["encoders"]}
+    named = sorted({job["model"] for job in jobs if job["model"] in entries})
+    missing = [name for name in named if entries[name].get("source") and name not in fetched]
+    if missing:
+        gated = [name for name in missing if entries[name].get("gated")]
+        terms = f" (accept the terms of {' and '.join(gated)} on the hub first, and set HF_TOKEN)" if gated else ""
+        wanted = " ".join(f"--only {name}" for name in missing)
+        raise InputMissingError(
+            f"the plan needs models that are not fetched: {', '.join(missing)}",
+            mend=f"Once, with a network: bin/fetch_models.py --models params/models.yaml --model-dir models {wanted}"
+            + terms,
+        )
 
 
 def _known(what: str, names: Sequence[str], known: Any) -> None:
