@@ -258,6 +258,26 @@ def test_label_comparison_meets_its_vector():
     assert found["lift_spearman"] is None
 
 
+def test_triples_equal_enumeration_and_their_laws_are_compared():
+    rng = np.random.default_rng(10)
+    a, b = random_sets(rng, 60, 7, 0.4), random_sets(rng, 50, 7, 0.45)
+    b[:, 6] = 1
+    a[:, 6] = 0
+    laws = []
+    for matrix in (a, b):
+        cube = np.einsum("ni,nj,nk->ijk", *[matrix.astype(int)] * 3)
+        expected = {t: int(cube[t]) for t in itertools.combinations(range(7), 3) if cube[t]}
+        assert structure.triples(structure.LabelTable.of(matrix)) == expected
+        laws.append({t: n / sum(expected.values()) for t, n in expected.items()})
+    p, q = (np.array([law.get(t, 0.0) for t in itertools.combinations(range(7), 3)]) for law in laws)
+    found = structure.compare_triples(*(structure.LabelTable.of(side) for side in (a, b)))
+    assert found["triple_tv"] == pytest.approx(np.abs(p - q).sum() / 2, abs=1e-12)
+    assert found["triple_js_bits"] == pytest.approx(jensenshannon(p, q, base=2) ** 2, abs=1e-12)
+    assert found["unseen_triple_share"] == pytest.approx(q[p == 0].sum()) and found["unseen_triple_share"] > 0.2
+    pairs = structure.LabelTable.of(np.eye(7, dtype=int))
+    assert set(structure.compare_triples(pairs, structure.LabelTable.of(a)).values()) == {None}
+
+
 def test_js_divergence_is_the_square_of_scipys_distance():
     rng = np.random.default_rng(0)
     for _ in range(20):
@@ -282,7 +302,7 @@ def test_structure_does_not_change_when_every_document_is_copied():
     for name, value in structure.compare(other, once).items():
         assert structure.compare(other, copied)[name] == pytest.approx(value, abs=1e-12), name
     for name, value in structure.imbalance(once).items():
-        if name != "singleton_label_sets":
+        if name not in ("singleton_label_sets", "distinct_label_set_share"):
             assert structure.imbalance(copied)[name] == pytest.approx(value, abs=1e-12), name
 
 

@@ -23,6 +23,7 @@ from volfid.report import (
     tables_gaps,
     tables_inputs,
     tables_run,
+    tables_tests,
     tables_uses,
 )
 from volfid.report.inputs import ReportInputs
@@ -194,7 +195,11 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
         "attribution": [*effects.attribution_tables(inputs), effects.identity_table(inputs)],
         "law": [tables_controls.controls_table(inputs), effects.law_table(inputs)],
         "scores": [*policies.score_tables(inputs), *arms.threshold_tables(inputs), arms.floor_table(inputs)],
-        "fidelity": [*arms.fidelity_tables(inputs), effects.correlation_table(inputs)],
+        "fidelity": [
+            *arms.fidelity_tables(inputs),
+            tables_tests.permutation_table(inputs),
+            effects.correlation_table(inputs),
+        ],
         "keywords": [tables_uses.keyword_table(inputs)],
         "uses": tables_uses.tables(inputs),
         "cooccurrence": arms.cooccurrence_tables(inputs),
