@@ -142,6 +142,21 @@ def test_histograms_are_the_same_in_blocks(monkeypatch):
     assert whole.sum() == 60 * 50
 
 
+@pytest.mark.parametrize("copies", [False, True])
+def test_permutation_p_is_the_same_in_parts(monkeypatch, copies):
+    rng = np.random.default_rng(11)
+    x, y = random_sets(rng, 40, 8, 0.3), labels.compress(random_sets(rng, 50, 8, 0.35))
+    counts = rng.integers(1, 4, 40) if copies else np.ones(40, dtype=int)
+    tables = [labels.kernel_table(8, [width]) for width in labels.TWO_SIGMA_SQUARED]
+
+    def found():
+        return labels.permutation_ps(labels.pack(x), counts, np.arange(40), y, tables, 99, np.random.default_rng(2))
+
+    whole = found()
+    monkeypatch.setattr(labels, "_CELLS", 500)  # about five permutations, and blocks of ten label sets
+    assert found() == whole
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=12))
 def test_parent_histogram_equals_enumeration(rows):
