@@ -317,7 +317,7 @@ def test_distances_on_texts_have_a_permutation_p_of_parents(measured):
 
 
 def test_copies_have_the_manifold_of_their_base(measured):
-    for metric in ("precision", "recall", "density", "coverage"):
+    for metric in (f"manifold_{name}" for name in ("precision", "recall", "density", "coverage")):
         base = measured["none", "all", metric, "reference"]["value"]
         assert measured["copies", "all", metric, "reference"]["value"] == pytest.approx(base, abs=1e-12)
 
@@ -325,10 +325,10 @@ def test_copies_have_the_manifold_of_their_base(measured):
 def test_one_parent_has_no_permutation_p_and_no_recall(large):
     rows = [{**large.rows[0], "multiplicity": 4}]
     found = measure(large.corpus(rows))
-    for metric in ("mmd2_label_p", "mmd2_text_p", "recall"):
+    for metric in ("mmd2_label_p", "mmd2_text_p", "manifold_recall"):
         row = found["none", "all", metric, "reference"]
         assert row["value"] is None and ("parent" in row["note"]), metric
-    assert found["none", "all", "precision", "reference"]["value"] in (0, 1)
+    assert found["none", "all", "manifold_precision", "reference"]["value"] in (0, 1)
 
 
 def test_every_bandwidth_of_the_kernel_has_its_own_distance_and_they_average(measured):
@@ -367,3 +367,13 @@ def test_figures_of_other_packages_say_what_they_are(large, measured):
 def test_a_setting_that_means_nothing_is_refused(name, value):
     with pytest.raises(ConfigError, match="seed" if name == "mauve_seeds" else name):
         settings_of(Settings, {name: value}, "measure_fidelity")
+
+
+def test_every_metric_is_explained_on_its_page(found):
+    page = (BIN.parent / "docs/fidelity.md").read_text(encoding="utf-8")
+    between = {f"distinct_{n}" for n in (2, 3)} | {f"mmd2_label_parent_width_{w}" for w in (2, 4, 8, 16)}  # 1 … n
+    metrics = {metric for _, _, metric, _ in found}
+    kinds = {(metric, reference == "none") for _, _, metric, reference in found}
+    assert len(kinds) == len(metrics)  # no name for two things
+    assert len(metrics) > 60
+    assert not [metric for metric in sorted(metrics - between) if f"`{metric}`" not in page]

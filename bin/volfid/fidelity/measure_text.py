@@ -1,5 +1,7 @@
 """Figures of the embeddings of some rows."""
 
+from dataclasses import astuple, fields
+
 import numpy as np
 
 from volfid.core.seeds import generator
@@ -71,15 +73,13 @@ class TextFigures:
 
     def _manifold(self, x: np.ndarray, parents: np.ndarray, counts: np.ndarray) -> list[Figure]:
         k = self.settings.neighbours
-        few = f"fewer than {k} texts of other parents beside each"
+        names = tuple(f"manifold_{part.name}" for part in fields(manifold.Manifold))
         if self.radii is None:
-            few = f"the reference fold has fewer than {k + 1} texts"
-            return [Figure(name, None, few, REFERENCE) for name in ("precision", "recall", "density", "coverage")]
+            why = f"the reference fold has fewer than {k + 1} texts"
+            return [Figure(name, None, why, REFERENCE) for name in names]
         found = manifold.compare(self.reference, self.radii, x, counts, manifold.squared_radii(x, k, parents), k)
-        return [
-            Figure("precision", found.precision, few, REFERENCE), Figure("recall", found.recall, few, REFERENCE),
-            Figure("density", found.density, few, REFERENCE), Figure("coverage", found.coverage, few, REFERENCE),
-        ]  # fmt: skip
+        few = f"fewer than {k} texts of other parents beside each"
+        return [Figure(name, value, few, REFERENCE) for name, value in zip(names, astuple(found), strict=True)]
 
     def _mauve(self, x: np.ndarray, counts: np.ndarray) -> list[Figure]:
         seeds = range(self.settings.mauve_seeds)
