@@ -37,7 +37,8 @@ def main(
     from volfid.core.vectors import read_vectors
     from volfid.fidelity.corpus import assemble
     from volfid.fidelity.keywords import audit
-    from volfid.fidelity.measure import Measurer, Settings
+    from volfid.fidelity.measure import Measurer
+    from volfid.fidelity.settings import Settings
 
     settings = settings_of(Settings, task["settings"], "measure_fidelity")
     manifest = Manifest("measure_fidelity.py", task)

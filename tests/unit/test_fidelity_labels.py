@@ -142,6 +142,21 @@ def test_histograms_are_the_same_in_blocks(monkeypatch):
     assert whole.sum() == 60 * 50
 
 
+@pytest.mark.parametrize("copies", [False, True])
+def test_permutation_p_is_the_same_in_parts(monkeypatch, copies):
+    rng = np.random.default_rng(11)
+    x, y = random_sets(rng, 40, 8, 0.3), labels.compress(random_sets(rng, 50, 8, 0.35))
+    counts = rng.integers(1, 4, 40) if copies else np.ones(40, dtype=int)
+    tables = [labels.kernel_table(8, [width]) for width in labels.TWO_SIGMA_SQUARED]
+
+    def found():
+        return labels.permutation_ps(labels.pack(x), counts, np.arange(40), y, tables, 99, np.random.default_rng(2))
+
+    whole = found()
+    monkeypatch.setattr(labels, "_CELLS", 500)  # about five permutations, and blocks of ten label sets
+    assert found() == whole
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.integers(1, 4)), min_size=1, max_size=12))
 def test_parent_histogram_equals_enumeration(rows):
@@ -258,6 +273,26 @@ def test_label_comparison_meets_its_vector():
     assert found["lift_spearman"] is None
 
 
+def test_triples_equal_enumeration_and_their_laws_are_compared():
+    rng = np.random.default_rng(10)
+    a, b = random_sets(rng, 60, 7, 0.4), random_sets(rng, 50, 7, 0.45)
+    b[:, 6] = 1
+    a[:, 6] = 0
+    laws = []
+    for matrix in (a, b):
+        cube = np.einsum("ni,nj,nk->ijk", *[matrix.astype(int)] * 3)
+        expected = {t: int(cube[t]) for t in itertools.combinations(range(7), 3) if cube[t]}
+        assert structure.triples(structure.LabelTable.of(matrix)) == expected
+        laws.append({t: n / sum(expected.values()) for t, n in expected.items()})
+    p, q = (np.array([law.get(t, 0.0) for t in itertools.combinations(range(7), 3)]) for law in laws)
+    found = structure.compare_triples(*(structure.LabelTable.of(side) for side in (a, b)))
+    assert found["triple_tv"] == pytest.approx(np.abs(p - q).sum() / 2, abs=1e-12)
+    assert found["triple_js_bits"] == pytest.approx(jensenshannon(p, q, base=2) ** 2, abs=1e-12)
+    assert found["unseen_triple_share"] == pytest.approx(q[p == 0].sum()) and found["unseen_triple_share"] > 0.2
+    pairs = structure.LabelTable.of(np.eye(7, dtype=int))
+    assert set(structure.compare_triples(pairs, structure.LabelTable.of(a)).values()) == {None}
+
+
 def test_js_divergence_is_the_square_of_scipys_distance():
     rng = np.random.default_rng(0)
     for _ in range(20):
@@ -282,7 +317,7 @@ def test_structure_does_not_change_when_every_document_is_copied():
     for name, value in structure.compare(other, once).items():
         assert structure.compare(other, copied)[name] == pytest.approx(value, abs=1e-12), name
     for name, value in structure.imbalance(once).items():
-        if name != "singleton_label_sets":
+        if name not in ("singleton_label_sets", "distinct_label_set_share"):
             assert structure.imbalance(copied)[name] == pytest.approx(value, abs=1e-12), name
 
 

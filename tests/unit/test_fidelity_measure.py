@@ -16,7 +16,8 @@ from volfid.core.trainsets import group_rows
 from volfid.core.vectors import write_vectors
 from volfid.fidelity import labels as mmd
 from volfid.fidelity.corpus import assemble
-from volfid.fidelity.measure import Measurer, Settings
+from volfid.fidelity.measure import Measurer
+from volfid.fidelity.settings import Settings
 
 BIN = Path(__file__).parents[2] / "bin"
 LABELS = ["A", "B", "C", "D"]
@@ -271,3 +272,108 @@ def test_repeated_rows_count_as_their_effective_number_of_documents(world, found
     counts = [row["multiplicity"] for row in world.rows if row["trainset_id"] == "drawn"]
     expected = sum(counts) ** 2 / sum(c * c for c in counts)
     assert value(found, "drawn", "all", *key) == pytest.approx(expected)
+
+
+class LargeWorld(World):
+    """A reference fold of 40 documents: enough for MAUVE; vectors with 6 clusters."""
+
+    def __init__(self):
+        super().__init__()
+        rng = np.random.default_rng(5)
+        for i in range(28):
+            text = " ".join(rng.choice(WORDS, 25))
+            self.documents.append({"doc_id": f"more{i:02d}", "text": text, "labels": ["A"], "split": "reference",
+                                   "group": f"more{i:02d}", "text_sha": "x"})  # fmt: skip
+            self.ids.append(f"more{i:02d}")
+        self.vectors = np.concatenate([self.vectors, rng.normal(size=(28, 6)).astype(np.float32)])
+
+
+@pytest.fixture(scope="module")
+def large():
+    return LargeWorld()
+
+
+@pytest.fixture(scope="module")
+def measured(large):
+    return measure(large.corpus())
+
+
+def test_mauve_takes_equal_numbers_and_says_how_many(large, measured):
+    mean, sd = (measured["S", "all", name, "reference"] for name in ("mauve", "mauve_sd"))
+    assert mean["n"] == sd["n"] == 30 and mean["note"] == "subsample 30 a side, 5 seeds, 3 cells"
+    assert 0 < mean["value"] <= 1 and sd["value"] > 0
+    few = measured["none", "all", "mauve", "reference"]
+    assert few["value"] is None and "fewer than 20 documents" in few["note"]
+    without = measure(large.corpus(), Settings(token_budget=200, permutations=0, mauve_seeds=0))
+    assert not any(metric.startswith("mauve") or metric.endswith("_p") for _, _, metric, _ in without)
+
+
+def test_distances_on_texts_have_a_permutation_p_of_parents(measured):
+    for name in ("none", "copies", "S", "more"):
+        p = measured[name, "all", "mmd2_text_p", "reference"]
+        assert p["value"] * 100 == pytest.approx(round(p["value"] * 100)) and 0.01 <= p["value"] <= 1
+    same = [measured[name, "all", "mmd2_text_p", "reference"]["value"] for name in ("copies", "drawn")]
+    assert min(same) > 0.01  # copies are no proof: whole parents are permuted
+
+
+def test_copies_have_the_manifold_of_their_base(measured):
+    for metric in (f"manifold_{name}" for name in ("precision", "recall", "density", "coverage")):
+        base = measured["none", "all", metric, "reference"]["value"]
+        assert measured["copies", "all", metric, "reference"]["value"] == pytest.approx(base, abs=1e-12)
+
+
+def test_one_parent_has_no_permutation_p_and_no_recall(large):
+    rows = [{**large.rows[0], "multiplicity": 4}]
+    found = measure(large.corpus(rows))
+    for metric in ("mmd2_label_p", "mmd2_text_p", "manifold_recall"):
+        row = found["none", "all", metric, "reference"]
+        assert row["value"] is None and ("parent" in row["note"]), metric
+    assert found["none", "all", "manifold_precision", "reference"]["value"] in (0, 1)
+
+
+def test_every_bandwidth_of_the_kernel_has_its_own_distance_and_they_average(measured):
+    widths = [f"mmd2_label_parent_width_{w:g}" for w in mmd.TWO_SIGMA_SQUARED]
+    single = [measured["S", "all", name, "reference"]["value"] for name in widths]
+    whole = measured["S", "all", "mmd2_label_parent", "reference"]["value"]
+    assert np.mean(single) == pytest.approx(whole, abs=1e-14) and len(set(single)) == 5
+
+
+def test_more_documents_than_a_limit_are_sampled_and_the_figure_says_so(large):
+    limits = Settings(token_budget=200, permutations=49, sample_limit=25, self_bleu_limit=15)
+    found = measure(large.corpus(), limits)
+    text_p = found["S", "all", "mmd2_text_p", "reference"]
+    assert text_p["note"] == "subsample 25 texts against 25" and text_p["n"] == 25
+    assert found["S", "all", "mauve", "reference"]["note"].startswith("subsample 25 a side")
+    bleu = found["S", "all", "self_bleu_4", "none"]
+    assert (bleu["note"], bleu["n"]) == ("subsample 15", 15) and 0 < bleu["value"] < 1
+    assert found["none", "all", "self_bleu_4", "none"]["note"] is None
+    assert measure(large.corpus(), limits) == found
+
+
+def test_figures_of_other_packages_say_what_they_are(large, measured):
+    fid = measured["S", "all", "synthtexteval_fid", "reference"]
+    assert "no Frechet distance" in fid["note"] and -1 <= fid["value"] <= 1
+    kl = measured["S", "all", "synthtexteval_kl", "reference"]
+    assert kl["value"] is None and kl["note"].startswith("infinite")
+    texts = {row["doc_id"]: set(row["text"].split()) for row in (*large.documents, *large.synthetic)}
+    mine = [row["doc_id"] for row in large.rows if row["trainset_id"] == "S"]
+    fold = [row["doc_id"] for row in large.documents if row["split"] == "reference"]
+    pairs = [len(texts[a] & texts[b]) / len(texts[a] | texts[b]) for a in mine for b in fold]
+    found = measured["S", "all", "synthtexteval_jaccard", "reference"]["value"]
+    assert found == pytest.approx(np.mean(pairs), abs=1e-12)
+
+
+@pytest.mark.parametrize(("name", "value"), [("neighbours", 0), ("sample_limit", 5), ("mauve_seeds", 1)])
+def test_a_setting_that_means_nothing_is_refused(name, value):
+    with pytest.raises(ConfigError, match="seed" if name == "mauve_seeds" else name):
+        settings_of(Settings, {name: value}, "measure_fidelity")
+
+
+def test_every_metric_is_explained_on_its_page(found):
+    page = (BIN.parent / "docs/fidelity.md").read_text(encoding="utf-8")
+    between = {f"distinct_{n}" for n in (2, 3)} | {f"mmd2_label_parent_width_{w}" for w in (2, 4, 8, 16)}  # 1 … n
+    metrics = {metric for _, _, metric, _ in found}
+    kinds = {(metric, reference == "none") for _, _, metric, reference in found}
+    assert len(kinds) == len(metrics)  # no name for two things
+    assert len(metrics) > 60
+    assert not [metric for metric in sorted(metrics - between) if f"`{metric}`" not in page]

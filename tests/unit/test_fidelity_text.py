@@ -54,7 +54,9 @@ def test_kernel_sums_of_two_weight_columns_add_up():
     assert both[0, 1] == pytest.approx(both[1, 0])
 
 
-def test_parent_sums_equal_enumeration():
+@pytest.mark.parametrize("block", [5, 1024])
+def test_parent_sums_equal_enumeration(monkeypatch, block):
+    monkeypatch.setattr(text, "BLOCK", block)
     rng = np.random.default_rng(2)
     x, counts, parents, sigma = unit(rng, 12, 5), rng.integers(1, 4, 12), rng.integers(0, 4, 12), 0.7
     kernel = rbf_kernel(x.astype(float), gamma=1 / (2 * sigma**2))
@@ -63,6 +65,19 @@ def test_parent_sums_equal_enumeration():
     sums, pairs = text.parent_sums(x, counts[:, None], parents, sigma)
     assert sums[0] == pytest.approx((kernel * weights)[same].sum(), rel=1e-6)
     assert pairs[0] == weights[same].sum()
+
+
+@pytest.mark.parametrize("block", [7, 10, 1024])
+def test_kernel_blocks_hold_every_pair_once_and_ones_on_the_diagonal(monkeypatch, block):
+    monkeypatch.setattr(text, "BLOCK", block)
+    x = unit(np.random.default_rng(3), 30, 6)
+    found = np.full((30, 30), np.nan)
+    for rows, columns, kernel, on_diagonal in text.kernel_blocks(x, 0.8):
+        assert np.isnan(found[rows, columns]).all() and on_diagonal == (rows == columns)
+        found[rows, columns] = kernel
+        found[columns, rows] = kernel.T
+    assert (np.diag(found) == 1).all()
+    assert found == pytest.approx(rbf_kernel(x.astype(float), gamma=1 / (2 * 0.8**2)), abs=2e-6)
 
 
 @pytest.mark.parametrize("block", [7, 1024])

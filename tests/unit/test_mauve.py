@@ -40,13 +40,14 @@ def clouds(rng, shift, rows=300):
     return (x + shift).astype(np.float32)
 
 
-def test_components_are_those_that_hold_nine_tenths_of_the_variance():
-    x = clouds(np.random.default_rng(1), 0.0)
+@pytest.mark.parametrize("rows", [300, 12])
+def test_components_are_those_that_hold_nine_tenths_of_the_variance(rows):
+    x = clouds(np.random.default_rng(1), 0.0, rows)
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)
     peer = PCA().fit(unit)
     kept = int(np.argmax(np.cumsum(peer.explained_variance_ratio_) >= 0.9)) + 1
     ours = mauve.principal_components(x)
-    assert ours.shape == (300, kept) and ours.dtype == np.float32
+    assert ours.shape == (rows, kept) and ours.dtype == np.float32
     assert np.abs(ours) == pytest.approx(np.abs(peer.transform(unit)[:, :kept]), abs=1e-5)
 
 
@@ -73,3 +74,17 @@ def test_every_row_lies_in_its_nearest_cell():
 def test_sets_of_different_size_are_refused():
     with pytest.raises(ValueError, match="equal numbers of documents, not 20 and 30"):
         mauve.mauve(np.ones((20, 4)), np.ones((30, 4)))
+
+
+def test_unequal_sets_are_compared_in_equal_samples_that_the_spread_holds():
+    rng = np.random.default_rng(4)
+    p, q, counts = clouds(rng, 0.0, 90), clouds(rng, 0.3, 60), np.full(90, 2)
+
+    def sampled(limit, seeds=(0, 1, 2)):
+        return mauve.of_weighted(p, counts, q, seeds, limit, np.random.default_rng(1))
+
+    assert sampled(500).n == 60 and sampled(40).n == 40 and sampled(40).cells == 4
+    assert sampled(500) == sampled(500) and len(set(sampled(500).values)) == 3
+    assert sampled(19) is None
+    whole = mauve.of_weighted(q, np.ones(60, dtype=int), p[:60], (0, 1), 500, rng)
+    assert whole.values == mauve.mauve(q, p[:60], (0, 1)).values and whole.n == 60

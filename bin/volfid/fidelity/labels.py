@@ -9,14 +9,18 @@ Statistics after Gretton et al., JMLR 13 (2012).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
+from scipy.sparse import csr_matrix, vstack
 
 TWO_SIGMA_SQUARED = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Bandwidths of the primary kernel. Fixed, because the median heuristic gives 0 as soon as half of all
 pairs are equal, and jumps between regimes, so that values could not be compared across conditions."""
 
 _BLOCK = 2048
+_CELLS = 2**24
+"""Cells of a block of permutations, or of the kernel: 128 MB of numbers."""
 
 
 def pack(matrix: np.ndarray) -> np.ndarray:
@@ -73,11 +77,11 @@ def compress(matrix: np.ndarray, counts: np.ndarray | None = None) -> LabelSampl
 def histogram(x: LabelSample, y: LabelSample) -> np.ndarray:
     """How many ordered pairs (one of `x`, one of `y`) differ in 0, 1, ..., L labels; integers, int64."""
     counts = np.zeros(x.n_labels + 1, dtype=np.int64)
-    for start in range(0, len(x.words), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        distance = hamming(x.words[rows], y.words)
+    for start, other in product(range(0, len(x.words), _BLOCK), range(0, len(y.words), _BLOCK)):
+        rows, columns = slice(start, start + _BLOCK), slice(other, other + _BLOCK)
+        distance = hamming(x.words[rows], y.words[columns])
         # bincount adds in float64, exact for integers below 2**53
-        weights = np.outer(x.counts[rows], y.counts).astype(np.float64).ravel()
+        weights = np.outer(x.counts[rows], y.counts[columns]).astype(np.float64).ravel()
         counts += np.bincount(distance.ravel(), weights=weights, minlength=len(counts)).astype(np.int64)
     return counts
 
@@ -187,35 +191,60 @@ def permutation_ps(
     permutations: int,
     rng: np.random.Generator,
 ) -> list[float]:
-    """The permutation p of `permutation_p` under each of several kernels, from the same permutations."""
+    """The permutation p of `permutation_p` under each of several kernels, from the same permutations.
+
+    Permutations and kernel are taken in parts, so that neither is ever held whole for very many label sets.
+    """
     unique, inverse = np.unique(np.concatenate([words, y.words]), axis=0, return_inverse=True)
     inverse = inverse.ravel()
-    distance = hamming(unique, unique)
     names, parent = np.unique(parents, return_inverse=True)
     weight = np.zeros(len(names))
     np.add.at(weight, parent, counts)
     if (weight == 1).all():
         a = np.bincount(inverse[: len(words)], weights=counts, minlength=len(unique)).astype(np.int64)
         b = np.bincount(inverse[len(words) :], weights=y.counts, minlength=len(unique)).astype(np.int64)
-        m, n = int(a.sum()), int(b.sum())
-        drawn = rng.multivariate_hypergeometric(a + b, m, size=permutations, method="marginals")
-        shifts = drawn / m - (a + b - drawn) / n
+        m, n, width = int(a.sum()), int(b.sum()), len(unique)
         observed = a / m - b / n
+
+        def draw(number: int) -> np.ndarray:
+            drawn = rng.multivariate_hypergeometric(a + b, m, size=number, method="marginals")
+            moved: np.ndarray = drawn / m - (a + b - drawn) / n
+            return moved
     else:
-        content = np.zeros((len(names) + y.size, len(unique)))
-        np.add.at(content, (parent, inverse[: len(words)]), counts)
-        content[: len(names)] /= weight[:, None]
+        own = csr_matrix((counts / weight[parent], (parent, inverse[: len(words)])), shape=(len(names), len(unique)))
         rows = np.repeat(inverse[len(words) :], y.counts)
-        content[np.arange(len(names), len(content)), rows] = 1.0
+        other = csr_matrix((np.ones(y.size), (np.arange(y.size), rows)), shape=(y.size, len(unique)))
+        content = vstack([own, other]).tocsr()
         slots = np.concatenate([weight / weight.sum(), np.full(y.size, -1.0 / y.size)])
-        shifts = rng.permuted(np.tile(slots, (permutations, 1)), axis=1) @ content
-        observed = slots @ content
-    found = []
-    for table in tables:
-        kernel = table[distance]
-        v = ((shifts @ kernel) * shifts).sum(axis=1)
-        found.append(float((1 + (v >= observed @ kernel @ observed - 1e-12).sum()) / (permutations + 1)))
-    return found
+        observed, width = slots @ content, max(len(slots), len(unique))
+
+        def draw(number: int) -> np.ndarray:
+            moved: np.ndarray = rng.permuted(np.tile(slots, (number, 1)), axis=1) @ content
+            return moved
+
+    more = np.zeros(len(tables), dtype=np.int64)
+    part = max(1, _CELLS // width)
+    for start in range(0, permutations, part):
+        shifts = draw(min(part, permutations - start))
+        if start == 0:
+            found = _quadratic(unique, tables, np.concatenate([observed[None], shifts]))
+            least, found = found[:, :1] - 1e-12, found[:, 1:]
+        else:
+            found = _quadratic(unique, tables, shifts)
+        more += (found >= least).sum(axis=1)
+    return [float((1 + number) / (permutations + 1)) for number in more]
+
+
+def _quadratic(words: np.ndarray, tables: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """w'Kw for every kernel and every row w of `weights` (rows, label sets); the kernel in blocks of its columns."""
+    total = np.zeros((len(tables), len(weights)))
+    step = max(1, _CELLS // len(words))
+    for start in range(0, len(words), step):
+        columns = slice(start, start + step)
+        distance = hamming(words, words[columns])
+        for position, table in enumerate(tables):
+            total[position] += ((weights @ table[distance]) * weights[:, columns]).sum(axis=1)
+    return total
 
 
 def nonzero_median_squared(sample: LabelSample) -> float | None:

@@ -17,6 +17,8 @@ POINTS = 25
 EXPLAINED = 0.9
 """Share of the variance that the principal components in front keep."""
 DOCUMENTS_A_CELL = 10
+LEAST = 2 * DOCUMENTS_A_CELL
+"""Documents a side that make two cells."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,55 @@ def mauve(p: np.ndarray, q: np.ndarray, seeds: Sequence[int] = (0, 1, 2, 3, 4), 
     return Mauve(tuple(values), tuple(frontier), cells, reduced.shape[1])
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """MAUVE of two sets of different size: `values` by seed, from `n` documents a side."""
+
+    values: tuple[float, ...]
+    n: int
+    cells: int
+
+
+def of_weighted(
+    p: np.ndarray, counts: np.ndarray, q: np.ndarray, seeds: Sequence[int], limit: int, rng: np.random.Generator
+) -> Sampled | None:
+    """MAUVE of the rows of `p` (row i occurs `counts[i]` times) and of `q` with equal numbers of documents.
+
+    Both sides have as many as the smaller one, at most `limit`; what is more is left out at random, anew for every
+    seed, so that the spread over seeds holds that of the sample too. None with fewer than LEAST documents a side.
+    """
+    rows = np.repeat(np.arange(len(p)), counts)
+    n = min(len(rows), len(q), limit)
+    if n < LEAST:
+        return None
+    if n == len(rows) == len(q):
+        found = mauve(p[rows], q, seeds)
+        return Sampled(found.values, n, found.cells)
+    values = []
+    for seed in seeds:
+        left, right = (np.sort(rng.choice(size, n, replace=False)) for size in (len(rows), len(q)))
+        found = mauve(p[rows[left]], q[right], [seed])
+        values += found.values
+    return Sampled(tuple(values), n, found.cells)
+
+
 def principal_components(x: np.ndarray, explained: float = EXPLAINED) -> np.ndarray:
     """Unit rows projected on the fewest components that hold `explained` of the variance; float32.
 
-    From the covariance: its eigenvectors are those of the data, and no other decomposition is needed.
+    From the covariance, or from the products of the rows where these are fewer than dimensions: the eigenvectors
+    of either are those of the data, and no other decomposition is needed.
     """
     x = np.asarray(x, dtype=np.float64)
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
     x = (x - x.mean(axis=0)).astype(np.float32)  # k-means takes no more
-    variances, vectors = np.linalg.eigh((x.T @ x).astype(np.float64))
-    share = np.cumsum(np.clip(variances[::-1], 0, None))
+    few = len(x) < x.shape[1]
+    variances, vectors = np.linalg.eigh((x @ x.T if few else x.T @ x).astype(np.float64))
+    variances, vectors = np.clip(variances[::-1], 0, None), vectors[:, ::-1]
+    share = np.cumsum(variances)
     kept = int(np.searchsorted(share / share[-1], explained)) + 1 if share[-1] > 0 else 1
-    return np.ascontiguousarray(x @ vectors[:, ::-1][:, :kept].astype(np.float32))
+    if few:
+        return np.ascontiguousarray((vectors[:, :kept] * np.sqrt(variances[:kept])).astype(np.float32))
+    return np.ascontiguousarray(x @ vectors[:, :kept].astype(np.float32))
 
 
 def cells_of(x: np.ndarray, cells: int, seed: int, restarts: int = 1) -> np.ndarray:

@@ -2,42 +2,21 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from volfid.core.exits import DataError
-from volfid.core.labels import effective_size
-from volfid.core.seeds import generator
-from volfid.fidelity import diversity, labels, memorisation, structure, text
+from volfid.fidelity import memorisation, text
 from volfid.fidelity.corpus import Corpus, Rows, TrainSet
+from volfid.fidelity.measure_labels import LabelFigures
+from volfid.fidelity.measure_surface import SurfaceFigures
+from volfid.fidelity.measure_text import TextFigures
 from volfid.fidelity.realised import Checker
+from volfid.fidelity.settings import Figure, Settings
 
 FidelityRow = dict[str, Any]
 REQUESTED = "synthetic rows count with their requested labels"
-OWN = "none"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Fixed choices of the stage; all are echoed in the manifest.
-
-    `token_budget`: tokens of the size-controlled diversity figures (64 abstracts hold as many); `permutations`:
-    of the label-MMD test (0 leaves it out); `median_limit`: train documents the text bandwidth is taken from.
-    """
-
-    two_sigma_squared: tuple[float, ...] = labels.TWO_SIGMA_SQUARED
-    token_budget: int = 5_000
-    permutations: int = 999
-    median_limit: int = 4096
-    containment_width: int = memorisation.WIDTH
-    containment_limit: float = 0.2
-    encoder: str | None = None
-
-    def echo(self) -> dict[str, Any]:
-        """All settings, for the manifest."""
-        return {**asdict(self), "kernel": "mean of Gaussians", "tokenisation": diversity.TOKENISATION}
 
 
 class _Out:
@@ -56,6 +35,12 @@ class _Out:
             note = why or "undefined"
         self.lines.append({**line, "value": None if value is None else float(value), "n": int(n), "note": note})
 
+    def add_all(self, figures: Iterable[Figure], size: int, note: str | None = None) -> None:
+        """Figures of `size` rows; `note` goes beside what a figure says itself."""
+        for one in figures:
+            said = "; ".join(part for part in (one.note, note) if part) or None
+            self.add(one.metric, one.reference, one.value, size if one.n is None else one.n, said, one.why)
+
 
 class Measurer:
     """Measures training sets against one corpus; what only depends on documents is computed once and kept."""
@@ -64,26 +49,12 @@ class Measurer:
         if len(corpus.splits["reference"]) < 2:
             raise DataError("fewer than 2 documents in split 'reference'", mend="Make the reference fold larger")
         self.corpus, self.settings, self.seed = corpus, settings, master_seed
-        self.kernel = labels.kernel_table(len(corpus.label_ids), settings.two_sigma_squared)
-        self.laws = {name: corpus.split_law(name) for name in ("train", "reference", "test")}
-        median = labels.nonzero_median_squared(corpus.sample(*self.laws["train"]))
-        self.median_width = median
-        self.median_kernel = None if median is None else labels.kernel_table(len(corpus.label_ids), (median,))
-        train = corpus.vectors[corpus.splits["train"]]
-        self.sigma = text.median_distance(train, generator(master_seed, "fidelity_median"), settings.median_limit)
-        self.reference = corpus.vectors[corpus.splits["reference"]]
-        self.reference_moments = text.Gaussian.of(self.reference)
-        ones = np.ones((len(self.reference), 1))
-        self.reference_kernel = (
-            None if self.sigma is None else float(text.kernel_sums(self.reference, ones, self.sigma)[0, 0])
-        )
-        self.ngrams = diversity.index_ngrams([diversity.tokenise(one) for one in corpus.texts])
-        self.vocabulary = {
-            n: diversity.distinct_of_all(self.ngrams, corpus.splits["train"], np.ones(len(train)), n)[0] for n in (1, 2)
-        }
+        self.labels = LabelFigures(corpus, settings, master_seed)
+        self.texts = TextFigures(corpus, settings, master_seed)
+        self.surface = SurfaceFigures(corpus, settings, master_seed)
         self.memory = memorisation.table(corpus, settings.containment_width)
         truth = corpus.matrix[corpus.split_labels["train"]] > 0
-        self.checker = Checker(train, truth, corpus.groups)
+        self.checker = Checker(corpus.vectors[corpus.splits["train"]], truth, corpus.groups)
         self.seen = self.checker.recognise(corpus.vectors)
         self.seen[corpus.splits["train"]] = self.checker.out_of_fold
         self._kept: dict[bytes, Any] = {}
@@ -98,7 +69,7 @@ class Measurer:
             note = REQUESTED if "synthetic" in trainset.sources else None
             self._labels(out, rows, note)
             self._text(out, rows)
-            self._diversity(out, rows)
+            self._surface(out, rows)
             if name == "added":
                 self._nearest(out, rows, trainset.real)
                 if trainset.trainset_id not in self.corpus.permuted:
@@ -111,91 +82,25 @@ class Measurer:
     def frozen(self) -> dict[str, Any]:
         """What was fixed from the real train pool and the reference fold, for the manifest."""
         return {
-            "text_sigma": self.sigma, "label_median_two_sigma_squared": self.median_width,
-            "vocabulary": {str(n): size for n, size in self.vocabulary.items()},
-            "reference_documents": len(self.reference), "reference_split": "reference; test as sensitivity",
+            "text_sigma": self.texts.sigma, "label_median_two_sigma_squared": self.labels.median_width,
+            "vocabulary": {str(n): size for n, size in self.surface.vocabulary.items()},
+            "reference_documents": len(self.texts.reference), "reference_split": "reference; test as sensitivity",
             "checker": {"penalty": self.checker.penalty, "threshold": self.checker.threshold},
         }  # fmt: skip
 
-    # ---- labels ---------------------------------------------------------------------------
-
     def _labels(self, out: _Out, rows: Rows, note: str | None) -> None:
-        sets, parents, counts = rows.by("label_sets", "parents")
-        unique, totals = rows.by("label_sets")
-        found = self._once(
-            ("labels", sets, parents, counts), lambda: self._label_figures(sets, parents, counts, unique, totals)
+        own = rows.by("label_sets", "parents")
+        out.add_all(
+            self._once(("labels", *own), lambda: self.labels.figures(*own, *rows.by("label_sets"))), rows.size, note
         )
-        for metric, reference, value, why in found:
-            out.add(metric, reference, value, rows.size, note, why)
-
-    def _label_figures(
-        self, sets: np.ndarray, parents: np.ndarray, counts: np.ndarray, unique: np.ndarray, totals: np.ndarray
-    ) -> list[tuple[str, str, float | None, str]]:
-        corpus = self.corpus
-        sample = corpus.sample(unique, totals)
-        same_parent = labels.parent_histogram(corpus.words[sets], counts, parents, len(corpus.label_ids))
-        lines: list[tuple[str, str, float | None, str]] = []
-        for reference in ("reference", "test"):
-            law, law_counts = self.laws[reference]
-            if law_counts.sum() < 2:
-                continue
-            other = corpus.sample(law, law_counts)
-            lines += [
-                ("mmd2_label_unbiased", reference, labels.mmd2_unbiased(sample, other, self.kernel), "one document"),
-                ("mmd2_label_biased", reference, labels.mmd2_biased(sample, other, self.kernel), ""),
-                (
-                    "mmd2_label_parent",
-                    reference,
-                    labels.mmd2_parent(sample, same_parent, other, self.kernel),
-                    "one parent",
-                ),
-            ]
-            if self.median_kernel is not None:
-                value = labels.mmd2_parent(sample, same_parent, other, self.median_kernel)
-                lines.append(("mmd2_label_parent_median", reference, value, "one parent"))
-            if reference == "reference" and self.settings.permutations:
-                rng = generator(self.seed, "fidelity_permutation")
-                args = (corpus.words[sets], counts, parents, other, self.kernel, self.settings.permutations, rng)
-                lines.append(("mmd2_label_p", reference, labels.permutation_p(*args), ""))
-            compared = structure.compare(corpus.table(law, law_counts), corpus.table(unique, totals))
-            lines += [
-                (name, reference, value, "fewer than 3 shared label pairs, or no spread")
-                for name, value in compared.items()
-            ]
-        for name, value in structure.imbalance(corpus.table(unique, totals)).items():
-            lines.append((name, OWN, value, "too few labels occur"))
-        return lines
-
-    # ---- text -----------------------------------------------------------------------------
 
     def _text(self, out: _Out, rows: Rows) -> None:
-        documents, parents, counts = rows.by("documents", "parents")
-        values = self._once(
-            ("text", documents, parents, counts), lambda: self._text_figures(documents, parents, counts)
-        )
-        for metric, value, why in values:
-            out.add(metric, "reference" if metric != "vendi" else OWN, value, rows.size, None, why)
+        own = rows.by("documents", "parents")
+        out.add_all(self._once(("text", *own), lambda: self.texts.figures(*own)), rows.size)
 
-    def _text_figures(
-        self, documents: np.ndarray, parents: np.ndarray, counts: np.ndarray
-    ) -> list[tuple[str, float | None, str]]:
-        x, size, n = self.corpus.vectors[documents], int(counts.sum()), len(self.reference)
-        unbiased = by_parent = None
-        if self.sigma is not None and size > 1:
-            weights = counts[:, None].astype(np.float64)
-            within = float(text.kernel_sums(x, weights, self.sigma)[0, 0])
-            cross = float(text.cross_sums(x, weights, self.reference, self.sigma)[0])
-            unbiased = text.mmd2_unbiased(within, size, self.reference_kernel, n, cross)
-            shared, pairs = (float(part[0]) for part in text.parent_sums(x, weights, parents, self.sigma))
-            if size**2 > pairs:
-                rest = (self.reference_kernel - n) / (n * (n - 1)) - 2 * cross / (size * n)
-                by_parent = (within - shared) / (size**2 - pairs) + rest
-        frechet = text.frechet(text.Gaussian.of(x, counts), self.reference_moments) if size > 1 else None
-        why = "all train texts have one embedding" if self.sigma is None else "one document or one parent"
-        return [
-            ("mmd2_text_unbiased", unbiased, why), ("mmd2_text_parent", by_parent, why),
-            ("frechet_text", frechet, "one document"), ("vendi", text.vendi(x, counts), ""),
-        ]  # fmt: skip
+    def _surface(self, out: _Out, rows: Rows) -> None:
+        own = rows.by("documents")
+        out.add_all(self._once(("surface", *own), lambda: self.surface.figures(*own)), rows.size)
 
     def _nearest(self, out: _Out, rows: Rows, real: Rows) -> None:
         if not real.size:
@@ -214,37 +119,6 @@ class Measurer:
         out.add("realised_labels", "train", found.value, found.n, "corrected for the checker's errors", found.why)
         for name in ("recognised", "sensitivity", "false_positives"):
             out.add(f"checker_{name}", "train", getattr(found, name), found.n, None, found.why)
-
-    # ---- diversity ------------------------------------------------------------------------
-
-    def _diversity(self, out: _Out, rows: Rows) -> None:
-        documents, counts = rows.by("documents")
-        for metric, value, why in self._once(
-            ("diversity", documents, counts), lambda: self._diversity_figures(documents, counts)
-        ):
-            out.add(metric, OWN, value, rows.size, None, why)
-
-    def _diversity_figures(self, documents: np.ndarray, counts: np.ndarray) -> list[tuple[str, float | None, str]]:
-        budget, ngrams = self.settings.token_budget, self.ngrams
-        rng = generator(self.seed, "fidelity_token_budget")
-        sample = diversity.budget_sample(ngrams, np.repeat(documents, counts), budget, rng)
-        short = f"{int(ngrams.lengths[documents] @ counts)} tokens, fewer than the budget of {budget}"
-        lines: list[tuple[str, float | None, str]] = [
-            ("unique_documents", float(len(documents)), ""), ("effective_documents", effective_size(counts), ""),
-        ]  # fmt: skip
-        for n in range(1, diversity.ORDERS + 1):
-            unique, total = diversity.distinct(ngrams, sample, n) if sample else (0, 0)
-            lines.append((f"distinct_{n}", unique / total if total else None, short))
-        for n, vocabulary in self.vocabulary.items():
-            unique, total = diversity.distinct_of_all(ngrams, documents, counts, n)
-            lines.append(
-                (f"distinct_{n}_adjusted", diversity.distinct_adjusted(unique, total, vocabulary), "no n-gram")
-            )
-        bleu = diversity.self_bleu(ngrams, documents, counts)
-        lines.append(("self_bleu_4", None if bleu is None else float(bleu @ counts / counts.sum()), "one document"))
-        texts = [self.corpus.texts[d] for d, _ in sample] if sample else []
-        lines.append(("compression_ratio", diversity.compression_ratio(texts), short))
-        return lines
 
     # ---- memorisation ---------------------------------------------------------------------
 

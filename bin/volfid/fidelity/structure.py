@@ -6,6 +6,7 @@ cost nothing. Imbalance after Charte et al. (2014, 2015).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -61,6 +62,7 @@ def imbalance(table: LabelTable) -> dict[str, float | None]:
         "cardinality": cardinality,
         "density": cardinality / table.sets.shape[1],
         "distinct_label_sets": float(len(table.sets)),
+        "distinct_label_set_share": len(table.sets) / table.size,
         "singleton_label_sets": float((table.counts == 1).sum()),
         "labels_present": float(len(ratios)),
         "mean_ir": mean_imbalance(counts),
@@ -90,11 +92,44 @@ def lift(table: LabelTable) -> np.ndarray:
     return np.divide(joint, expected, out=np.full_like(joint, np.nan), where=expected > 0)
 
 
+def pmi(table: LabelTable) -> np.ndarray:
+    """Pointwise mutual information in bits, shape (labels, labels); NaN for pairs that never occur together."""
+    ratio = lift(table)
+    return np.log2(ratio, out=np.full_like(ratio, np.nan), where=ratio > 0)
+
+
+def triples(table: LabelTable) -> dict[tuple[int, int, int], int]:
+    """Documents that have all three labels i < j < k, for triples that occur. From the label sets, not from a cube."""
+    found: dict[tuple[int, int, int], int] = {}
+    for row, count in zip(table.sets, table.counts.tolist(), strict=True):
+        for triple in combinations(np.flatnonzero(row).tolist(), 3):
+            found[triple] = found.get(triple, 0) + count
+    return found
+
+
+def compare_triples(reference: LabelTable, other: LabelTable) -> dict[str, float | None]:
+    """How `other` differs from `reference` in which three labels stand together; None where a side has no triple.
+
+    The laws compared are over occurrences of triples. `unseen` = in `other` but not in `reference`.
+    """
+    a, b = triples(reference), triples(other)
+    if not a or not b:
+        return dict.fromkeys(("triple_tv", "triple_js_bits", "unseen_triple_share"))
+    keys = sorted(a.keys() | b.keys())
+    p, q = (np.array([side.get(key, 0) for key in keys]) / sum(side.values()) for side in (a, b))
+    return {
+        "triple_tv": float(np.abs(p - q).sum() / 2),
+        "triple_js_bits": js_bits(p, q),
+        "unseen_triple_share": float(q[p == 0].sum()),
+    }
+
+
 def compare(reference: LabelTable, other: LabelTable) -> dict[str, float | None]:
     """How `other` differs from `reference` in pairs of labels and in the law of label sets.
 
     js in bits (its root is what scipy's jensenshannon returns), tv = total variation, `unseen` = in `other`
-    but not in `reference`. Spearman of lifts: over pairs seen in both, None with fewer than three of them
+    but not in `reference`, `missing` the other way round. Marginal js: mean over labels of present against absent.
+    Spearman of lifts: over pairs seen in both, None with fewer than three of them
     or when one side is constant.
     """
     joint_a, joint_b = (table.cooccurrence() / table.size for table in (reference, other))
@@ -111,6 +146,7 @@ def compare(reference: LabelTable, other: LabelTable) -> dict[str, float | None]
         "cooccurrence_frobenius": float(np.linalg.norm(off_diagonal)),
         "cooccurrence_frobenius_full": float(np.linalg.norm(difference)),
         "marginal_max_difference": float(np.abs(np.diag(difference)).max(initial=0.0)),
+        "marginal_js_bits_mean": _marginal_js(np.diag(joint_a), np.diag(joint_b)),
         "pairs_only_in_reference": float((seen_a & ~seen_b).sum()),
         "pairs_only_in_set": float((seen_b & ~seen_a).sum()),
         "lift_spearman": _spearman(lift(reference)[upper][both], lift(other)[upper][both]),
@@ -118,6 +154,7 @@ def compare(reference: LabelTable, other: LabelTable) -> dict[str, float | None]
         "label_set_tv": float(np.abs(p - q).sum() / 2),
         "unseen_label_sets": float(unseen.sum()),
         "unseen_label_set_share": float(q[unseen].sum()),
+        "missing_label_sets": float(((p > 0) & (q == 0)).sum()),
         "reference_coverage": float(p[q > 0].sum()),
     }
 
@@ -128,6 +165,10 @@ def js_bits(p: Sequence[float] | np.ndarray, q: Sequence[float] | np.ndarray) ->
     middle = (p + q) / 2
     terms = [side[side > 0] * np.log2(side[side > 0] / middle[side > 0]) for side in (p, q)]
     return float(max(0.0, (terms[0].sum() + terms[1].sum()) / 2))
+
+
+def _marginal_js(p: np.ndarray, q: np.ndarray) -> float:
+    return float(np.mean([js_bits((a, 1 - a), (b, 1 - b)) for a, b in zip(p, q, strict=True)]))
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> float | None:

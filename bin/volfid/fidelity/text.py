@@ -3,6 +3,7 @@
 Vectors are rows of unit length (float32). A document that occurs several times stands once, with a weight.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,22 +33,27 @@ def median_distance(x: np.ndarray, rng: np.random.Generator, limit: int = 4096) 
     return float(np.sqrt(np.median(squared))) if len(squared) else None
 
 
-def kernel_sums(x: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndarray:
-    """Sum over i, j of w_ia k(x_i, x_j) w_jb for the columns a, b of `weights` (rows, columns); float64.
+def kernel_blocks(x: np.ndarray, sigma: float) -> Iterator[tuple[slice, slice, np.ndarray, bool]]:
+    """The kernel of the rows of `x` in blocks of 1,024: rows, columns, their float32 values, whether on the diagonal.
 
-    k = exp(-||x - y||^2 / (2 sigma^2)); k(x_i, x_i) is exactly 1. Blocks of 1,024 rows, upper half only.
+    k = exp(-||x - y||^2 / (2 sigma^2)), and exactly 1 for a row with itself. Upper half only: the kernel is symmetric.
     """
-    weights = np.asarray(weights, dtype=np.float64)
-    total = np.zeros((weights.shape[1], weights.shape[1]))
     for start in range(0, len(x), BLOCK):
-        rows = slice(start, start + BLOCK)
         for other in range(start, len(x), BLOCK):
-            columns = slice(other, other + BLOCK)
+            rows, columns = slice(start, start + BLOCK), slice(other, other + BLOCK)
             kernel = _gaussian(x[rows], x[columns], sigma)
             if other == start:
                 np.fill_diagonal(kernel, 1.0)
-            part = weights[rows].T @ (kernel.astype(np.float64) @ weights[columns])
-            total += part if other == start else part + part.T
+            yield rows, columns, kernel, other == start
+
+
+def kernel_sums(x: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndarray:
+    """Sum over i, j of w_ia k(x_i, x_j) w_jb for the columns a, b of `weights` (rows, columns); float64."""
+    weights = np.asarray(weights, dtype=np.float64)
+    total = np.zeros((weights.shape[1], weights.shape[1]))
+    for rows, columns, kernel, on_diagonal in kernel_blocks(x, sigma):
+        part = weights[rows].T @ (kernel.astype(np.float64) @ weights[columns])
+        total += part if on_diagonal else part + part.T
     return total
 
 
@@ -66,21 +72,15 @@ def quadratic_forms(x: np.ndarray, weights: np.ndarray, sigma: float) -> np.ndar
     """w'Kw for every column w of `weights` (rows, columns), whose columns each sum to 0; float64, shape (columns,).
 
     Because of these sums the kernel may be taken less its mean, which keeps float32 products accurate: what
-    cancels is never added up. Blocks of 1,024 rows, upper half only.
+    cancels is never added up.
     """
     weights = np.ascontiguousarray(weights, dtype=np.float32)
     centre = float(_gaussian(x[:BLOCK], x[-BLOCK:], sigma).mean())
     total = np.zeros(weights.shape[1])
-    for start in range(0, len(x), BLOCK):
-        rows = slice(start, start + BLOCK)
-        for other in range(start, len(x), BLOCK):
-            columns = slice(other, other + BLOCK)
-            kernel = _gaussian(x[rows], x[columns], sigma)
-            if other == start:
-                np.fill_diagonal(kernel, 1.0)
-            kernel -= centre
-            part = np.einsum("ib,ib->b", weights[rows], kernel @ weights[columns], dtype=np.float64)
-            total += part if other == start else 2 * part
+    for rows, columns, kernel, on_diagonal in kernel_blocks(x, sigma):
+        kernel -= centre
+        part = np.einsum("ib,ib->b", weights[rows], kernel @ weights[columns], dtype=np.float64)
+        total += part if on_diagonal else 2 * part
     return total
 
 
@@ -112,8 +112,11 @@ def parent_sums(x: np.ndarray, weights: np.ndarray, parents: np.ndarray, sigma: 
     weights = np.asarray(weights, dtype=np.float64)
     left, right = within_pairs(parents)
     products = 2.0 * weights[left] * weights[right]
-    squared = (x[left].astype(np.float64) - x[right]) ** 2
-    kernel = np.exp(-squared.sum(axis=1) / (2 * sigma**2))
+    squared = np.empty(len(left))
+    for start in range(0, len(left), BLOCK):
+        pairs = slice(start, start + BLOCK)
+        squared[pairs] = ((x[left[pairs]].astype(np.float64) - x[right[pairs]]) ** 2).sum(axis=1)
+    kernel = np.exp(-squared / (2 * sigma**2))
     itself = (weights**2).sum(axis=0)
     return itself + kernel @ products, itself + products.sum(axis=0)
 

@@ -25,6 +25,7 @@ from volfid.report import (
     tables_gaps,
     tables_inputs,
     tables_run,
+    tables_tests,
     tables_uses,
 )
 from volfid.report.inputs import ReportInputs
@@ -205,7 +206,11 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
             arms.floor_table(inputs),
             tables_fits.fits_table(inputs),
         ],
-        "fidelity": [*arms.fidelity_tables(inputs), *tables_correlation.tables(inputs)],
+        "fidelity": [
+            *arms.fidelity_tables(inputs),
+            tables_tests.permutation_table(inputs),
+            *tables_correlation.tables(inputs),
+        ],
         "keywords": [tables_uses.keyword_table(inputs)],
         "uses": tables_uses.tables(inputs),
         "cooccurrence": arms.cooccurrence_tables(inputs),

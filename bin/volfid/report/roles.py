@@ -12,7 +12,7 @@ PAPER_SPLIT = re.compile(r"^paper_(volume|content|fidelity)$")
 UPDATES_SHARE = "volume_updates_share"
 # Pairs with one parent left out first: the unbiased estimator is not unbiased for replicated sets (ESTIMANDS 3).
 LABEL_MMD = (re.compile(r"^mmd2_label_parent$"), re.compile(r"^mmd2_label"))
-COOCCURRENCE = re.compile(r"^cooccurrence|^lift|^pairs_|^label_set_|^unseen_label|^marginal_max")
+COOCCURRENCE = re.compile(r"^cooccurrence|^lift|^pairs_|^label_set_|^unseen_|^missing_label|^marginal_|^triple_")
 NDCG = (re.compile(r"^ndcg_at_10$"), re.compile(r"^ndcg"))
 VARIANTS = ("own_ideal", "fixed_ideal", "size_matched", "random")
 REFERENCE = "reference"
@@ -133,6 +133,7 @@ def co_order(metric: str) -> tuple[int, str]:
         "marginal_max_difference",
         "pairs_only_in_reference",
         "pairs_only_in_set",
+        "triple_tv",
     )
     return (ranks.index(metric) if metric in ranks else len(ranks)), metric
 

@@ -21,22 +21,11 @@ THRESHOLD_COLUMNS = (
     ("macro F1, tuned", "f1_macro", "tuned"),
 )
 FIDELITY_SHOWN = (
-    "mmd2_label_parent",
-    "mmd2_label_unbiased",
-    "mmd2_text_parent",
-    "frechet_text",
-    "cardinality",
-    "mean_ir",
-    "distinct_label_sets",
-    "distinct_1_adjusted",
-    "distinct_2",
-    "self_bleu_4",
-    "vendi",
-    "compression_ratio",
-    "nearest_cosine",
-    "effective_documents",
-    "realised_labels",
-)
+    "mmd2_label_parent", "mmd2_label_unbiased", "mmd2_text_parent", "frechet_text", "mauve", "mauve_sd",
+    "manifold_precision", "manifold_recall", "manifold_density", "manifold_coverage", "cardinality", "mean_ir",
+    "distinct_label_sets", "distinct_1_adjusted", "distinct_2", "self_bleu_4", "vendi", "compression_ratio",
+    "tokens_mean", "nearest_cosine", "effective_documents", "realised_labels",
+)  # fmt: skip
 ADDED_ONLY = ("nearest_cosine", "effective_documents", "realised_labels")
 Key = tuple[Any, ...]
 

@@ -107,15 +107,17 @@ def main() -> None:
     if unknown:
         sys.exit(f"bench: no row {unknown[0]}; rows are {' '.join(rows.ROWS)}")
     page = HEAD.format(how=how())
+    _, heading, rest = PAGE.read_text(encoding="utf-8").partition("\n## ")
+    kept = heading + rest  # sections that others write
     for row in rows.chosen(names):
         for peer in row.peers:
             text = line(row, peer)
             print(text, flush=True)
             page += text + "\n"
         if not names and row.name != list(rows.ROWS)[-1]:  # a run that is stopped leaves what it has
-            PAGE.write_text(f"{page}\nStopped after this row.\n", encoding="utf-8")
+            PAGE.write_text(f"{page}\nStopped after this row.\n{kept}", encoding="utf-8")
     if not names:
-        PAGE.write_text(page + FOOT, encoding="utf-8")
+        PAGE.write_text(page + FOOT + kept, encoding="utf-8")
         print(f"bench: wrote {PAGE.relative_to(ROOT)}")
 
 
