@@ -20,6 +20,7 @@ def embed_corpus(
         Path | None, typer.Option(help="folder of the model, or the one that holds it", exists=True, file_okay=False)
     ] = None,
     out_dir: OutDir = Path("."),
+    attempt: Annotated[int, typer.Option(help="try number; later tries put fewer texts together", min=1)] = 1,
     stub: Stub = False,
 ) -> None:
     """Write embeddings.npy and ids.txt for the documents, or with --synthetic for the kept synthetic ones."""
@@ -47,6 +48,7 @@ def embed_corpus(
     words = frozenset(task["settings"].get("masked_words") or ())
     real, rows = (mask_rows(some, words) for some in (real, rows))
     entry, threads, batch = (task["settings"][name] for name in ("encoder", "threads", "batch"))
+    batch = max(1, batch // 4 ** (attempt - 1))
     corpus = [row["text"] for row in real if row["split"] == "train"]
     encode = make_encoder(entry, model_dir, threads, batch, corpus, task["master_seed"])
     started = time.monotonic()
@@ -55,7 +57,14 @@ def embed_corpus(
     write_vectors(out_dir, embedded.ids, embedded.vectors)
     for name in ("embeddings.npy", "ids.txt"):
         manifest.wrote(out_dir / name, rows=len(embedded.ids))
-    manifest.settings = {"encoder": entry, "threads": threads, "batch": batch, "dtype": "float32", "masked": len(words)}
+    manifest.settings = {
+        "encoder": entry,
+        "threads": threads,
+        "batch": batch,
+        "dtype": "float32",
+        "masked": len(words),
+        "attempt": attempt,
+    }
     manifest.seeds = {"master_seed": task["master_seed"]}
     rate = round(embedded.counts["texts"] / max(seconds, 1e-9), 1)
     manifest.counts = embedded.counts | {"dimensions": embedded.vectors.shape[1], "texts_per_s": rate}

@@ -17,7 +17,7 @@ process EMBED_CORPUS {
     """
     ${jobFile(job)}
     embed_corpus.py --job job.json --documents ${documents} ${options('synthetic', synthetic)} \\
-        ${model ? '--model-dir models' : ''} --out-dir store
+        ${model ? '--model-dir models' : ''} --out-dir store --attempt ${task.attempt}
     """
 
     stub:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from embed_corpus import embed_corpus
 
-from volfid.core.exits import ConfigError, DataError, InputMissingError
+from volfid.core.exits import ConfigError, DataError, InputMissingError, RetryError
 from volfid.core.files import sha256_text
 from volfid.core.schemas import CONTRACTS
 from volfid.core.vectors import read_vectors
@@ -220,6 +220,27 @@ def test_the_command_embeds_documents_and_kept_synthetic_ones_into_one_space(tmp
     assert (tmp_path / "pool" / "embeddings.npy").read_bytes() == (tmp_path / "again" / "embeddings.npy").read_bytes()
     manifest = CONTRACTS["manifest"].read_object(tmp_path / "pool")
     assert manifest["counts"]["documents"] == 2 and manifest["counts"]["zero_vectors"] == 0
+
+
+def test_too_little_memory_of_a_card_asks_for_a_try_with_fewer_texts(tmp_path, model_dir, monkeypatch):
+    import torch
+
+    largest = []
+
+    def short(hidden, mask):
+        largest.append(len(hidden))
+        if len(hidden) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return hidden[:, 0]
+
+    inputs = write_inputs(tmp_path, TINY)
+    monkeypatch.setattr("volfid.embeddings.encoders.pooling_of", lambda entry: short)
+    with pytest.raises(RetryError, match="does not hold 4 texts at once") as raised:
+        embed_corpus(**inputs, model_dir=model_dir, out_dir=tmp_path / "first")
+    assert raised.value.code == 75 and not (tmp_path / "first" / "manifest.json").exists()
+    embed_corpus(**inputs, model_dir=model_dir, out_dir=tmp_path / "second", attempt=2)
+    settings = CONTRACTS["manifest"].read_object(tmp_path / "second")["settings"]
+    assert (settings["batch"], settings["attempt"]) == (1, 2) and largest == [4] + [1] * 14
 
 
 def test_the_fit_sees_the_train_split_only(tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from volfid.core.encoder_models import model_folder, pooling_of, token_numbers
-from volfid.core.exits import ConfigError, DataError, InputMissingError
+from volfid.core.exits import ConfigError, DataError, InputMissingError, RetryError
 from volfid.core.log import Progress
 from volfid.core.seeds import derive_seed
 
@@ -56,7 +56,13 @@ def transformer_encoder(
         for start in range(0, len(texts), batch):
             chosen = by_length[start : start + batch]
             padded = tokenizer.pad({"input_ids": [tokens[index] for index in chosen]}, return_tensors="pt").to(device)
-            pooled = pool(model(**padded).last_hidden_state, padded["attention_mask"])
+            try:
+                pooled = pool(model(**padded).last_hidden_state, padded["attention_mask"])
+            except torch.OutOfMemoryError as error:
+                raise RetryError(
+                    f"{entry['name']}: the GPU's memory does not hold {len(chosen)} texts at once",
+                    mend="Lower max_tokens of the encoder in models.yaml",
+                ) from error
             if entry["normalise"]:
                 pooled = torch.nn.functional.normalize(pooled, dim=1)
             vectors[chosen] = pooled.float().cpu().numpy()
