@@ -8,6 +8,9 @@ from test_plan import corpus, plan, raw
 from volfid.core.exits import ParameterError
 from volfid.core.schemas import CONTRACTS
 from volfid.plan.design import Design
+from volfid.plan.planner import summary
+from volfid.report.inputs import ReportInputs
+from volfid.report.tables_gaps import stopped_tables
 from volfid.statistics.estimate import estimate
 
 LOOKS = {"looks": [3, 6], "alpha": 0.05, "margin": None, "arms": {"St": "Rt"}}
@@ -88,6 +91,12 @@ def test_an_arm_that_no_one_needs_any_more_has_no_further_pool():
     assert len(pools) == 3
     (generation,) = [job for job in made.jobs if job["stage"] == "generation"]
     assert {item["pool_id"] for item in generation["items"]} == pools
+    whole, spared = plan(alone).record["estimate"], made.record["estimate"]["spared"]
+    assert "spared" not in whole and spared["requests"] == whole["requests"] // 2 > 0
+    assert spared["tokens"] == whole["tokens"] - made.record["estimate"]["tokens"] > 0
+    assert spared["minutes"] > 0 and f"{spared['tokens']} tokens to write" in summary(made)
+    said = stopped_tables(ReportInputs(plan=made.record))[0].caption
+    assert f"{spared['tokens']:,} tokens to write" in said and f"about {spared['minutes']:g} minutes" in said
 
 
 def test_an_undecided_or_foreign_effect_spares_nothing():

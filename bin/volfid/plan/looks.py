@@ -58,6 +58,15 @@ def without_decided(cells: list[Row], decided: list[Row]) -> tuple[list[Row], li
     return kept, [row | {"cells_spared": n} for row, n in zip(decided, spared, strict=True)]
 
 
+def saving(whole: Row, kept: Row) -> Row:
+    """What a look is spared, by the planner's rates: estimates (plan/cost.py) of all cells and of those still made."""
+    return {
+        "minutes": round(whole["minutes_total"] - kept["minutes_total"], 1),
+        "gpu_hours": round(whole["gpu_hours"] - kept["gpu_hours"], 2),
+        **{name: whole[name] - kept[name] for name in ("requests", "tokens")},
+    }
+
+
 def _is_spared(cell: Row, row: Row) -> bool:
     same = all(cell[name] == row[name] for name in ("arm", *PLACE))
     return same and cell["draw"] >= row["draws"]

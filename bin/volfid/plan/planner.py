@@ -15,7 +15,7 @@ from volfid.plan.batch import make_jobs
 from volfid.plan.cost import estimate
 from volfid.plan.design import Design
 from volfid.plan.expand import BEYOND, expand
-from volfid.plan.looks import decided_arms, draws_of_look, without_decided
+from volfid.plan.looks import decided_arms, draws_of_look, saving, without_decided
 from volfid.plan.resolve import LOSSES, PLAIN_LOSS, check_methods, unpinned
 from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shots_of
 
@@ -96,19 +96,26 @@ def make_plan(
     master_seed = design.seed if seed is None else seed
     facts, shots = _facts(design, corpus, labels, read_documents, every_draw, master_seed)
     cells, not_planned = expand(design, facts, recipes, methods, unpinned(models, recipes))
+    whole = cells
     cells, stopped = without_decided(cells, decided_arms(design, previous))
     names = [row["name"] for row in labels]
     if design.mask_label_names and not any(names):
         raise ConfigError("mask_label_names needs labels with names", mend="Give --labels, or leave it out")
     sha = prompts_sha(methods)
-    drawn = {
-        "sizes": needed_sizes(cells), "sampling": design.regime.sampling,
-        "min_positives": design.regime.min_positives, "shots": max(facts.shots, default=0),
-    }  # fmt: skip
-    jobs = make_jobs(design, cells, drawn, master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names)
+
+    def priced(some: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        drawn = {
+            "sizes": needed_sizes(some), "sampling": design.regime.sampling,
+            "min_positives": design.regime.min_positives, "shots": max(facts.shots, default=0),
+        }  # fmt: skip
+        jobs = make_jobs(design, some, drawn, master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names)
+        return jobs, estimate(design, some, jobs, corpus, models, recipes, cores, len(names))
+
+    jobs, costs = priced(cells)
+    if stopped:
+        costs["spared"] = saving(priced(whole)[1], costs)
     sizes, curve, _ = regime_sizes(design, facts)
     blocks = Counter(block for cell in cells for block in cell["blocks"])
-    costs = estimate(design, cells, jobs, corpus, models, recipes, cores, len(names))
     fed = {claim: block.name for block in design.blocks for claim in block.claims if blocks[block.name]}
     used_losses = sorted({cell["loss"] for cell in cells} - {PLAIN_LOSS})
     resolved = {
@@ -228,5 +235,11 @@ def summary(plan: Plan) -> str:
         f"{row['classifier']}, {row['regime']} + {row['added']}; {row['cells_spared']} cells spared"
         for row in record["stopped"]
     ]
+    if record["stopped"]:
+        spared = costs["spared"]
+        lines.append(
+            f"  which spares this look about {spared['minutes']:g} minutes, {spared['tokens']} tokens to write and "
+            f"{spared['gpu_hours']:g} GPU hours"
+        )
     lines += [f"  not planned: {gap['what']}: {gap['reason']}" for gap in record["not_planned"]]
     return "\n".join(lines)

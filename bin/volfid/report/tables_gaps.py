@@ -48,10 +48,15 @@ def stopped_tables(inputs: ReportInputs) -> list[Table]:
          count(row["cells_spared"])]
         for row in inputs.plan.get("stopped") or []
     ]  # fmt: skip
+    spared = (inputs.plan.get("estimate") or {}).get("spared")
+    saved = "" if not spared else (
+        f" By the planner's rates this spares the look about {spared['minutes']:g} minutes, {count(spared['tokens'])} "
+        f"tokens to write and {spared['gpu_hours']:g} GPU hours."
+    )  # fmt: skip
     table = Table(
         "Ended by a look",
         "Arms whose interval decided at an earlier look: they got no further draw. The error of all looks together "
-        "is the one of the design.",
+        f"is the one of the design.{saved}",
         ("contrast", "classifier", "regime", "added", "generator", "method", "verdict", "draws used", "cells spared"),
         "ctnnttcnn",
         rows,
