@@ -26,7 +26,8 @@ def options_table(inputs: ReportInputs) -> Table:
             count(row["added"]) if row["added"] else "–", _measured(row["score"]),
             "–" if row["option"] == "nothing more" else _measured(row["gain"]), _tokens(row["tokens_read"]),
             _tokens(row["tokens_written"]), count(row["documents_labelled"]) if row["documents_labelled"] else "–",
-            _money(row["cost"], row["cost_note"]), _amount(row["cost_per_001"]), str(row["score"]["n"]),
+            _money(row["cost"], row["cost_note"]),
+            "–" if row["option"] == "nothing more" else _amount(row["cost_per_001"]), str(row["score"]["n"]),
         ]
         for row in inputs.uses.get("options") or []
     ]  # fmt: skip
