@@ -10,8 +10,24 @@ from volfid.core.files import sha256_file
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """What an engine without a prompt is told: `options` of the method, and which of its variants is meant.
+
+    turn: 0, 1, 2, ... over the texts of one document; engines take it modulo their variants. documents: how many the
+    pool is made from.
+    """
+
+    turn: int
+    options: Mapping[str, Any]
+    documents: int
+
+
+@dataclass(frozen=True)
 class EngineRequest:
-    """One attempt at one document. `topics` (label names) serve the fake engine alone."""
+    """One attempt at one document. `topics` (label names) serve the fake engine alone.
+
+    rewrite: for engines that rewrite; `prompt` is then the document itself.
+    """
 
     request_id: str
     prompt: str
@@ -22,6 +38,7 @@ class EngineRequest:
     max_tokens: int
     stop: tuple[str, ...]
     topics: tuple[str, ...] = ()
+    rewrite: Rewrite | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +160,7 @@ def model_identity(settings: EngineSettings, model_dir: Path | None) -> dict[str
     if settings.engine == "openai":
         own = settings.server or {}
         identity["server"] = [own.get(key) for key in ("url", "model", "answer", "body")]
-    elif settings.engine != "fake":
+    elif settings.engine not in ("fake", "eda"):
         sums = model_folder(model_dir, settings.name) / "SHA256SUMS"
         identity["sums"] = sha256_file(sums) if sums.is_file() else None
     return identity
