@@ -4,7 +4,7 @@ A method is `params/prompts/<method>/rewriter.yaml`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,23 @@ from volfid.core.exits import ConfigError
 from volfid.core.files import canonical_json, sha256_text
 from volfid.core.schemas import REWRITERS
 from volfid.core.yaml_files import read_yaml
+from volfid.generation.eda import FUNCTION_WORDS
 from volfid.generation.parsing import Parsed
 from volfid.generation.sentences import split_sentences
 
 FILE = "rewriter.yaml"
-KEYS = frozenset({"method", "version", "engine", "options", "length_ratio", "same_sentences"})
-REASONS = ("truncated", "bad_encoding", "empty", "unchanged", "length_ratio", "sentence_count")
+KEYS = frozenset({"method", "version", "engine", "options", "length_ratio", "same_sentences", "same_language"})
+REASONS = ("truncated", "bad_encoding", "empty", "unchanged", "length_ratio", "sentence_count", "language")
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
 class Rewriter:
-    """A checked file. length_ratio: smallest and largest words of the text per word of its parent, or None.
+    """A checked file.
 
-    same_sentences: whether the text must have as many sentences as its parent. options: what the engine is told.
+    length_ratio: smallest and largest words of the text per word of its parent, or None. same_sentences: whether it
+    must have as many sentences as its parent. same_language: whether it must look as English. options: what the engine
+    is told.
     """
 
     method: str
@@ -35,10 +38,18 @@ class Rewriter:
     options: Mapping[str, Any]
     length_ratio: tuple[float, float] | None
     same_sentences: bool
+    same_language: bool
 
     def sha(self, text: str) -> str:
         """SHA-256 of all that is asked for one document; stands where a prompt's hash would."""
-        rules = [self.version, self.engine, dict(self.options), self.length_ratio, self.same_sentences]
+        rules = [
+            self.version,
+            self.engine,
+            dict(self.options),
+            self.length_ratio,
+            self.same_sentences,
+            self.same_language,
+        ]
         return sha256_text(canonical_json([text, rules]))
 
 
@@ -62,6 +73,7 @@ def load_rewriter(path: Path) -> Rewriter:
     return Rewriter(
         data["method"], int(data["version"]), data["engine"], data["options"],
         None if ratio is None else (float(ratio[0]), float(ratio[1])), bool(data["same_sentences"]),
+        bool(data["same_language"]),
     )  # fmt: skip
 
 
@@ -87,4 +99,11 @@ def check(raw: str, finish_reason: str, parent: str, rules: Rewriter) -> Parsed:
             return Parsed(None, "length_ratio")
     if rules.same_sentences and len(split_sentences(text)) != len(split_sentences(parent)):
         return Parsed(None, "sentence_count")
+    if rules.same_language and _function_share(own) < 0.5 * _function_share(given):
+        return Parsed(None, "language")
     return Parsed(text, None)
+
+
+def _function_share(words: Sequence[str]) -> float:
+    """Share of English function words."""
+    return sum(word in FUNCTION_WORDS for word in words) / len(words) if words else 0.0

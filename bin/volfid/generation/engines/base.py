@@ -114,6 +114,7 @@ class EngineSettings:
     chat: Mapping[str, Any]
     prefix_caching: bool = False
     server: Mapping[str, Any] | None = None
+    licence: str = "unknown"
 
 
 def engine_settings(entry: Mapping[str, Any], chunk: int, attempt: int = 1) -> EngineSettings:
@@ -134,6 +135,7 @@ def engine_settings(entry: Mapping[str, Any], chunk: int, attempt: int = 1) -> E
         memory_share=round(entry.get("gpu_memory_utilization", 0.85) - 0.05 * (attempt - 1), 2),
         kv_cache_gib=entry.get("kv_cache_gib", 1), tensor_parallel=entry.get("tensor_parallel", 1),
         stall_s=entry.get("stall_s", 300.0), chat=entry.get("chat") or {}, server=entry.get("server"),
+        licence=str(entry.get("licence", "unknown")),
     )  # fmt: skip
 
 
