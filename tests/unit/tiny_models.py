@@ -139,3 +139,31 @@ def save_tiny(name: str, folder: Path) -> Path:
     model.generation_config.eos_token_id = [tokenizer.convert_tokens_to_ids(end) for end in FAMILIES[name].ends]
     model.save_pretrained(target)
     return target
+
+
+def save_tiny_nllb(folder: Path) -> Path:
+    """Write a random model of NLLB's architecture, with a tokenizer of characters, into `folder`/tiny_nllb."""
+    import string
+
+    import torch
+    import transformers
+
+    target = folder / "tiny_nllb"
+    words = ["<s>", "<pad>", "</s>", "<unk>", "\u2581", *string.ascii_letters, *string.digits, *".,;:()-"]
+    tokenizer = transformers.NllbTokenizer(
+        vocab={word: index for index, word in enumerate(words)}, merges=[],
+        additional_special_tokens=["eng_Latn", "fra_Latn", "deu_Latn", "jpn_Jpan", "zho_Hans"],
+    )  # fmt: skip
+    tokenizer.save_pretrained(target)
+    torch.manual_seed(5)
+    config = transformers.M2M100Config(
+        vocab_size=len(tokenizer), d_model=32, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=32,
+        decoder_ffn_dim=32, encoder_attention_heads=2, decoder_attention_heads=2, max_position_embeddings=128,
+        dropout=0.0,
+    )  # fmt: skip
+    model = transformers.M2M100ForConditionalGeneration(config)
+    for parameter in model.parameters():  # wide enough that no two tokens are equally likely
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.2)
+    model.save_pretrained(target)
+    return target

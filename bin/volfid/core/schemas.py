@@ -17,6 +17,7 @@ HEAD_STARTS = ("zero", "prior")
 EXPOSURES = ("pooled", "half_real", "curriculum", "ensemble", "filtered")
 FLOORS = ("predict_all", "prior", "top_k", "random")
 ANSWERS = ("zero_shot", "few_shot")
+REWRITERS = ("eda", "nllb")  # engines that rewrite a document and are given no prompt
 UNTRAINED = (*FLOORS, *ANSWERS)
 SOURCES = ("real", "copy", "synthetic", "real_more", "unlabelled")
 THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated")

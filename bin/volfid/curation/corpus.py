@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,8 @@ def _add_pool(made: Corpus, pool: Row, requests: Sequence[Row], context: Context
     if pool["generator"] == BROUGHT:
         rows, steps = keep_brought(pool, brought)
     else:
-        rows, steps = curate_pool(requests, context) if requests else ([], [])
+        own = replace(context, rewrites=pool.get("rewrites", False))
+        rows, steps = curate_pool(requests, own) if requests else ([], [])
         if wanted is not None and len(requests) < wanted:
             reason = f"{wanted} documents were planned for this pool, but generation reports on {len(requests)} only."
             made.gaps.append(_gap(pool_id, wanted, len(requests), reason))

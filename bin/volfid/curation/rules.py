@@ -45,11 +45,15 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Context:
-    """What a rule may look at beside the pool: thresholds, real texts by id, held-out texts."""
+    """What a rule may look at beside the pool: thresholds, real texts by id, held-out texts.
+
+    rewrites: the texts of the pool are made to repeat most of their parent; only an equal one is a copy.
+    """
 
     thresholds: Thresholds
     texts: Mapping[str, str]
     held_out: Sequence[str]
+    rewrites: bool = False
 
 
 def make_context(documents: Sequence[Mapping[str, Any]], thresholds: Thresholds) -> Context:
@@ -117,6 +121,8 @@ def _copy_of_source(rows: Sequence[Row], context: Context) -> set[int]:
 
 def _copies(row: Row, context: Context) -> bool:
     cut = context.thresholds
+    if context.rewrites:
+        return tokens(row["text"]) == tokens(context.texts[row["parent_doc_id"]])
     if row["method"] == PARAPHRASE:
         return containment(row["text"], context.texts[row["parent_doc_id"]], 5) > cut.paraphrase_5gram
     return any(containment(row["text"], context.texts[shown], 8) > cut.source_8gram for shown in _shown(row))

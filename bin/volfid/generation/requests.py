@@ -12,14 +12,18 @@ import numpy as np
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.files import canonical_json, sha256_text
 from volfid.core.labels import jaccard, label_matrix
-from volfid.core.seeds import generator
-from volfid.generation import prompts
+from volfid.core.schemas import REWRITERS
+from volfid.core.seeds import derive_seed, generator
+from volfid.generation import prompts, rewriting
+from volfid.generation.engines.base import Rewrite
 from volfid.generation.prompts import Template
+from volfid.generation.rewriting import Rewriter
 from volfid.generation.settings import Sampling, Settings
 
 Row = Mapping[str, Any]
 LABEL_PLANS = ("paired", "empirical", "balanced")
 _WORD = re.compile(r"[a-z0-9]+")
+NO_SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=1)  # of methods that are given no prompt
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Request:
     answer_prefix: str
     opening: str
     stop: tuple[str, ...]
+    rewriter: Rewriter | None = None
+    rewrite: Rewrite | None = None
 
 
 class Corpus:
@@ -93,6 +99,12 @@ def plan_requests(
     planned: list[Request] = []
     for pool in sorted(pools, key=lambda row: row["pool_id"]):
         method = pool["method"]
+        if (folder / method / rewriting.FILE).is_file():
+            rewriter = rewriting.load_rewriter(folder / method / rewriting.FILE)
+            planned += _plan_rewrites(pool, corpus, rewriter, settings, master_seed)
+            continue
+        if settings.engine["engine"] in REWRITERS:
+            raise ConfigError(f"pool {pool['pool_id']}: {pool['generator']} cannot be given the prompt of {method!r}")
         if method not in settings.sampling:
             raise ConfigError(f"settings.sampling has no entry for method {method!r}")
         template = prompts.load_template(folder / method / prompts.FILE)
@@ -145,6 +157,38 @@ def _plan_pool(pool: Row, corpus: Corpus, template: Template, settings: Settings
         parent = real[index]["doc_id"] if plan == "paired" else None
         labels = real[index]["labels"]
         made.append(_request(pool, position, replicate, labels, parent, shown, corpus, template, settings))
+    return made
+
+
+def _plan_rewrites(
+    pool: Row, corpus: Corpus, rewriter: Rewriter, settings: Settings, master_seed: int
+) -> list[Request]:
+    """The documents of the pool's regime in order, again and again; each text of a document takes the next turn.
+
+    The first turn is by hash of the document, so that all variants of an engine meet equally many documents.
+    """
+    where, method = f"pool {pool['pool_id']}", pool["method"]
+    if pool["label_plan"] != "paired":
+        raise ConfigError(f"{where}: method {method!r} cannot follow label plan {pool['label_plan']!r}")
+    if settings.engine["engine"] != rewriter.engine:
+        raise ConfigError(f"{where}: method {method!r} needs a generator with engine {rewriter.engine}")
+    if method in settings.sampling:
+        raise ConfigError(f"settings.sampling has {method!r}", mend="Its options stand in its rewriter.yaml")
+    real = corpus.regime(pool)
+    made = []
+    for position in range(pool["requests"]):
+        replicate, index = divmod(position, len(real))
+        row = real[index]
+        doc_id, labels, sha = row["doc_id"], row["labels"], rewriter.sha(row["text"])
+        first = derive_seed(master_seed, "rewrite_turn", method=method, doc=doc_id) % 2**16
+        made.append(Request(
+            request_id=request_id(pool, labels, (doc_id,), doc_id, replicate, NO_SAMPLING, sha),
+            pool_id=pool["pool_id"], position=position, regime=pool["pool_size"], draw=pool["draw"],
+            generator=pool["generator"], method=method, label_plan=pool["label_plan"], labels=tuple(labels),
+            topics=(), source_doc_ids=(doc_id,), parent_doc_id=doc_id, prompt=row["text"], prompt_sha=sha,
+            instructions=(), shown=(row["text"],), shows_parent=True, sampling=NO_SAMPLING, answer_prefix="",
+            opening="", stop=(), rewriter=rewriter, rewrite=Rewrite(first + replicate, rewriter.options, len(real)),
+        ))  # fmt: skip
     return made
 
 

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from volfid.core.labels import label_order_sha
+from volfid.core.schemas import REWRITERS
 from volfid.core.seeds import request_seed
-from volfid.generation import engines, parsing
+from volfid.generation import eda, engines, parsing, rewriting, sentences, wordnet
 from volfid.generation.chunks import Chunk, ChunkStore, Made, Row, make_chunks
 from volfid.generation.engines.base import Engine, EngineOutput, EngineRequest, EngineSettings, engine_settings
 from volfid.generation.loop import CHUNK_FOLDER, ChunkLoop, MakeEngine, Outcome, engine_identity
@@ -48,7 +50,9 @@ def chunk_identity(
     settings: Settings, own: EngineSettings, labels: Sequence[str], master_seed: int, model_dir: Path | None
 ) -> dict[str, Any]:
     """What decides the text of a chunk beside its plan."""
-    return engine_identity(own, master_seed, model_dir, [Path(parsing.__file__)]) | {
+    deciding = (rewriting, sentences, eda, wordnet) if own.engine in REWRITERS else (parsing,)
+    sources = [Path(str(module.__file__)) for module in deciding]
+    return engine_identity(own, master_seed, model_dir, sources) | {
         "rules": [settings.attempts, {name: list(settings.band(name)) for name in sorted(settings.sampling)}],
         "labels": label_order_sha(sorted(labels)),
     }
@@ -79,19 +83,26 @@ class _Texts(ChunkLoop[Request]):
             with self.watchdog.watching(self.own.stall_s, "the engine"):
                 outputs = self.engine.generate(asked, self.watchdog.beat)
             for draft, one, output in zip(pending, asked, outputs, strict=True):
-                parsed = parsing.parse(output.text, output.finish_reason, self._rules(draft.request, output.opened))
+                parsed = self._parse(draft.request, output)
                 draft.take(one.seed, output, parsed)
                 repairs.update(parsed.rungs if output.opened else (*parsed.rungs, OWN_OPENING))
                 self.tokens += output.completion_tokens
         return Made([draft.row() for draft in drafts.values()], dict(sorted(repairs.items())))
 
     def _ask(self, request: Request, attempt: int) -> EngineRequest:
-        sampling = request.sampling
+        sampling, rewrite = request.sampling, request.rewrite
+        if rewrite is not None:  # what is not random must differ when it is tried again
+            rewrite = replace(rewrite, turn=rewrite.turn + attempt)
         return EngineRequest(
             request.request_id, request.prompt, request.answer_prefix + request.opening,
             request_seed(self.master_seed, request.request_id, attempt),
-            sampling.temperature, sampling.top_p, sampling.max_tokens, request.stop, request.topics,
+            sampling.temperature, sampling.top_p, sampling.max_tokens, request.stop, request.topics, rewrite,
         )  # fmt: skip
+
+    def _parse(self, request: Request, output: EngineOutput) -> parsing.Parsed:
+        if request.rewriter is not None:
+            return rewriting.check(output.text, output.finish_reason, request.prompt, request.rewriter)
+        return parsing.parse(output.text, output.finish_reason, self._rules(request, output.opened))
 
     def _rules(self, request: Request, opened: bool) -> parsing.Rules:
         low, high = self.settings.band(request.method)

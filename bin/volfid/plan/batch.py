@@ -43,10 +43,11 @@ def distinct(cells: Iterable[Cell], key: str, fields: tuple[str, ...]) -> list[d
 def make_jobs(
     design: Design, cells: list[Cell], drawn: dict[str, Any], seed: int, bin_dir: Path,
     models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str, stamp: str | None,
-    names: Sequence[str | None] = (),
+    names: Sequence[str | None] = (), rewriters: frozenset[str] = frozenset(),
 ) -> list[Job]:  # fmt: skip
     """All jobs, sorted by stage order and id; `drawn` says which regimes cells need, and how they are drawn.
 
+    `rewriters`: methods whose texts may repeat most of their parent.
     `stamp`: words that every table made from the corpus carries (contract `corpus`).
     """
     # other versions of the packages may give other numbers, so they are part of the fingerprint
@@ -75,7 +76,7 @@ def make_jobs(
     sources = sorted({source_of(cell) for cell in cells} | {REAL})
     trainsets = distinct(map(rows_of, cells), "trainset_id", TRAINSET_FIELDS)
     for source in sources:
-        pools = _pools(design, [cell for cell in cells if source_of(cell) == source])
+        pools = _pools(design, [cell for cell in cells if source_of(cell) == source], rewriters)
         mine = [row for row in trainsets if source_of(row) == source]
         settings = {"source": source, "pools": pools, "rules": dict(design.rules)}
         jobs.append(job("curation", [source], "cpu_small", settings, mine))
@@ -111,11 +112,17 @@ def make_jobs(
     return sorted(jobs, key=lambda one: one["job_id"])
 
 
-def _pools(design: Design, cells: list[Cell]) -> list[dict[str, Any]]:
+def _pools(design: Design, cells: list[Cell], rewriters: frozenset[str]) -> list[dict[str, Any]]:
     pools = distinct(cells, "pool_id", POOL_FIELDS)
     requests = design.pool.requests if design.pool else 0
     return [
-        {**pool, "draw": 0 if pool["generator"] == "brought" else pool["draw"], "requests": requests} for pool in pools
+        {
+            **pool,
+            "draw": 0 if pool["generator"] == "brought" else pool["draw"],
+            "requests": requests,
+            **({"rewrites": True} if pool["method"] in rewriters else {}),
+        }
+        for pool in pools
     ]
 
 

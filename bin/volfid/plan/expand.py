@@ -7,7 +7,7 @@ from typing import Any
 
 from volfid.core import ids
 from volfid.core.exits import ConfigError
-from volfid.core.schemas import ANSWERS
+from volfid.core.schemas import ANSWERS, REWRITERS
 from volfid.core.updates import step_budget
 from volfid.plan.design import Added, Arm, Block, Design
 from volfid.plan.resolve import FINE_TUNED, PENALISED, PLAIN_LOSS, WITH_LOSSES
@@ -25,11 +25,12 @@ class NotPlanned(Exception):
 
 def expand(
     design: Design, facts: Facts, recipes: dict[str, Any], methods: dict[str, dict[str, Any]],
-    unpinned: Mapping[str, str] = MappingProxyType({}),
+    unpinned: Mapping[str, str] = MappingProxyType({}), engines: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[Cell], list[dict[str, Any]]]:  # fmt: skip
     """All cells sorted by id, and what was not planned with its reason.
 
     unpinned: classifiers that cannot be planned as long as their model has no revision, with the reason.
+    engines: of each generator; a method that rewrites goes with its own engine alone.
 
     Two blocks that need the same cell share it. A pair that means nothing for a classifier
     family is left out and named; a block without any cell is refused.
@@ -43,7 +44,9 @@ def expand(
             try:
                 if point["classifier"] in unpinned:
                     raise NotPlanned(unpinned[point["classifier"]])
-                cell = make_cell(arm_name, _arm(design, block, arm_name), point, design, facts, recipes, methods)
+                cell = make_cell(
+                    arm_name, _arm(design, block, arm_name), point, design, facts, recipes, methods, engines
+                )
             except NotPlanned as why:
                 what = f"block {block.name}, arm {arm_name}, {point['classifier']}"
                 if point["method"] and design.arms[arm_name].needs_pool:
@@ -120,7 +123,7 @@ def _points(
 
 def make_cell(
     arm_name: str, arm: Arm, point: dict[str, Any], design: Design, facts: Facts,
-    recipes: dict[str, Any], methods: dict[str, dict[str, Any]],
+    recipes: dict[str, Any], methods: dict[str, dict[str, Any]], engines: Mapping[str, str] = MappingProxyType({}),
 ) -> Cell:  # fmt: skip
     """One cell with absolute M and U; factors that cannot matter are dropped.
 
@@ -156,7 +159,7 @@ def make_cell(
         _cannot(block, f"a regime of {size} documents cannot be drawn: the train pool has {facts.train_pool}")
     if text in BEYOND and size + added > facts.train_pool:
         _cannot(block, f"{added} further documents beyond {size} exceed the train pool of {facts.train_pool}")
-    pool = _pool(needs_pool, point, design, facts, methods, block)
+    pool = _pool(needs_pool, point, design, facts, methods, block, engines.get(point["generator"]))
     if needs_pool and pool["supply"] < rows_added:
         _cannot(block, f"{rows_added} synthetic rows exceed the {pool['supply']} documents that the pool can hold")
     rows_total = real_rows + rows_added
@@ -174,7 +177,7 @@ def make_cell(
     }  # fmt: skip
     cell["pool_id"] = pool_of(cell) if needs_pool else None
     if answers:
-        cell |= _labeller(point["generator"], facts)
+        cell |= _labeller(point["generator"], facts, engines.get(point["generator"]))
     # a generator that only answers adds no row: its cells share the real rows of their regime
     cell["trainset_id"] = ids.trainset_id(cell if needs_pool else {**cell, "generator": None})
     cell["cell_id"] = ids.cell_id(cell)
@@ -188,7 +191,7 @@ def pool_of(cell: Cell) -> str:
 
 def _pool(
     needs_pool: bool, point: dict[str, Any], design: Design, facts: Facts,
-    methods: dict[str, dict[str, Any]], block: Block,
+    methods: dict[str, dict[str, Any]], block: Block, engine: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     if not needs_pool:
         return {"generator": None, "method": None, "label_plan": None, "pool_size": None, "supply": 0}
@@ -198,6 +201,11 @@ def _pool(
     size = resolve_size(design.pool.size, facts)
     if size > point["size"]:
         _cannot(block, f"the pool was made from {size} documents, more than the regime of {point['size']} may know")
+    own = methods[point["method"]].get("engine")
+    if own not in (None, engine):
+        raise NotPlanned(f"this method is that of generators with engine {own} alone")
+    if own is None and engine in REWRITERS:
+        raise NotPlanned(f"a generator with engine {engine} cannot be given a prompt")
     if methods[point["method"]]["needs_label_names"] and not facts.named_labels:
         raise NotPlanned("labels have no names, so text cannot be asked for by label (give --labels)")
     return {
@@ -206,10 +214,12 @@ def _pool(
     }  # fmt: skip
 
 
-def _labeller(generator: str, facts: Facts) -> dict[str, Any]:
+def _labeller(generator: str, facts: Facts, engine: str | None) -> dict[str, Any]:
     """The factors of a cell that a generator answers."""
     if generator == BROUGHT:
         raise NotPlanned("brought documents come without the model that wrote them, so it cannot be asked")
+    if engine in REWRITERS:
+        raise NotPlanned(f"a generator with engine {engine} cannot be asked for labels")
     if not facts.named_labels:
         raise NotPlanned("labels have no names, so nobody can be asked for them (give --labels)")
     return {"generator": generator}

@@ -10,13 +10,14 @@ from typing import Any
 from volfid.core.contracts import Row
 from volfid.core.exits import ConfigError, ParameterError
 from volfid.core.files import canonical_json, sha256_text
+from volfid.core.schemas import REWRITERS
 from volfid.core.yaml_files import read_yaml
 from volfid.plan.batch import make_jobs
 from volfid.plan.cost import estimate
 from volfid.plan.design import Design
 from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, saving, without_decided
-from volfid.plan.resolve import LOSSES, PLAIN_LOSS, check_methods, unpinned
+from volfid.plan.resolve import LOSSES, PLAIN_LOSS, check_methods, engines_of, rewriting, unpinned
 from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shots_of
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -44,7 +45,7 @@ class Plan:
 
 
 def read_methods(folder: Path) -> dict[str, dict[str, Any]]:
-    """The generation methods: one folder of `folder` with a template.yaml each.
+    """The generation methods: one folder of `folder` each, with a template.yaml (a prompt) or a rewriter.yaml.
 
     Raises ConfigError when the prompt uses a placeholder that is not declared, or the reverse.
     """
@@ -59,6 +60,13 @@ def read_methods(folder: Path) -> dict[str, dict[str, Any]]:
         if odd:
             raise ConfigError(f"{name}: placeholders do not match the prompt: {', '.join(sorted(odd))}")
         methods[path.parent.name] = template
+    for path in sorted(folder.glob("*/rewriter.yaml")):
+        rewriter = read_yaml(path)
+        if not isinstance(rewriter, dict) or rewriter.get("engine") not in REWRITERS:
+            raise ConfigError(f"{path.parent.name}/{path.name} names no engine of {', '.join(REWRITERS)}")
+        if path.parent.name in methods:
+            raise ConfigError(f"{path.parent.name} has a template.yaml and a rewriter.yaml", mend="Keep one of them")
+        methods[path.parent.name] = rewriter | {"needs_label_names": False}
     return methods
 
 
@@ -95,9 +103,8 @@ def make_plan(
     check_claims(design, claims)
     master_seed = design.seed if seed is None else seed
     facts, shots = _facts(design, corpus, labels, read_documents, every_draw, master_seed)
-    cells, not_planned = expand(design, facts, recipes, methods, unpinned(models, recipes))
-    whole = cells
-    cells, stopped = without_decided(cells, decided_arms(design, previous))
+    whole, not_planned = expand(design, facts, recipes, methods, unpinned(models, recipes), engines_of(models))
+    cells, stopped = without_decided(whole, decided_arms(design, previous))
     names = [row["name"] for row in labels]
     if design.mask_label_names and not any(names):
         raise ConfigError("mask_label_names needs labels with names", mend="Give --labels, or leave it out")
@@ -108,7 +115,9 @@ def make_plan(
             "sizes": needed_sizes(some), "sampling": design.regime.sampling,
             "min_positives": design.regime.min_positives, "shots": max(facts.shots, default=0),
         }  # fmt: skip
-        jobs = make_jobs(design, some, drawn, master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names)
+        jobs = make_jobs(
+            design, some, drawn, master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names, rewriting(methods)
+        )  # fmt: skip
         return jobs, estimate(design, some, jobs, corpus, models, recipes, cores, len(names))
 
     jobs, costs = priced(cells)

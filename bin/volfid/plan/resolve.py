@@ -71,6 +71,16 @@ def unpinned(models: Mapping[str, Any], recipes: Mapping[str, Any]) -> dict[str,
     return found
 
 
+def engines_of(models: Mapping[str, Any]) -> dict[str, str]:
+    """The engine of every generator."""
+    return {name: entry["engine"] for name, entry in models["generators"].items()}
+
+
+def rewriting(methods: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """The methods that rewrite a document without a prompt."""
+    return frozenset(name for name, method in methods.items() if "engine" in method)
+
+
 def _without_revision(name: str, entry: Mapping[str, Any]) -> str:
     return f"encoder {name!r} has no pinned revision: {entry.get('revision_unknown', 'it was not looked up')}"
 

@@ -1,11 +1,14 @@
-"""Text generators behind one interface (`base.Engine`): vllm, transformers, openai (served) and fake."""
+"""Text generators behind one interface (`base.Engine`): vllm, transformers, openai (served) and fake.
+
+eda and nllb are given no prompt: they rewrite documents.
+"""
 
 from pathlib import Path
 
 from volfid.core.exits import ConfigError
 from volfid.generation.engines.base import Engine, EngineSettings
 
-ENGINES = ("vllm", "transformers", "openai", "fake")
+ENGINES = ("vllm", "transformers", "openai", "fake", "eda", "nllb")
 
 
 def make_engine(settings: EngineSettings, model_dir: Path | None) -> Engine:
@@ -26,4 +29,12 @@ def make_engine(settings: EngineSettings, model_dir: Path | None) -> Engine:
         from volfid.generation.engines.fake import FakeEngine, read_faults
 
         return FakeEngine(settings, read_faults())
+    if settings.engine == "eda":
+        from volfid.generation.engines.eda import EdaEngine
+
+        return EdaEngine(settings)
+    if settings.engine == "nllb":
+        from volfid.generation.engines.nllb import NllbEngine
+
+        return NllbEngine(settings, model_dir)
     raise ConfigError(f"unknown engine {settings.engine!r}", mend=f"Engines: {', '.join(ENGINES)}")

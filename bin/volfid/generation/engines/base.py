@@ -10,8 +10,24 @@ from volfid.core.files import sha256_file
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """What an engine without a prompt is told: `options` of the method, and which of its variants is meant.
+
+    turn: 0, 1, 2, ... over the texts of one document; engines take it modulo their variants. documents: how many the
+    pool is made from.
+    """
+
+    turn: int
+    options: Mapping[str, Any]
+    documents: int
+
+
+@dataclass(frozen=True)
 class EngineRequest:
-    """One attempt at one document. `topics` (label names) serve the fake engine alone."""
+    """One attempt at one document. `topics` (label names) serve the fake engine alone.
+
+    rewrite: for engines that rewrite; `prompt` is then the document itself.
+    """
 
     request_id: str
     prompt: str
@@ -22,6 +38,7 @@ class EngineRequest:
     max_tokens: int
     stop: tuple[str, ...]
     topics: tuple[str, ...] = ()
+    rewrite: Rewrite | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +114,7 @@ class EngineSettings:
     chat: Mapping[str, Any]
     prefix_caching: bool = False
     server: Mapping[str, Any] | None = None
+    licence: str = "unknown"
 
 
 def engine_settings(entry: Mapping[str, Any], chunk: int, attempt: int = 1) -> EngineSettings:
@@ -117,6 +135,7 @@ def engine_settings(entry: Mapping[str, Any], chunk: int, attempt: int = 1) -> E
         memory_share=round(entry.get("gpu_memory_utilization", 0.85) - 0.05 * (attempt - 1), 2),
         kv_cache_gib=entry.get("kv_cache_gib", 1), tensor_parallel=entry.get("tensor_parallel", 1),
         stall_s=entry.get("stall_s", 300.0), chat=entry.get("chat") or {}, server=entry.get("server"),
+        licence=str(entry.get("licence", "unknown")),
     )  # fmt: skip
 
 
@@ -143,7 +162,7 @@ def model_identity(settings: EngineSettings, model_dir: Path | None) -> dict[str
     if settings.engine == "openai":
         own = settings.server or {}
         identity["server"] = [own.get(key) for key in ("url", "model", "answer", "body")]
-    elif settings.engine != "fake":
+    elif settings.engine not in ("fake", "eda"):
         sums = model_folder(model_dir, settings.name) / "SHA256SUMS"
         identity["sums"] = sha256_file(sums) if sums.is_file() else None
     return identity
