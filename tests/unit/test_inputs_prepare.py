@@ -130,10 +130,10 @@ def test_groups_join_through_a_third_document():
         ("a b c d e f g h i j k l", None), ("a b c d e f g h i j k l m", "X"),
         ("no other words here at all", "X"), ("q", None),
     ])]  # fmt: skip
-    ties, near = tied(rows)
-    assert group_names(rows, ties) == ["0", "0", "0", "3"] and near == 2
-    ties, near = tied(rows, near=False)
-    assert group_names(rows, ties) == ["0", "1", "1", "3"] and near == 0
+    ties, pairs = tied(rows)
+    assert group_names(rows, ties) == ["0", "0", "0", "3"] and [pair[:2] for pair in pairs] == [(0, 1)]
+    ties, pairs = tied(rows, near=False)
+    assert group_names(rows, ties) == ["0", "1", "1", "3"] and pairs == []
 
 
 def test_every_label_gets_a_test_and_two_train_documents_where_counts_allow():
@@ -189,7 +189,7 @@ def test_too_few_labels_or_documents_end_with_a_clear_message(tmp_path):
     one = [{"id": "1", "text": "only one", "labels": ["A"]}]
     with pytest.raises(DataError, match="two are needed"):
         _prepare(tmp_path, one)
-    same = [{**row, "labels": ["A", "B"], "family": "one"} for row in DOCS[:20]]
+    same = [{**row, "labels": ["A", "B"][: 1 + i % 2], "family": "one"} for i, row in enumerate(DOCS[:20])]
     with pytest.raises(DataError, match="20 documents in 1 groups leave no"):
         _prepare(tmp_path, same)
 
@@ -209,9 +209,12 @@ def test_a_given_split_holds_and_its_leaks_are_counted(tmp_path):
     assert ("d000", "leakage") in {(row["doc_id"], row["reason"]) for row in prepared.rejects}
     _check_funnel(prepared)
     kept = _prepare(tmp_path, rows, leakage="keep")
-    assert _sides(kept) == {**found, "d000": "train"} and _met(kept, "leakage") == _met(prepared, "leakage") == 1
-    with pytest.raises(InputFaults, match=r"row 1, field 'split'.*leakage=drop"):
+    assert _sides(kept) == {**found, "d000": "train"} and _met(kept, "leakage") == _met(prepared, "leakage") == 2
+    # the equal text counts as a leak, and a refusal names both documents
+    with pytest.raises(InputFaults, match=r"row 5, field 'split': the text of the test document 'dup' .*leakage=drop"):
         _prepare(tmp_path, rows, leakage="refuse")
+    with pytest.raises(InputFaults, match=r"row 1, field 'split': a near duplicate .* of the test document 'd001'"):
+        _prepare(tmp_path, rows[:-1], leakage="refuse")
 
 
 def test_sides_that_a_given_split_lacks_are_carved_out_of_train(tmp_path):
