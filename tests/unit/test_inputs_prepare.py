@@ -1,5 +1,7 @@
 """Cleaning, grouping, the fixed split, the audit of brought documents, and the command."""
 
+import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -19,12 +21,14 @@ from volfid.core.labels import label_matrix
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
 from volfid.inputs.duplicates import group_names, tied
+from volfid.inputs.embedded import EMBEDDED, STAMP, embedded_stamp
 from volfid.inputs.faults import InputFaults
 from volfid.inputs.fixture import generate
 from volfid.inputs.prepare import prepare
 from volfid.inputs.records import Record
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.split import assign_sides
+from volfid.inputs.tables import table_files
 
 ROOT = Path(__file__).parents[2]
 DOCS = [
@@ -353,6 +357,23 @@ def test_the_command_prepares_the_fixture_and_bad_rows_leave_a_list(tmp_path):
 def test_the_stub_writes_valid_empty_files(tmp_path):
     assert _command(tmp_path / "out", "--input", "fixture", "--stub").returncode == 0
     assert CONTRACTS["documents"].read(tmp_path / "out") == []
+
+
+def test_the_demo_corpus_is_stamped_by_its_content_under_any_name(tmp_path):
+    content = EMBEDDED.read_bytes()
+    (tmp_path / "mine.jsonl").write_bytes(content)
+    (tmp_path / "mine.jsonl.gz").write_bytes(gzip.compress(content, mtime=0))
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    (shards / "part.jsonl").write_bytes(content)
+    (tmp_path / "other.jsonl").write_bytes(content + b"\n")
+    for name, stamp in (("mine.jsonl", STAMP), ("mine.jsonl.gz", STAMP), ("shards", STAMP), ("other.jsonl", None)):
+        assert embedded_stamp(table_files(tmp_path / name)) == stamp
+    # the hash that a run tells its task, where the tree is not whole
+    assert embedded_stamp([tmp_path / "other.jsonl"], hashlib.sha256(content + b"\n").hexdigest()) == STAMP
+    assert embedded_stamp([tmp_path / "mine.jsonl"], "0" * 64) is None
+    prepared = prepare(str(tmp_path / "mine.jsonl"), InputSettings(), 1, stamp="a copy")
+    assert prepared.corpus["stamp"] == f"{STAMP}; a copy"
 
 
 def test_a_label_file_for_the_fixture_is_refused(tmp_path):

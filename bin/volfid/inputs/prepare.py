@@ -15,13 +15,14 @@ from volfid.core.seeds import generator
 from volfid.inputs.brought import RealSide, accept_brought
 from volfid.inputs.cleaning import Cleaned, clean, refuse
 from volfid.inputs.duplicates import group_names
+from volfid.inputs.embedded import embedded_stamp
 from volfid.inputs.faults import InputFaults, reject_rows
 from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, fixture_sha
 from volfid.inputs.labels import LabelName, case_collisions, note_warnings, read_label_names
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.split import SIDES, assign_sides, sides_by_date
-from volfid.inputs.tables import FORMATS, open_table
+from volfid.inputs.tables import FORMATS, open_table, table_files
 from volfid.inputs.text import normalise
 
 FIXTURE = "fixture"
@@ -41,14 +42,14 @@ class Prepared:
 
 def prepare(
     source: str, settings: InputSettings, master_seed: int, labels: Path | None = None, synthetic: Path | None = None,
-    stamp: str | None = None,
+    stamp: str | None = None, embedded: str | None = None,
 ) -> Prepared:  # fmt: skip
     """Read, check, clean, group and split a corpus.
 
     source: path of a table or of a folder of them, or 'fixture'. labels: the label file. synthetic: brought
-    documents to audit. stamp: words that every output must carry. Independent of the order of the rows. Raises
-    InputFaults (exit 65) for rows that cannot
-    be used, DataError for files that cannot, ParameterError for options that contradict each other.
+    documents to audit. stamp: words that every output must carry. embedded: SHA-256 of the demo corpus, which carries
+    its own words (embedded.py). Independent of the order of the rows. Raises InputFaults (exit 65) for rows that
+    cannot be used, DataError for files that cannot, ParameterError for options that contradict each other.
     """
     fixture = source == FIXTURE
     if fixture and labels is not None:
@@ -79,7 +80,7 @@ def prepare(
     label_rows = _label_rows(documents, done.labels, names)
     corpus = {
         "name": FIXTURE if fixture else _stem(Path(source)),
-        "stamp": STAMP if fixture else stamp,
+        "stamp": STAMP if fixture else _stamp(stamp, embedded_stamp(table_files(Path(source)), embedded)),
         "source": FIXTURE if fixture else Path(source).name,
         "source_sha256": fixture_sha() if fixture else open_table(Path(source)).content_sha(),
         "documents": len(documents),
@@ -91,6 +92,11 @@ def prepare(
         "warnings": [*note_warnings(label_rows), *warnings],
     }
     return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, brought)
+
+
+def _stamp(given: str | None, own: str | None) -> str | None:
+    """Words of the user and those of the corpus itself."""
+    return "; ".join(dict.fromkeys(filter(None, (own, given)))) or None
 
 
 def _explained(error: DataError, warnings: Sequence[str]) -> DataError:
