@@ -359,6 +359,12 @@ def test_the_stub_writes_valid_empty_files(tmp_path):
     assert CONTRACTS["documents"].read(tmp_path / "out") == []
 
 
+def test_a_folder_for_outputs_may_be_named_like_a_file(tmp_path):
+    assert _command(tmp_path / "dir.json", "--input", "fixture", "--stub").returncode == 0
+    assert {"labels.json", "documents.jsonl"} <= {path.name for path in (tmp_path / "dir.json").iterdir()}
+    assert CONTRACTS["labels"].path(tmp_path / "dir.json") == tmp_path / "dir.json" / "labels.json"
+
+
 def test_the_demo_corpus_is_stamped_by_its_content_under_any_name(tmp_path):
     content = EMBEDDED.read_bytes()
     (tmp_path / "mine.jsonl").write_bytes(content)
