@@ -100,7 +100,9 @@ def test_rows_without_labels_are_dropped_kept_as_negatives_or_refused(tmp_path):
 
 def test_rare_labels_are_dropped_or_kept(tmp_path):
     rows = [*DOCS, {"id": "r", "text": "a rare one", "labels": ["RARE"]}]
-    assert met(made(tmp_path, rows))["rare_labels"] == 1
+    dropped = made(tmp_path, rows)
+    assert met(dropped)["rare_labels"] == 1
+    assert "1 labels have fewer than 3 documents and were dropped: 'RARE'" in dropped.corpus["warnings"]
     kept = made(tmp_path, rows, {"policies": "rare_labels=keep"})
     assert "r" in ids(kept) and met(kept)["rare_labels"] == 1
     assert {row["label"]: row["count"] for row in kept.labels}["RARE"] == 1
