@@ -15,13 +15,14 @@ Labels = Annotated[Path | None, typer.Option(help="label list: label, name (or t
 Synthetic = Annotated[Path | None, typer.Option(help="synthetic documents to audit, a table like --input")]
 Design = Annotated[Path, typer.Option(help="design file (YAML); only its mapping 'inputs' is read")]
 Stamp = Annotated[str | None, typer.Option("--stamp", help="words that every output carries, e.g. 'not evidence'")]
+Embedded = Annotated[str | None, typer.Option(help="SHA-256 of the demo corpus, where assets/ is not beside this code")]
 Options = Annotated[Path | None, typer.Option(help="JSON object of column options and policies, over the design's")]
 Seed = Annotated[int | None, typer.Option(help="master seed; the design's own when absent", min=0)]
 
 
 def main(
     source: Input, design: Design, labels: Labels = None, synthetic: Synthetic = None, options: Options = None,
-    words: Stamp = None, seed: Seed = None, out_dir: OutDir = Path("."), stub: Stub = False,
+    words: Stamp = None, embedded: Embedded = None, seed: Seed = None, out_dir: OutDir = Path("."), stub: Stub = False,
 ) -> None:  # fmt: skip
     """Read, check, clean and split the documents. Unusable rows end the command with exit 65.
 
@@ -42,7 +43,7 @@ def main(
     settings = read_settings(design, options)
     seed = design_seed(design) if seed is None else seed
     try:
-        prepared = prepare(source, settings, seed, labels, synthetic, words)
+        prepared = prepare(source, settings, seed, labels, synthetic, words, embedded)
     except InputFaults as faults:
         CONTRACTS["rejects"].write(out_dir, faults.rejects)
         raise

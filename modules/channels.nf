@@ -30,6 +30,11 @@ def fileDigest(source) {
     return java.security.MessageDigest.getInstance('SHA-256').digest(listed.join('\n').getBytes('UTF-8')).encodeHex().toString() + ' '
 }
 
+// SHA-256 of what a small file holds
+def contentDigest(path) {
+    return java.security.MessageDigest.getInstance('SHA-256').digest(path.bytes).encodeHex().toString()
+}
+
 // SHA-256 over names and content of code below bin/, for the one cached task that runs before the planner
 def codeDigest(paths) {
     def bin = projectDir.resolve('bin')

@@ -1,4 +1,4 @@
-include { codeDigest ; fileDigest } from './channels.nf'
+include { codeDigest ; contentDigest ; fileDigest } from './channels.nf'
 include { CORPUS } from './corpora.nf'
 
 // the design file: the one given, else the demo's, and on graphics cards that for one card
@@ -12,7 +12,7 @@ process PREPARE_DOCUMENTS {
     label 'cpu_small'
 
     input:
-    tuple val(source), val(stamp)
+    tuple val(source), val(embedded)
     path real, stageAs: 'real/*'
     path names, stageAs: 'names/*'
     path synthetic, stageAs: 'synthetic_in/*'
@@ -34,26 +34,24 @@ process PREPARE_DOCUMENTS {
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
     def brought = synthetic ? "--synthetic ${synthetic}" : ''
-    def words = stamp ? "--stamp '${stamp}'" : ''
     """
     # code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
     ${chosen}
     VOLFID_OPTIONS
-    prepare_documents.py --input ${input} ${labels} ${brought} ${words} --design ${design} --options options.json ${seed}
+    prepare_documents.py --input ${input} ${labels} ${brought} --embedded ${embedded} --design ${design} --options options.json ${seed}
     """
 
     stub:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
     def brought = synthetic ? "--synthetic ${synthetic}" : ''
-    def words = stamp ? "--stamp '${stamp}'" : ''
     """
     # the planner needs real documents, also in a stub run; code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
     ${chosen}
     VOLFID_OPTIONS
-    prepare_documents.py --input ${input} ${labels} ${brought} ${words} --design ${design} --options options.json ${seed}
+    prepare_documents.py --input ${input} ${labels} ${brought} --embedded ${embedded} --design ${design} --options options.json ${seed}
     """
 }
 
@@ -68,13 +66,11 @@ workflow INPUTS {
     source
 
     main:
-    // the corpora that come with the project: [documents, labels, words that every output carries]
-    def built_in = [
-        fixture: [[], [], ''],
-        demo: ["${projectDir}/assets/demo/demo.jsonl", "${projectDir}/assets/demo/labels.json", 'demo corpus: not evidence'],
-    ]
+    // the corpora that come with the project: [documents, labels]
+    def demo = "${projectDir}/assets/demo/demo.jsonl"
+    def built_in = [fixture: [[], []], demo: [demo, "${projectDir}/assets/demo/labels.json"]]
     def fetched = source.startsWith('corpus:') || source.startsWith('hf:')
-    def (given, listed, stamp) = built_in[source] ?: [fetched ? [] : source, params.labels, '']
+    def (given, listed) = built_in[source] ?: [fetched ? [] : source, params.labels]
     def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
     def real = given ? file(given, checkIfExists: true) : []
     def names = listed ? file(listed, checkIfExists: true) : []
@@ -88,7 +84,8 @@ workflow INPUTS {
         corpora = CORPUS.out.manifest
     }
     PREPARE_DOCUMENTS(
-        [given ? file(given).name : source, stamp],
+        // the demo corpus is stamped by what it holds, whatever its name
+        [given ? file(given).name : source, contentDigest(file(demo, checkIfExists: true))],
         real,
         names,
         params.synthetic ? file(params.synthetic, checkIfExists: true) : [],

@@ -40,7 +40,7 @@ def plain():
 path = Path(sys.argv[1])
 def check():
     records = read_records(path, {})
-    refuse(records.rows, records.faults, InputSettings(), None, "")
+    refuse(records.rows, records.faults, InputSettings(), None, "", {})
     return repeated_texts(records.rows)
 found = {"json": 1e9, "checked": 1e9}
 for _ in range(1 if int(sys.argv[3]) > 200_000 else 3):  # by turns, the least of each: others may be at work here
@@ -49,8 +49,9 @@ for _ in range(1 if int(sys.argv[3]) > 200_000 else 3):  # by turns, the least o
     (rows, repeated, *_), seconds = timed(check)
     found["checked"] = min(found["checked"], seconds)
 found["checked_gib"] = peak_memory_mb() / 1024
-(_, near), found["near"] = timed(lambda: tied(rows))
+(_, pairs), found["near"] = timed(lambda: tied(rows))
 found["gib"] = peak_memory_mb() / 1024
+near = len({place for pair in pairs for place in pair[:2]})
 print(json.dumps({**found, "rows": len(rows), "repeated": len(repeated), "near_duplicates": near}))
 """
 

@@ -58,6 +58,11 @@ BAD = {
     ),
     "cyrillic": ("a.csv", CYRILLIC.encode("cp1251"), {}, ["row 2", "Windows-1251", "iconv"]),
     "one_broken_byte": ("a.csv", (HEAD + "1,x,A\n").encode() + b"2,\xff,A\n3,y,A\n", {}, ["row 3", "0xFF"]),
+    "iso2022": (
+        "a.csv", (HEAD + "1,歩行,A\n").encode("iso2022_jp"), {}, ["row 2", "ESC $B", "iconv -f ISO-2022-JP -t UTF-8"]
+    ),
+    "iso2022_jsonl": ("a.jsonl", lines(GOOD) + b'{"id": "\x1b$BJb\x1b(B"}\n', {}, ["row 2", "ISO-2022-JP"]),
+    "iso2022_korean": ("a.csv", "id,text,labels\n1,보행,A\n".encode("iso2022_kr"), {}, ["row 2", "ISO-2022-KR"]),
     "nul_byte": ("a.csv", HEAD + "1,x\x00,A\n", {}, ["row 2", "NUL", "tr -d '\\000'"]),
     "nul_byte_jsonl": ("a.jsonl", lines(GOOD) + b"\x00" + lines(GOOD), {}, ["row 2", "NUL"]),
     "surrogate": (
@@ -128,6 +133,44 @@ BAD = {
     "endless_id": ("a.jsonl", lines({**GOOD, "id": "../" * 200}), {}, ["row 1", "600 characters (at most 300)"]),
     # labels
     "labels_are_objects": ("a.jsonl", lines({**GOOD, "labels": [{"a": 1}]}), {}, ["row 1", "field 'labels'"]),
+    "labels_in_a_mapping": (
+        "a.jsonl", lines(GOOD, {**GOOD, "id": "2", "labels": {"A": 1, "B": 0}}), {},
+        ["row 2, field 'labels'", "is a mapping", "list of strings"],
+    ),
+    "label_is_a_truth_value": ("a.jsonl", lines(GOOD, {**GOOD, "id": "2", "labels": True}), {}, ["row 2", "'True'"]),
+    "label_is_a_fraction": ("a.jsonl", lines({**GOOD, "labels": 1.5}), {}, ["row 1, field 'labels'", "is a float"]),
+    "fraction_after_a_number": (
+        "a.jsonl", lines({**GOOD, "labels": "1"}, {**GOOD, "id": "2", "labels": True}), {}, ["row 2, field 'labels'"]
+    ),
+    "list_not_closed": ("a.csv", HEAD + '1,x,"[""A"",""B"\n', {}, ["row 2, field 'labels'", "looks like a list"]),
+    "list_with_a_comma_missing": ("a.csv", HEAD + "1,x,\"['A' 'B', 'C']\"\n", {}, ["row 2", "cannot be read as one"]),
+    "list_without_quotes": ("a.csv", HEAD + '1,x,"[A, B]"\n', {}, ["row 2", "--label_separator"]),
+    "set_without_quotes": ("a.csv", HEAD + '1,x,"{A,B}"\n', {}, ["row 2", "looks like a list"]),
+    "vector_of_numpy": ("a.csv", HEAD + "1,x,[0 1 1]\n", {}, ["row 2", "looks like a list"]),
+    "printed_array": ("a.csv", HEAD + "1,x,\"array(['A', 'B'])\"\n", {}, ["row 2", "looks like a list"]),
+    "mapping_as_text": ("a.csv", HEAD + "1,x,\"{'A': 1}\"\n", {}, ["row 2", "looks like a list"]),
+    "zeros_and_ones_in_lists": (
+        "a.jsonl", lines(*({**GOOD, "id": str(i), "text": f"w{i}", "labels": [i % 2, 1, 0]} for i in range(30))), {},
+        ["'0', '1'", "If they are vectors"],
+    ),
+    "all_rows_the_same_labels": (
+        "a.csv", HEAD + "".join(f"{i},w{i},A;B\n" for i in range(30)), {},
+        ["every one of the 30 documents has the same labels, 'A', 'B'"],
+    ),
+    "commas_alone": (
+        "a.csv", HEAD + "".join(f'{i},w{i},"A{i},B"\n' for i in range(30)), {},
+        ["0 of 30 labels", "hold a comma and none holds", "--label_separator"],
+    ),
+    "yes_and_no": (
+        "a.csv", "id,text,A,B\n" + "".join(f"{i},w{i},yes,no\n" for i in "12"), {}, ["--label_columns", "yes and"]
+    ),
+    "count_among_the_flags": (
+        "a.csv", "id,text,A,pages\n" + "".join(f"{i},w{i},1,{max(1, i - 20)}\n" for i in range(30)), {},
+        ["row 24, field 'pages'", "'A', 'pages' mostly hold 0 and 1", "--label_columns"],
+    ),
+    "pattern_fits_nothing_but_other_roles": (
+        "a.csv", HEAD + "1,x,A\n", {"label_columns": "t*"}, ["'t*'", "--label_columns"]
+    ),
     "endless_label": ("a.jsonl", lines({**GOOD, "labels": "x" * 201}), {}, ["201", "--label_separator"]),
     "odd_flag": ("a.csv", "id,text,A\n1,x,1\n2,y,0\n3,z,2\n", {}, ["row 4", "field 'A'", "'2' is neither 0 nor 1"]),
     "odd_mark_beside_zeros": (
@@ -135,9 +178,9 @@ BAD = {
         ["row 3", "field 'A'", "any text means yes"],
     ),
     "one_label_only": ("a.csv", HEAD + "".join(f"{i},word{i},A\n" for i in range(30)), {}, ["1 of 1 labels", "two"]),
-    "every_row_the_same_set_and_family": (
-        "a.csv", "id,text,labels,family\n" + "".join(f"{i},word{i},A;B,F\n" for i in range(30)), {},
-        ["30 documents in 1 groups leave no"],
+    "one_family": (
+        "a.csv", "id,text,labels,family\n" + "".join(f"{i},w{i},{'A;B' if i % 2 else 'A'},F\n" for i in range(30)), {},
+        ["30 documents in 1 groups leave no", "smaller families"],
     ),
     "no_row_has_a_label": ("a.csv", HEAD + "".join(f"{i},word{i},\n" for i in range(30)), {}, ["0 of 0 labels"]),
     "unlabelled_refused": ("a.csv", HEAD + "1,x,A\n2,y,\n", {"policies": "unlabelled=refuse"}, ["row 3", "no label"]),
@@ -160,6 +203,24 @@ BAD = {
     "odd_date": (
         "a.csv", "id,text,labels,year\n1,x,A,1999\n2,y,A,2001-13\n3,z,A,soon\n", {"date_column": "year"},
         ["row 3", "'2001-13' is no date", "row 4", "'soon'", "YYYY-MM-DD"],
+    ),
+    "split_without_train": (
+        "a.csv", "id,text,labels,split\n" + "".join(f"{i},w{i},{'AB'[i % 2]},test\n" for i in range(30)), {},
+        ["the file's split leaves no train document", "30 test"],
+    ),
+    "split_with_one_train_document": (
+        "a.csv", "id,text,labels,split\n"
+        + "".join(f"{i},w{i},{'AB'[i % 2]},{'test' if i else 'train'}\n" for i in range(30)), {},
+        ["leave no train document", "too few train documents", "smaller families"],
+    ),
+    "all_train_documents_leak": (
+        "a.csv", "id,text,labels,split,family\n"
+        + "".join(f"{i},w{i},{'AB'[i % 2]},{'train' if i % 3 else 'test'},F\n" for i in range(60)), {},
+        ["the file's split leaves no train document", "leakage=drop"],
+    ),
+    "leakage_refused": (
+        "a.csv", "id,text,labels,split,family\n1,one,A,test,\n2,ONE,A,train,\n", {"policies": "leakage=refuse"},
+        ["row 3, field 'split': the text of the test document '1'"],
     ),
     "one_date": (
         "a.csv", "id,text,labels,year\n" + "".join(f"{i},word{i},{'AB'[i % 2]},1999\n" for i in range(30)),
@@ -233,6 +294,43 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_unread(tmp_path, monkeyp
     with pytest.raises(VolfidError, match="unpacks to") as caught:
         prepare(str(path), InputSettings(), 1)
     assert caught.value.code == 65
+
+
+LABEL_FILES = {
+    "names_instead_of_labels": (
+        "l.json", '[{"Label": "V0", "Name": "Alpha"}, {"label": "V1", "name": "Beta"}]', "id,text,labels\n1,x,alpha\n",
+        ["unknown label 'alpha' (it is the name of 'V0'; write that)"],
+    ),
+    "names_as_columns": (
+        "l.json", '[{"label": "V0", "name": "Alpha"}, {"label": "V1", "name": "Beta"}]', "id,text,Alpha\n1,x,1\n",
+        ["row 2, field 'Alpha'", "it is the name of 'V0'", "--label_columns"],
+    ),
+    "columns_in_another_case": (
+        "l.csv", "label,name\nalpha,x\n", "id,text,Alpha\n1,x,1\n", ["field 'Alpha'", "(did you mean 'alpha'?)"]
+    ),
+    "column_that_the_list_lacks": (
+        "l.csv", "label,name\nA,x\n", "id,text,A,B\n1,x,1,0\n2,y,1,1\n", ["row 3, field 'B': unknown label 'B'"]
+    ),
+    "yaml": ("l.yaml", "labels: [A]", HEAD + "1,x,A\n", ["suffix .yaml", "as .json"]),
+    "text": ("l.txt", "A", HEAD + "1,x,A\n", ["suffix .txt", "as .json"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LABEL_FILES)
+def test_labels_that_the_label_file_lacks_are_named_with_what_was_meant(tmp_path, case):
+    name, listed, content, words = LABEL_FILES[case]
+    with pytest.raises(VolfidError) as caught:
+        prepare(str(write(tmp_path, "a.csv", content)), InputSettings(), 1, write(tmp_path, name, listed))
+    assert caught.value.code == 65
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_row_with_broken_bytes_is_told_once(tmp_path):
+    path = write(tmp_path, "a.csv", (HEAD + "1,x,A\n2,caf\xe9,A\n3,x\xe9y,B\n").encode("latin-1"))
+    with pytest.raises(VolfidError) as caught:
+        prepare(str(path), InputSettings(), 1)
+    assert [(row["row"], row["reason"]) for row in caught.value.rejects] == [(3, "bad_bytes"), (4, "bad_bytes")]
 
 
 def test_all_kinds_of_faults_of_a_file_are_told_at_once_and_all_rows_are_kept(tmp_path):

@@ -17,11 +17,12 @@ from volfid.core.exits import ParameterError
 from volfid.core.input_policies import POLICIES
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
+from volfid.inputs.duplicates import leaking, tied
 from volfid.inputs.faults import InputFaults
 from volfid.inputs.fields import first_claim, iso_date
 from volfid.inputs.fixture import generate
 from volfid.inputs.prepare import prepare
-from volfid.inputs.records import read_records
+from volfid.inputs.records import Record, read_records
 from volfid.inputs.settings import InputSettings, with_options
 from volfid.plan.design import Inputs
 
@@ -82,7 +83,7 @@ def test_unknown_labels_are_refused_or_taken_off(tmp_path, listed):
     prepared = made(tmp_path, rows, {"policies": "unknown_labels=drop"}, labels=listed)
     assert {row["doc_id"]: row["labels"] for row in prepared.documents}["x"] == [LABELS[0]]
     assert "y" not in ids(prepared) and met(prepared)["unknown_labels"] == 2
-    assert "2 unknown labels were taken off 2 rows" in prepared.corpus["warnings"]
+    assert "2 unknown labels were taken off 2 rows: 'QQQ', 'ZZZ'" in prepared.corpus["warnings"]
 
 
 def test_rows_without_labels_are_dropped_kept_as_negatives_or_refused(tmp_path):
@@ -99,7 +100,9 @@ def test_rows_without_labels_are_dropped_kept_as_negatives_or_refused(tmp_path):
 
 def test_rare_labels_are_dropped_or_kept(tmp_path):
     rows = [*DOCS, {"id": "r", "text": "a rare one", "labels": ["RARE"]}]
-    assert met(made(tmp_path, rows))["rare_labels"] == 1
+    dropped = made(tmp_path, rows)
+    assert met(dropped)["rare_labels"] == 1
+    assert "1 labels have fewer than 3 documents and were dropped: 'RARE'" in dropped.corpus["warnings"]
     kept = made(tmp_path, rows, {"policies": "rare_labels=keep"})
     assert "r" in ids(kept) and met(kept)["rare_labels"] == 1
     assert {row["label"]: row["count"] for row in kept.labels}["RARE"] == 1
@@ -137,6 +140,76 @@ def test_near_duplicates_are_tied_or_left_alone(tmp_path):
     assert group["d001"] == "d000" and met(made(tmp_path, rows))["near_duplicates"] == 2
     alone = made(tmp_path, rows, {"policies": "near_duplicates=ignore"})
     assert {row["doc_id"]: row["group"] for row in alone.documents}["d001"] == "d001"
+    assert met(alone)["near_duplicates"] is None, "nobody looked for them"
+    rows = [{**row, "split": "test" if i % 2 else "train"} for i, row in enumerate(rows)]
+    given = made(tmp_path, rows, {"policies": "near_duplicates=ignore"})
+    assert met(given)["leakage"] is None
+    assert any("near duplicates of the given split were not looked for" in told for told in given.corpus["warnings"])
+
+
+def test_a_leak_is_named_with_its_partner_and_the_kind_of_tie():
+    def row(i, split, text, group=None):
+        return Record("f", i, str(i), text, (), split=split, group=group)
+
+    near = "a b c d e f g h i j k l"
+    rows = [row(0, "train", near), row(1, "test", f"{near} m"), row(2, "train", "x", "F"),
+            row(3, "reference", "y", "F"), row(4, "train", f"{near} n", "G"), row(5, "train", "z", "G")]  # fmt: skip
+    found = leaking(rows, *tied(rows))
+    assert found[0] == "a near duplicate (Jaccard 0.89) of the test document '1' (f, row 1)"
+    assert found[2] == "of the family 'F' of the reference document '3' (f, row 3)"
+    assert found[5] == "tied through others to the test document '1' (f, row 1)"
+    assert sorted(found) == [0, 2, 4, 5]
+
+
+def test_labels_of_every_document_are_named(tmp_path):
+    prepared = made(tmp_path, [{**row, "labels": [*row["labels"], "ALL"]} for row in DOCS])
+    told = "1 labels stand in every document, so that nothing can be learnt of them: 'ALL'"
+    assert told in prepared.corpus["warnings"]
+
+
+def test_zero_one_columns_that_the_label_list_lacks_are_taken_off_and_counted(tmp_path, listed):
+    columns = [*LABELS, "EXTRA"]
+    flat = [[row["id"], row["text"], *(int(label in row["labels"]) for label in LABELS), i % 2]
+            for i, row in enumerate(DOCS)]  # fmt: skip
+    with open(tmp_path / "a.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["id", "text", *columns], *flat])
+    prepared = made(tmp_path, tmp_path / "a.csv", {"policies": "unknown_labels=drop"}, labels=listed)
+    assert met(prepared)["unknown_labels"] == 80 and "EXTRA" not in {row["label"] for row in prepared.labels}
+    with pytest.raises(InputFaults, match="row 3, field 'EXTRA': unknown label 'EXTRA'"):
+        made(tmp_path, tmp_path / "a.csv", labels=listed)
+
+
+def test_the_policies_of_single_rows_hold_for_brought_documents_too(tmp_path):
+    long = " ".join(f"w{i}" for i in range(400))
+    texts = [generate(1, generator(17, "brought"))[0][0], "other words that say little", long]
+    brought = save(tmp_path, [
+        {"id": "s1", "text": texts[0], "labels": [LABELS[0]]}, {"id": "S1", "text": texts[1], "labels": [LABELS[0]]},
+        {"id": "s2", "text": "two words", "labels": [LABELS[0]]}, {"id": "s3", "text": texts[2], "labels": [LABELS[0]]},
+    ], "brought.jsonl")  # fmt: skip
+    path = save(tmp_path, DOCS)
+
+    def audit(policies):
+        chosen = with_options(InputSettings(min_label_documents=3), {"policies": policies})
+        return prepare(str(path), chosen, 3, None, brought)
+
+    prepared = audit("duplicate_ids=drop, min_words=3, max_words=300")
+    assert {row["doc_id"]: row["text"] for row in prepared.brought} == {
+        "s1": texts[0], "s3": " ".join(long.split()[:300])
+    }  # fmt: skip
+    assert {row["doc_id"]: row["reason"] for row in prepared.rejects if row["file"] == "brought.jsonl"} == {
+        "S1": "duplicate_id", "s2": "short_text",
+    }  # fmt: skip
+    assert [met(prepared)[policy] for policy in ("duplicate_ids", "missing_text", "long_text")] == [1, 1, 1]
+    gone = audit("duplicate_ids=drop, max_words=300, long_text=drop")
+    assert "s3" not in {row["doc_id"] for row in gone.brought}
+    assert "brought: more than 300 words" in {row["step"] for row in gone.funnel}
+    for policies, words in (
+        ("min_words=2", "the id 'S1' stands in row 1 already"),
+        ("duplicate_ids=drop, min_words=3, missing_text=refuse", "2 words .at least 3"),
+        ("duplicate_ids=drop, max_words=300, long_text=refuse", "at most 300"),
+    ):
+        with pytest.raises(InputFaults, match=words):
+            audit(policies)
 
 
 def test_a_split_by_date_puts_the_latest_documents_aside_and_keeps_families_whole(tmp_path):
@@ -161,6 +234,8 @@ def test_a_split_by_date_puts_the_latest_documents_aside_and_keeps_families_whol
 def test_dates_are_compared_as_exactly_as_the_coarsest_of_them(tmp_path):
     rows = [{**row, "year": 2000 + i // 10 if i % 2 else f"{2000 + i // 10}-05-01"} for i, row in enumerate(DOCS)]
     prepared = made(tmp_path, rows, {"policies": "split_by=date"})
+    told = "dates are compared by year alone, because of '2000' (own.jsonl, row 2)"
+    assert told in prepared.corpus["warnings"]
     sides = {}
     for row in prepared.documents:
         sides.setdefault(int(row["doc_id"][1:]) // 10, set()).add(row["split"])

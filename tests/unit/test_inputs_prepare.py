@@ -1,5 +1,7 @@
 """Cleaning, grouping, the fixed split, the audit of brought documents, and the command."""
 
+import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -19,12 +21,14 @@ from volfid.core.labels import label_matrix
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
 from volfid.inputs.duplicates import group_names, tied
+from volfid.inputs.embedded import EMBEDDED, STAMP, embedded_stamp
 from volfid.inputs.faults import InputFaults
 from volfid.inputs.fixture import generate
 from volfid.inputs.prepare import prepare
 from volfid.inputs.records import Record
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.split import assign_sides
+from volfid.inputs.tables import table_files
 
 ROOT = Path(__file__).parents[2]
 DOCS = [
@@ -130,10 +134,10 @@ def test_groups_join_through_a_third_document():
         ("a b c d e f g h i j k l", None), ("a b c d e f g h i j k l m", "X"),
         ("no other words here at all", "X"), ("q", None),
     ])]  # fmt: skip
-    ties, near = tied(rows)
-    assert group_names(rows, ties) == ["0", "0", "0", "3"] and near == 2
-    ties, near = tied(rows, near=False)
-    assert group_names(rows, ties) == ["0", "1", "1", "3"] and near == 0
+    ties, pairs = tied(rows)
+    assert group_names(rows, ties) == ["0", "0", "0", "3"] and [pair[:2] for pair in pairs] == [(0, 1)]
+    ties, pairs = tied(rows, near=False)
+    assert group_names(rows, ties) == ["0", "1", "1", "3"] and pairs == []
 
 
 def test_every_label_gets_a_test_and_two_train_documents_where_counts_allow():
@@ -189,7 +193,7 @@ def test_too_few_labels_or_documents_end_with_a_clear_message(tmp_path):
     one = [{"id": "1", "text": "only one", "labels": ["A"]}]
     with pytest.raises(DataError, match="two are needed"):
         _prepare(tmp_path, one)
-    same = [{**row, "labels": ["A", "B"], "family": "one"} for row in DOCS[:20]]
+    same = [{**row, "labels": ["A", "B"][: 1 + i % 2], "family": "one"} for i, row in enumerate(DOCS[:20])]
     with pytest.raises(DataError, match="20 documents in 1 groups leave no"):
         _prepare(tmp_path, same)
 
@@ -209,9 +213,12 @@ def test_a_given_split_holds_and_its_leaks_are_counted(tmp_path):
     assert ("d000", "leakage") in {(row["doc_id"], row["reason"]) for row in prepared.rejects}
     _check_funnel(prepared)
     kept = _prepare(tmp_path, rows, leakage="keep")
-    assert _sides(kept) == {**found, "d000": "train"} and _met(kept, "leakage") == _met(prepared, "leakage") == 1
-    with pytest.raises(InputFaults, match=r"row 1, field 'split'.*leakage=drop"):
+    assert _sides(kept) == {**found, "d000": "train"} and _met(kept, "leakage") == _met(prepared, "leakage") == 2
+    # the equal text counts as a leak, and a refusal names both documents
+    with pytest.raises(InputFaults, match=r"row 5, field 'split': the text of the test document 'dup' .*leakage=drop"):
         _prepare(tmp_path, rows, leakage="refuse")
+    with pytest.raises(InputFaults, match=r"row 1, field 'split': a near duplicate .* of the test document 'd001'"):
+        _prepare(tmp_path, rows[:-1], leakage="refuse")
 
 
 def test_sides_that_a_given_split_lacks_are_carved_out_of_train(tmp_path):
@@ -350,6 +357,29 @@ def test_the_command_prepares_the_fixture_and_bad_rows_leave_a_list(tmp_path):
 def test_the_stub_writes_valid_empty_files(tmp_path):
     assert _command(tmp_path / "out", "--input", "fixture", "--stub").returncode == 0
     assert CONTRACTS["documents"].read(tmp_path / "out") == []
+
+
+def test_a_folder_for_outputs_may_be_named_like_a_file(tmp_path):
+    assert _command(tmp_path / "dir.json", "--input", "fixture", "--stub").returncode == 0
+    assert {"labels.json", "documents.jsonl"} <= {path.name for path in (tmp_path / "dir.json").iterdir()}
+    assert CONTRACTS["labels"].path(tmp_path / "dir.json") == tmp_path / "dir.json" / "labels.json"
+
+
+def test_the_demo_corpus_is_stamped_by_its_content_under_any_name(tmp_path):
+    content = EMBEDDED.read_bytes()
+    (tmp_path / "mine.jsonl").write_bytes(content)
+    (tmp_path / "mine.jsonl.gz").write_bytes(gzip.compress(content, mtime=0))
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    (shards / "part.jsonl").write_bytes(content)
+    (tmp_path / "other.jsonl").write_bytes(content + b"\n")
+    for name, stamp in (("mine.jsonl", STAMP), ("mine.jsonl.gz", STAMP), ("shards", STAMP), ("other.jsonl", None)):
+        assert embedded_stamp(table_files(tmp_path / name)) == stamp
+    # the hash that a run tells its task, where the tree is not whole
+    assert embedded_stamp([tmp_path / "other.jsonl"], hashlib.sha256(content + b"\n").hexdigest()) == STAMP
+    assert embedded_stamp([tmp_path / "mine.jsonl"], "0" * 64) is None
+    prepared = prepare(str(tmp_path / "mine.jsonl"), InputSettings(), 1, stamp="a copy")
+    assert prepared.corpus["stamp"] == f"{STAMP}; a copy"
 
 
 def test_a_label_file_for_the_fixture_is_refused(tmp_path):

@@ -6,6 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -91,11 +92,71 @@ def test_title_abstract_and_claim_are_joined_as_sentences(tmp_path):
     assert (record.doc_id, record.text) == ("7", "A cane. It glows.")
 
 
-@pytest.mark.parametrize("cell", ["A; B", "A|B|A", '["A", "B"]', "['B', 'A']"])
+PRINTED = ["('A', 'B')", "{'B', 'A'}", "['A' 'B']", "['A'\n 'B' \"A\"]", '["A", " ", "B"]']
+
+
+@pytest.mark.parametrize("cell", ["A; B", "A|B|A", '["A", "B"]', "['B', 'A']", *PRINTED])
 def test_delimited_and_listed_labels_are_equal(tmp_path, cell):
     quoted = '"' + cell.replace('"', '""') + '"'
     path = _file(tmp_path, "a.csv", f"id,text,labels\n1,words,{quoted}\n")
     assert read_records(path, {}).rows[0].labels == ("A", "B")
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [("[other]", ("[other]",)), ("(R)-form; [x", ("(R)-form", "[x")), ("(a, b); (c)", ("(a, b)", "(c)")), ("set()", ()),
+     ("('A',)", ("A",)), ("[]", ())],
+)  # fmt: skip
+def test_brackets_may_be_part_of_a_label(tmp_path, cell, labels):
+    path = _file(tmp_path, "a.csv", f'id,text,labels\n1,words,"{cell}"\n')
+    assert read_records(path, {}).rows[0].labels == labels
+
+
+def test_whole_floats_are_integers_as_label_id_group_and_flag(tmp_path):
+    pq.write_table(pa.table({
+        "id": [12.0, 13.0, 2.0**60], "text": ["x", "y", "z"], "labels": [3.0, None, 4.0], "family": [7.0, None, 8.0]
+    }), tmp_path / "a.parquet")  # fmt: skip
+    found = read_records(tmp_path / "a.parquet", {})
+    assert [(r.doc_id, r.labels, r.group) for r in found.rows] == [("12", ("3",), "7"), ("13", (), None)]
+    assert [fault.field for fault in found.faults] == ["id"], "2**60 is not exact"
+    path = _file(tmp_path, "a.csv", "id,text,A,B\n1,x,1.0,0.0\n2,y,0.0,1.0\n")
+    assert [r.labels for r in read_records(path, {}).rows] == [("A",), ("B",)]
+
+
+def test_yes_and_no_are_read_where_the_columns_are_named(tmp_path):
+    path = _file(tmp_path, "a.csv", "id,text,A,B\n1,x,yes,N\n2,y,No,Y\n")
+    assert [r.labels for r in read_records(path, {"labels": ["A", "B"]}).rows] == [("A",), ("B",)]
+
+
+def test_a_pattern_of_label_columns_takes_no_column_with_a_role(tmp_path):
+    path = _file(tmp_path, "a.csv", "id,title,abstract,family,date,A,B\n1,x,y,F,2001,1,0\n")
+    for option in ("*", "/^/"):
+        found = read_records(path, {"labels": option})
+        assert found.rows[0].labels == ("A",) and list(found.fields) == ["A", "B"]
+
+
+def test_what_is_left_unread_in_a_folder_and_a_workbook_is_named_and_counted(tmp_path):
+    folder = tmp_path / "shards"
+    (folder / "more").mkdir(parents=True)
+    (folder / "_logs").mkdir()
+    _file(folder, "a.csv", HEAD + "1,x,A\n")
+    for number in range(7):
+        _file(folder, f"n{number}.md", "")
+    assert read_records(folder, {}).warnings == [
+        "shards: 7 files are no tables and were not read: 'n0.md', 'n1.md', 'n2.md', 'n3.md', 'n4.md' and 2 more",
+        "shards: 1 subfolder was not read: 'more'; move tables up, or give that folder",
+    ]
+    book = openpyxl.Workbook()
+    for cells in (["id", "text", "labels"], ["1", "x", "A"]):
+        book.active.append(cells)
+    book.create_sheet("empty")
+    book.create_sheet("2020").append(["id"])
+    book.create_sheet("hidden").append(["id"])
+    book["hidden"].sheet_state = "hidden"
+    book.save(tmp_path / "a.xlsx")
+    assert read_records(tmp_path / "a.xlsx", {}).warnings == [
+        "a.xlsx: the sheet 'Sheet' was read, and 1 further sheets were not: '2020'"
+    ]
 
 
 def test_columns_of_zero_and_one_are_labels_when_nothing_else_is(tmp_path):
@@ -103,8 +164,10 @@ def test_columns_of_zero_and_one_are_labels_when_nothing_else_is(tmp_path):
     records = read_records(path, {})
     assert [record.labels for record in records.rows] == [("Smart cane",), ("Smart cane", "Walker"), ()]
     assert "2 columns" in records.warnings[0]
+    # a column that the list lacks holds an unknown label, and a column of the list counts whatever it holds
     known = read_records(path, {}, known_labels=["Walker"])
-    assert [record.labels for record in known.rows] == [(), ("Walker",), ()]
+    assert [record.labels for record in known.rows] == [record.labels for record in records.rows]
+    assert known.fields == {"Smart cane": "Smart cane", "Walker": "Walker"}
 
 
 def test_columns_can_be_named_in_the_design(tmp_path):

@@ -221,26 +221,47 @@ def resolved(made):
 
 
 def test_sizes_may_be_counts_shares_all_and_shots_and_the_plan_has_their_numbers():
-    made = sized([24, 0.1, "all", "5-shot", "2-shot"], documents=DOCUMENTS, regime={"min_positives": 2})
+    made = sized(
+        [24, 0.1, "all", "5-shot", "2-shot"], documents=DOCUMENTS, regime={"min_positives": 2, "short_labels": "all"}
+    )
     numbers = resolved(made)
     five, two = numbers["relative"]["5-shot"], numbers["relative"]["2-shot"]
     assert numbers["relative"] == {"0.1": 47, "all": 474, "5-shot": five, "2-shot": two}
     assert numbers["sizes"] == sorted({24, 47, 474, five, two}) and two < five < 9 * 5
     assert {cell["regime"] for cell in made.cells} == set(numbers["sizes"])
     for row in numbers["shots"]:
-        assert (
-            row["documents"] == max(row["per_draw"]) and len(row["per_draw"]) == 3 and row["labels_short"] == ["rare"]
-        )
+        assert row["documents"] == max(row["per_draw"]) and len(row["per_draw"]) == 3
+        assert row["labels_short"] == {"rare": 1}
     jobs = [job["settings"] for job in made.jobs if job["stage"] == "regimes"]
     assert all(job["shots"] == 5 and job["min_positives"] == 2 and five in job["sizes"] for job in jobs)
-    assert f"5-shot = {five}" in summary(made) and "the pool has fewer of rare" in summary(made)
+    assert f"5-shot = {five}" in summary(made) and "at least 5 documents of every label" not in summary(made)
+    words = "at least 5 documents of 8 labels, and all that there are of the other 1, of which the train pool has fewer"
+    assert f"5-shot: {words}: rare (1)" in summary(made)
     assert made.record["protocol"]["sampling"].startswith("greedy sets of up to 5-shot first")
+    assert f"5-shot: {words}: rare (1)" in made.record["protocol"]["sampling"]
+
+
+def test_a_shot_that_some_label_cannot_fill_is_refused_unless_the_design_takes_all_there_is():
+    with pytest.raises(ParameterError) as caught:
+        sized(["2-shot"], documents=DOCUMENTS)
+    for words in ("1 of 9 labels have fewer than 2 documents in the train pool of 474: rare (1)", "short_labels: all"):
+        assert words in str(caught.value)
+    with pytest.raises(ParameterError, match="9 of 9 labels have fewer than 500"):
+        sized(["500-shot"], documents=DOCUMENTS, regime={"short_labels": "all"})
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(True, "True is no size"), (1.0, "whole train pool is all"), (24.0, "no point")]
+)
+def test_a_size_is_neither_a_truth_value_nor_a_count_with_a_point(size, words):
+    with pytest.raises(ValueError, match=words):
+        sized([size])
 
 
 def test_the_regimes_have_the_shots_that_the_plan_counted():
     from volfid.regimes.sampling import sample_regimes
 
-    made = sized(["3-shot"], documents=DOCUMENTS)
+    made = sized(["3-shot"], documents=DOCUMENTS, regime={"short_labels": "all"})
     rows = [row | {"group": row["doc_id"]} for row in DOCUMENTS]
     for job in (job for job in made.jobs if job["stage"] == "regimes"):
         found = sample_regimes(rows, LABEL_ROWS, job["settings"], job["master_seed"])
@@ -286,7 +307,10 @@ def test_a_ratio_needs_no_quotes_in_a_design_file(tmp_path):
     ("arguments", "words"),
     [
         ({"sizes": ["5-shot"]}, "size of a 5-shot regime needs the documents"),
-        ({"sizes": ["500-shot"], "documents": DOCUMENTS}, "no label has 500 documents in the train pool of 474"),
+        (
+            {"sizes": ["500-shot"], "documents": DOCUMENTS},
+            "9 of 9 labels have fewer than 500 documents",
+        ),
         ({"sizes": ["5-shot"], "documents": DOCUMENTS, "regime": {"sampling": "random"}}, "sampling is random"),
         ({"sizes": ["1:10"]}, "no synthetic documents"),
         ({"sizes": ["4:1"], "facts": {"brought": 200}}, r"regime of 800 documents \(4:1\) cannot be drawn: .* has 474"),
@@ -315,7 +339,7 @@ def test_a_random_draw_has_no_minimum():
 
 def test_every_look_of_a_sequential_design_has_the_same_shots():
     design = raw("volume") | {"blocks": [{"name": "volume", "arms": ["R0", "Rt"]}]}
-    design["regime"] = {"sizes": ["4-shot"], "draws": 8, "folds": 3}
+    design["regime"] = {"sizes": ["4-shot"], "draws": 8, "folds": 3, "short_labels": "all"}
     design["sequential"] = {"looks": [2, 8], "arms": {"Rt": "R0"}}
     looks = [plan(design, labels=LABEL_ROWS, read_documents=lambda: DOCUMENTS, look=look) for look in (1, 2)]
     assert resolved(looks[0])["sizes"] == resolved(looks[1])["sizes"]

@@ -1,6 +1,7 @@
 """Shingles, containment, common runs and the exact near-duplicate join."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -38,6 +39,32 @@ def _brute_force(left, right, threshold, width):
 
 def test_tokens_are_lower_case_words_and_numbers():
     assert tokens("A Walking-frame, 3.5 kg (rigid)_ÉTÉ") == ["a", "walking", "frame", "3", "5", "kg", "rigid", "été"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("歩行 補助、A7型", ["歩", "行", "補", "助", "a7", "型"]),
+        ("ウォーカー", list("ウォーカー")),
+        ("ไม้เท้า cane", ["ไ", "ม", "เ", "ท", "า", "cane"]),
+        ("보행 보조 기구", ["보행", "보조", "기구"]),
+        ("ходунки, naïve", ["ходунки", "naïve"]),
+    ],
+)
+def test_characters_are_tokens_in_scripts_without_blanks(text, expected):
+    assert tokens(text) == expected
+
+
+@given(st.text(st.characters(max_codepoint=0x0DFF)))
+def test_spaced_scripts_have_words_as_tokens(text):
+    assert tokens(text) == re.findall(r"[^\W_]+", text.lower())
+
+
+def test_near_duplicates_are_found_in_scripts_without_blanks():
+    rng = np.random.default_rng(5)
+    texts = ["".join(map(chr, rng.integers(0x4E00, 0x9FFF, 120))) for _ in range(20)]
+    near = texts[3][:60] + "新" + texts[3][60:]
+    assert [pair[:2] for pair in near_duplicate_pairs([*texts, near])] == [(3, 20)]
 
 
 def test_a_text_shorter_than_the_width_has_one_shingle_and_an_empty_one_has_none():

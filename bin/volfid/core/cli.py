@@ -23,7 +23,18 @@ Job = Annotated[
 InFile = Annotated[Path, typer.Option(exists=True, dir_okay=False)]
 InFiles = Annotated[list[Path], typer.Option(exists=True, dir_okay=False)]
 InFolders = Annotated[list[Path], typer.Option(exists=True, file_okay=False)]
-OutDir = Annotated[Path, typer.Option(help="folder for the outputs; made when absent")]
+
+
+def _folder(path: Path) -> Path:
+    """A folder whose name ends like a file must be there before the first file is written into it."""
+    if path.suffix:
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+OutDir = Annotated[
+    Path, typer.Option(help="folder for the outputs; made when absent", file_okay=False, callback=_folder)
+]
 Stub = Annotated[bool, typer.Option("--stub", help="write valid empty outputs and stop")]
 
 

@@ -222,9 +222,9 @@ class Contract:
     # ---- description ----------------------------------------------------------------------
 
     def path(self, target: Path | str) -> Path:
-        """`target` itself when it has this form's suffix, else the usual file name inside it."""
+        """`target` itself when it has this form's suffix and is no folder, else the usual file name inside it."""
         target = Path(target)
-        return target if target.suffix == Path(self.file).suffix else target / self.file
+        return target if target.suffix == Path(self.file).suffix and not target.is_dir() else target / self.file
 
     def arrow_schema(self) -> pa.Schema:
         """The Arrow types of a Parquet contract."""

@@ -9,7 +9,10 @@ POLICIES: dict[str, tuple[tuple[str, ...], str]] = {
     "duplicate_ids": (("refuse", "drop"), "ids that an earlier row has, in any case or Unicode form"),
     "duplicate_texts": (("drop", "refuse"), "texts that another row has, in any case"),
     "near_duplicates": (("group", "ignore"), "texts with a shingle Jaccard of 0.8 or more with another"),
-    "leakage": (("drop", "keep", "refuse"), "documents tied to one of a test or reference side that the file gives"),
+    "leakage": (
+        ("drop", "keep", "refuse"),
+        "documents tied to one of a test or reference side that the file gives, equal texts included",
+    ),
     "split_by": (("labels", "date"), "how sides are drawn where the file gives none"),
 }
 

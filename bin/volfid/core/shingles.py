@@ -9,6 +9,13 @@ from itertools import count, pairwise
 import numpy as np
 
 _WORD = re.compile(r"[^\W_]+")
+# Thai, Lao, Myanmar, Khmer, kana, Han (with its extensions): scripts that put no blanks between words
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+)
+_HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
+_WORD_OR_CHARACTER = re.compile(rf"(?![\W_])[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _BLOCK = 2_000_000
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -16,12 +23,18 @@ Pair = tuple[int, int, float]
 
 
 def tokens(text: str) -> list[str]:
-    """Lower-case words and numbers of `text`, in order; punctuation and `_` separate them."""
-    return _WORD.findall(text.lower())
+    """Lower-case words and numbers of `text`, in order; punctuation and `_` separate them.
+
+    In scripts without blanks each character is a token: a run of them is a sentence, which hardly ever comes twice.
+    """
+    lower = text.lower()
+    if lower.isascii() or not _HAS_UNSPACED.search(lower):
+        return _WORD.findall(lower)
+    return _WORD_OR_CHARACTER.findall(lower)
 
 
 def shingles(text: str, width: int = 5) -> frozenset[str]:
-    """The distinct runs of `width` tokens, each joined by blanks.
+    """The distinct runs of `width` tokens, each joined by blanks: words, or characters in scripts without blanks.
 
     A text with fewer than `width` tokens has one shingle, the whole; a text without a token has none.
     """
@@ -107,7 +120,7 @@ def _prefixes(texts: Sequence[str], threshold: float, width: int) -> tuple[np.nd
     numbers: defaultdict[str, int] = defaultdict(count().__next__)
     flat, ends = array("I"), [0]
     for text in texts:
-        flat.extend(map(numbers.__getitem__, _WORD.findall(text.lower())))
+        flat.extend(map(numbers.__getitem__, tokens(text)))
         ends.append(len(flat))
     words, bounds = np.frombuffer(flat, dtype=np.uint32), np.array(ends)
     bits = min(max(len(words).bit_length() + 1, 8), 27)

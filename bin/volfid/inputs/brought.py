@@ -1,18 +1,22 @@
 """Synthetic documents that somebody brought: refused, dropped, or accepted with their real sources."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from volfid.core.files import sha256_text
 from volfid.core.shingles import near_duplicate_pairs
+from volfid.inputs.cleaning import shortened, text_faults
 from volfid.inputs.duplicates import NEAR, id_key, repeated_id_faults
 from volfid.inputs.faults import Fault, Funnel, InputFaults
-from volfid.inputs.labels import restrict, unknown_label_faults
+from volfid.inputs.labels import LabelName, restrict, unknown_label_faults
 from volfid.inputs.records import Record, Records
+from volfid.inputs.settings import InputSettings
 
 RESEMBLES = 0.5
+
+Reasons = dict[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -22,48 +26,61 @@ class RealSide:
 
     documents: Sequence[Mapping[str, Any]]
     alias: Mapping[str, str]
-    known_labels: Sequence[str]
+    known_labels: Mapping[str, LabelName]
     kept_labels: frozenset[str]
     listed_in: str
 
 
-def accept_brought(
-    records: Records, real: RealSide, funnel: Funnel
-) -> tuple[list[dict[str, Any]], list[Fault], list[str]]:
-    """Rows of the contract `brought`, faults of the dropped rows, and warnings.
+@dataclass
+class Accepted:
+    """Rows of the contract `brought`, faults of the dropped rows, warnings, and how many rows each policy met."""
 
-    Raises InputFaults for unusable rows, repeated ids, ids of real documents and unknown labels.
-    Dropped: empty text, no studied label, texts of real train documents or of earlier brought ones,
-    near duplicates (shingle Jaccard of at least 0.8) of test or reference documents and of each
-    other, and documents made from test or reference documents. A train document that a brought one
-    resembles (at least 0.5) is added to its sources, so that they never lie in different folds.
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    dropped: list[Fault] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def accept_brought(records: Records, real: RealSide, funnel: Funnel, settings: InputSettings) -> Accepted:
+    """Brought documents under the same policies as real ones where these concern single rows: duplicate_ids,
+    unknown_labels, missing_text, long_text, min_words, max_words.
+
+    Raises InputFaults for unusable rows, ids of real documents, and what a policy refuses. Dropped besides: no
+    studied label, texts of real train documents or of earlier brought ones, near duplicates (shingle Jaccard of at
+    least 0.8) of test or reference documents and of each other, and documents made from test or reference
+    documents. A train document that a brought one resembles (at least 0.5) is added to its sources, so that they
+    never lie in different folds.
     """
-    ids = {id_key(row["doc_id"]) for row in real.documents}
-    faults = [*records.faults, *repeated_id_faults(records.rows)]
-    faults += [
-        Fault(row.file, row.row, "duplicate_id", f"the id {row.doc_id!r} is that of a real document", row.doc_id, "id",
-              "Give synthetic documents their own ids")
-        for row in records.rows if id_key(row.doc_id) in ids
-    ]  # fmt: skip
-    faults += unknown_label_faults(records.rows, real.known_labels, real.listed_in)
-    if faults:
-        raise InputFaults(faults)
-    rows = sorted((replace(row, labels=restrict(row, real.kept_labels)) for row in records.rows), key=_by_id)
-    rows, warnings = _resolve_sources(rows, real)
-    dropped: list[Fault] = []
-    funnel.step("brought: rows read", len(rows), len(rows))
-    steps = (
-        ("brought: empty text", _empty),
+    done = Accepted()
+    met = _refuse(records, real, settings)
+    known = frozenset(real.known_labels)
+    repeated = {(fault.file, fault.row) for fault in met["duplicate_ids"]}
+    rows = [row for row in records.rows if (row.file, row.row) not in repeated]
+    funnel.step("brought: rows read", len(records.rows), len(records.rows))
+    if repeated:
+        funnel.step("brought: id of an earlier row", len(records.rows), len(rows))
+        done.dropped += met["duplicate_ids"]
+    done.counts["unknown_labels"] = sum(not known.issuperset(row.labels) for row in rows)
+    rows = sorted((replace(row, labels=restrict(row, real.kept_labels)) for row in rows), key=_by_id)
+    rows, done.warnings = _resolve_sources(rows, real)
+    for policy in ("duplicate_ids", "missing_text", "long_text"):
+        done.counts[policy] = len({(fault.file, fault.row) for fault in met[policy]})
+    rows = _cut(rows, met["long_text"], settings, done)
+    short = "empty text" if settings.min_words == 1 else f"fewer than {settings.min_words} words"
+    steps: list[tuple[str, Callable[[Sequence[Record]], Reasons]]] = [
+        (f"brought: {short}", lambda found: _reasons(met["missing_text"])),
         ("brought: no studied label", _unlabelled),
         ("brought: text of a real train document", lambda found: _copies(found, real)),
         ("brought: repeated text", _repeated),
         ("brought: near duplicate of a test or reference document", lambda found: _near_held_out(found, real)),
         ("brought: made from a test or reference document", lambda found: _from_held_out(found, real)),
         ("brought: near duplicate of another brought document", _near_each_other),
-    )
+    ]
+    if settings.long_text == "drop" and settings.max_words:
+        steps.insert(1, (f"brought: more than {settings.max_words} words", lambda found: _reasons(met["long_text"])))
     for name, find in steps:
         reasons = find(rows)
-        dropped += [
+        done.dropped += [
             Fault(row.file, row.row, *reasons[row.doc_id], doc_id=row.doc_id) for row in rows if row.doc_id in reasons
         ]
         left = [row for row in rows if row.doc_id not in reasons]
@@ -71,13 +88,43 @@ def accept_brought(
         rows = left
     rows, resembling = _add_resembling(rows, real)
     if resembling:
-        warnings.append(
+        done.warnings.append(
             f"{resembling} brought documents resemble a train document that they do not name as a source; it was added"
         )
-    return [_row(row) for row in rows], dropped, warnings
+    done.rows = [_row(row) for row in rows]
+    return done
 
 
-Reasons = dict[str, tuple[str, str]]
+def _refuse(records: Records, real: RealSide, settings: InputSettings) -> dict[str, list[Fault]]:
+    """Raise InputFaults with every row that stops the command; else the faults of the other policies, by policy."""
+    ids = {id_key(row["doc_id"]) for row in real.documents}
+    faults = [
+        Fault(row.file, row.row, "duplicate_id", f"the id {row.doc_id!r} is that of a real document", row.doc_id, "id",
+              "Give synthetic documents their own ids")
+        for row in records.rows if id_key(row.doc_id) in ids
+    ]  # fmt: skip
+    met = {
+        "duplicate_ids": repeated_id_faults(records.rows),
+        "unknown_labels": unknown_label_faults(records.rows, real.known_labels, real.listed_in, records.fields),
+        **text_faults(records.rows, settings),
+    }
+    stopping = [fault for policy, found in met.items() if getattr(settings, policy) == "refuse" for fault in found]
+    if records.faults or faults or stopping:
+        raise InputFaults([*records.faults, *faults, *stopping])
+    return met
+
+
+def _cut(rows: list[Record], faults: Sequence[Fault], settings: InputSettings, done: Accepted) -> list[Record]:
+    """Texts of more than max_words words, cut to them."""
+    if not faults or settings.long_text != "truncate":
+        return rows
+    long = {(fault.file, fault.row) for fault in faults}
+    done.warnings.append(f"{len(long)} brought texts were cut to {settings.max_words} words")
+    return [shortened(row, settings.max_words or 0) if (row.file, row.row) in long else row for row in rows]
+
+
+def _reasons(faults: Sequence[Fault]) -> Reasons:
+    return {str(fault.doc_id): (fault.reason, fault.detail) for fault in faults}
 
 
 def _by_id(record: Record) -> str:
@@ -109,10 +156,6 @@ def _resolve_sources(rows: Sequence[Record], real: RealSide) -> tuple[list[Recor
             "so leakage into folds is only excluded where texts resemble each other"
         )
     return resolved, warnings
-
-
-def _empty(rows: Sequence[Record]) -> Reasons:
-    return {row.doc_id: ("empty_text", "the text is empty") for row in rows if not row.text}
 
 
 def _unlabelled(rows: Sequence[Record]) -> Reasons:

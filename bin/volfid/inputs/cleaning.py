@@ -1,14 +1,14 @@
 """The policies, step by step: what is dropped, cut, kept or refused, and how many rows each concerned."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from volfid.core.input_policies import POLICIES, default
 from volfid.inputs.duplicates import leaking, repeated_id_faults, repeated_texts, tied
-from volfid.inputs.faults import Fault, Funnel, InputFaults
-from volfid.inputs.labels import frequent_labels, restrict, unknown_label_faults
+from volfid.inputs.faults import Fault, Funnel, InputFaults, some
+from volfid.inputs.labels import LabelName, frequent_labels, labels_everywhere, restrict, unknown_label_faults
 from volfid.inputs.records import Record
 from volfid.inputs.settings import InputSettings
 
@@ -17,7 +17,8 @@ from volfid.inputs.settings import InputSettings
 class Cleaned:
     """Records that are left, sorted by id, with the tie of each (duplicates.tied), and what was done on the way.
 
-    `alias`: kept id of each dropped repeated text. `labels`: those that are studied.
+    `alias`: kept id of each dropped repeated text. `labels`: those that are studied. `unsought`: policies whose
+    rows nobody looked for.
     """
 
     settings: InputSettings
@@ -29,13 +30,14 @@ class Cleaned:
     alias: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    unsought: set[str] = field(default_factory=set)
 
     def policies(self) -> list[dict[str, Any]]:
         """Every policy with its choice, its default, what it is about and how many rows or labels it met."""
         return [
             {
                 "policy": name, "choice": getattr(self.settings, name), "default": default(name), "about": about,
-                "met": None if name == "split_by" else self.counts[name],
+                "met": None if name == "split_by" or name in self.unsought else self.counts[name],
             }
             for name, (_, about) in POLICIES.items()
         ]  # fmt: skip
@@ -51,16 +53,16 @@ class Cleaned:
 
 
 def refuse(
-    records: Sequence[Record], faults: Iterable[Fault], settings: InputSettings, known: Sequence[str] | None,
-    listed_in: str,
+    records: Sequence[Record], faults: Iterable[Fault], settings: InputSettings, known: Mapping[str, LabelName] | None,
+    listed_in: str, fields: Mapping[str, str],
 ) -> dict[str, list[Fault]]:  # fmt: skip
     """Raise InputFaults with every row that stops the command under these settings, all kinds together.
 
-    Returns the faults of the policies that drop rows instead, by policy.
+    fields: the column of each label that has one. Returns the faults of the policies that drop rows instead, by policy.
     """
     met = {
         "duplicate_ids": repeated_id_faults(records),
-        "unknown_labels": unknown_label_faults(records, known, listed_in) if known is not None else [],
+        "unknown_labels": unknown_label_faults(records, known, listed_in, fields) if known is not None else [],
         "unlabelled": _faults(
             (r for r in records if not r.labels),
             "no_label",
@@ -68,10 +70,10 @@ def refuse(
             "labels",
             "Label it, or unlabelled=drop",
         ),
-        **_text_faults(records, settings),
+        **text_faults(records, settings),
     }
-    if settings.duplicate_texts == "refuse":
-        met["duplicate_texts"] = repeated_texts(records)[1]
+    if "refuse" in (settings.duplicate_texts, settings.leakage):
+        _, met["duplicate_texts"], _, _, met["leakage"] = repeated_texts([row for row in records if row.text])
     stopping = [fault for policy, found in met.items() if getattr(settings, policy) == "refuse" for fault in found]
     if [*faults, *stopping]:
         raise InputFaults([*faults, *stopping])
@@ -79,7 +81,7 @@ def refuse(
 
 
 def clean(
-    records: Sequence[Record], met: dict[str, list[Fault]], settings: InputSettings, known: Sequence[str] | None
+    records: Sequence[Record], met: dict[str, list[Fault]], settings: InputSettings, known: Mapping[str, Any] | None
 ) -> Cleaned:
     """Apply the policies that drop, cut or keep; `met` comes from `refuse`."""
     done = Cleaned(settings, rows=list(records))
@@ -102,11 +104,13 @@ def clean(
     if conflicts:
         done.warnings.append(f"{conflicts} repeated texts have different labels; the labels of the kept row hold")
     if across:
+        done.counts["leakage"] = len(across)
         done.warnings.append(
-            f"leakage: {across} texts stood on two sides of the given split; only the test side was kept"
+            f"leakage: {len(across)} texts stood on two sides of the given split; only the test side was kept"
         )
     _tie(done)
     _rare(done, settings.min_label_documents)
+    done.warnings += labels_everywhere(done.rows, done.labels)
     return done
 
 
@@ -124,7 +128,13 @@ def _still(done: Cleaned, faults: Sequence[Fault]) -> list[Fault]:
     return [fault for fault in faults if (fault.file, fault.row) in here]
 
 
-def _text_faults(records: Sequence[Record], settings: InputSettings) -> dict[str, list[Fault]]:
+def shortened(row: Record, most: int) -> Record:
+    """The record with the first `most` words of its text."""
+    return replace(row, text=" ".join(row.text.split(" ", most)[:most]))
+
+
+def text_faults(records: Sequence[Record], settings: InputSettings) -> dict[str, list[Fault]]:
+    """Faults of texts that are empty, too short or too long, by the policy that they fall under."""
     least, most = settings.min_words, settings.max_words
     empty = [row for row in records if not row.text]
     missing = _faults(empty, "empty_text", "the text is empty", "text", "Give a text, or missing_text=drop")
@@ -148,7 +158,7 @@ def _without_unknown(done: Cleaned, faults: Sequence[Fault], known: frozenset[st
     names = {label for row in done.rows if (row.file, row.row) in odd for label in row.labels} - known
     done.rows = [replace(row, labels=restrict(row, known)) if (row.file, row.row) in odd else row for row in done.rows]
     done.counts["unknown_labels"] = len(odd)
-    done.warnings.append(f"{len(names)} unknown labels were taken off {len(odd)} rows")
+    done.warnings.append(f"{len(names)} unknown labels were taken off {len(odd)} rows: {some(names)}")
 
 
 def _long(done: Cleaned, faults: Sequence[Fault]) -> None:
@@ -157,29 +167,36 @@ def _long(done: Cleaned, faults: Sequence[Fault]) -> None:
         return done.drop(f"more than {most} words", faults, "long_text") if faults else None
     cut = {(fault.file, fault.row) for fault in faults}
     done.counts["long_text"] = len(cut)
-    done.rows = [
-        replace(row, text=" ".join(row.text.split(" ", most or 0)[:most])) if (row.file, row.row) in cut else row
-        for row in done.rows
-    ]
+    done.rows = [shortened(row, most or 0) if (row.file, row.row) in cut else row for row in done.rows]
     done.warnings.append(f"{len(cut)} texts were cut to {most} words")
     return None
 
 
 def _tie(done: Cleaned) -> None:
     """Ties of near duplicates and families; what they lay on two sides of a given split is leakage."""
-    done.ties, near = tied(done.rows, near=done.settings.near_duplicates == "group")
-    done.counts["near_duplicates"] = near
+    near = done.settings.near_duplicates == "group"
+    done.ties, pairs = tied(done.rows, near=near)
+    done.counts["near_duplicates"] = len({place for pair in pairs for place in pair[:2]})
+    if not near:
+        done.unsought.add("near_duplicates")
     if not any(row.split for row in done.rows):
         return
-    places = leaking(done.rows, done.ties)
-    faults = _faults(
-        (done.rows[place] for place in places), "leakage",
-        "a near duplicate or a member of the family of a document of a later side", "split",
-        "Move it to that side, or leakage=drop",
-    )  # fmt: skip
-    done.counts["leakage"] = len(faults)
+    if not near:
+        done.warnings.append(
+            "leakage: near duplicates of the given split were not looked for (near_duplicates=ignore); equal texts and "
+            "families alone count"
+        )
+    tied_to = leaking(done.rows, done.ties, pairs)
+    faults = [
+        Fault(row.file, row.row, "leakage", why, row.doc_id, "split", "Move it to that side, or leakage=drop")
+        for row, why in ((done.rows[place], why) for place, why in tied_to.items())
+    ]
+    across = done.counts["leakage"]  # equal texts on two sides
     if faults and done.settings.leakage == "refuse":
         raise InputFaults(faults)
+    done.counts["leakage"] = across + len(faults)
+    if not near and not done.counts["leakage"]:
+        done.unsought.add("leakage")
     if not faults:
         return
     said = "they stay in training" if done.settings.leakage == "keep" else "they were removed"
@@ -188,9 +205,8 @@ def _tie(done: Cleaned) -> None:
         f"of the test (or reference) side; {said}"
     )
     if done.settings.leakage == "drop":
-        gone = set(places)
-        done.ties = [tie for place, tie in enumerate(done.ties) if place not in gone]
-        done.counts["leakage"] = 0  # counted again below
+        done.ties = [tie for place, tie in enumerate(done.ties) if place not in tied_to]
+        done.counts["leakage"] = across  # the others are counted again below
         done.drop("tied to a test or reference document", faults, "leakage")
 
 
@@ -208,7 +224,7 @@ def _rare(done: Cleaned, least: int) -> None:
         if few:
             done.warnings.append(f"{few} labels have fewer than {least} documents and were kept")
     if rare:
-        done.warnings.append(f"{rare} labels have fewer than {least} documents and were dropped")
+        done.warnings.append(f"{rare} labels have fewer than {least} documents and were dropped: {some(used - kept)}")
         done.rows = [replace(row, labels=restrict(row, kept)) for row in done.rows]
     bare = [] if done.settings.unlabelled == "keep" else [row for row in done.rows if not row.labels]
     gone = {row.doc_id for row in bare}

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from operator import attrgetter
 
-from volfid.core.shingles import near_duplicate_pairs
+from volfid.core.shingles import Pair, near_duplicate_pairs
 from volfid.inputs.faults import Fault
 from volfid.inputs.records import Record
 
@@ -35,26 +35,30 @@ def repeated_id_faults(records: Sequence[Record]) -> list[Fault]:
     return faults
 
 
-def repeated_texts(records: Sequence[Record]) -> tuple[list[Record], list[Fault], dict[str, str], int, int]:
+def repeated_texts(records: Sequence[Record]) -> tuple[list[Record], list[Fault], dict[str, str], int, list[Fault]]:
     """Keep one record a text (case is ignored): of a test side before others, then the smallest id.
 
-    Returns the kept records by id, a fault for each dropped one, the kept id for each dropped id, and
-    how many dropped rows had other labels, or stood on another side, than the kept one.
+    Returns the kept records by id, a fault for each dropped one, the kept id for each dropped id, how many
+    dropped rows had other labels than the kept one, and a fault (leakage) for each that stood on another side.
     """
     faults, alias, gone = [], {}, set()
-    conflicts = leaks = 0
+    leaks: list[Fault] = []
+    conflicts = 0
     for group in _same_text(records):
         group.sort(key=lambda record: (_SIDE[record.split], record.doc_id))
         first, *others = group
         for record in others:
             conflicts += record.labels != first.labels
-            leaks += record.split != first.split
             alias[record.doc_id] = first.doc_id
             gone.add(id(record))
             where = f"row {first.row}" if record.file == first.file else f"{first.file}, row {first.row}"
             mend = "Leave one row a text, or duplicate_texts=drop"
             detail = f"the text of {first.doc_id!r} ({where})"
             faults.append(Fault(record.file, record.row, "duplicate_text", detail, record.doc_id, "text", mend))
+            if record.split != first.split:
+                detail = f"the text of the {first.split} document {first.doc_id!r} ({where})"
+                mend = "Leave it on one side alone, or leakage=drop"
+                leaks.append(Fault(record.file, record.row, "leakage", detail, record.doc_id, "split", mend))
     kept = sorted((record for record in records if id(record) not in gone), key=attrgetter("doc_id"))
     return kept, faults, alias, conflicts, leaks
 
@@ -77,10 +81,10 @@ def _same_text(records: Sequence[Record]) -> list[list[Record]]:
     return groups
 
 
-def tied(records: Sequence[Record], near: bool = True) -> tuple[list[int], int]:
+def tied(records: Sequence[Record], near: bool = True) -> tuple[list[int], list[Pair]]:
     """A number for each record, the same for all that near-duplicate texts (shingle Jaccard of at least 0.8,
-    unless not `near`) or a group given by the user tie together, directly or through others; and how many
-    records have a near duplicate."""
+    unless not `near`) or a group given by the user tie together, directly or through others; and the pairs of
+    near duplicates."""
     parent = list(range(len(records)))
 
     def find(node: int) -> int:
@@ -96,7 +100,7 @@ def tied(records: Sequence[Record], near: bool = True) -> tuple[list[int], int]:
     for index, record in enumerate(records):
         if record.group is not None:
             parent[find(index)] = find(first.setdefault(record.group, index))
-    return [find(index) for index in range(len(records))], len({index for pair in pairs for index in pair[:2]})
+    return [find(index) for index in range(len(records))], pairs
 
 
 def group_names(records: Sequence[Record], ties: Sequence[int]) -> list[str]:
@@ -107,13 +111,36 @@ def group_names(records: Sequence[Record], ties: Sequence[int]) -> list[str]:
     return [smallest[tie] for tie in ties]
 
 
-def leaking(records: Sequence[Record], ties: Sequence[int]) -> list[int]:
+def leaking(records: Sequence[Record], ties: Sequence[int], pairs: Sequence[Pair]) -> dict[int, str]:
     """Places of records of a given train or reference side that are tied to one of a later side (test, then
-    reference)."""
+    reference), each with what ties it: a near duplicate, the family, or others in between."""
     strictest: dict[int, int] = {}
-    for record, tie in zip(records, ties, strict=True):
-        strictest[tie] = min(strictest.get(tie, 3), _SIDE[record.split])
-    return [
-        place for place, (record, tie) in enumerate(zip(records, ties, strict=True))
-        if _SIDE[record.split] > strictest[tie]
-    ]  # fmt: skip
+    for place, (record, tie) in enumerate(zip(records, ties, strict=True)):
+        other = strictest.setdefault(tie, place)
+        if _SIDE[record.split] < _SIDE[records[other].split]:
+            strictest[tie] = place
+    found = {
+        place: f"tied through others to {_named(records[strictest[tie]])}"
+        for place, (record, tie) in enumerate(zip(records, ties, strict=True))
+        if _SIDE[record.split] > _SIDE[records[strictest[tie]].split]
+    }
+    family: dict[str, int] = {}
+    for place, record in enumerate(records):
+        if record.group is not None:
+            other = family.setdefault(record.group, place)
+            if _SIDE[record.split] < _SIDE[records[other].split]:
+                family[record.group] = place
+    for place in found:
+        group = records[place].group
+        other = family[group] if group is not None else place
+        if _SIDE[records[place].split] > _SIDE[records[other].split]:
+            found[place] = f"of the family {group!r} of {_named(records[other])}"
+    for left, right, value in pairs:
+        for place, other in ((left, right), (right, left)):
+            if place in found and _SIDE[records[place].split] > _SIDE[records[other].split]:
+                found[place] = f"a near duplicate (Jaccard {value:.2f}) of {_named(records[other])}"
+    return found
+
+
+def _named(record: Record) -> str:
+    return f"the {record.split} document {record.doc_id!r} ({record.file}, row {record.row})"

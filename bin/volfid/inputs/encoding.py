@@ -19,6 +19,8 @@ _SAMPLE = 1 << 20
 _HEAD = 4096
 _RETURN = re.compile(r"(?<=\r)(?!\n)(?!$)")
 _ESCAPED = re.compile("[\udc80-\udcff]")
+_SHIFTED = re.compile(r"\x1b(?:\$[@AB]|\$[()][A-H]|\([BIJ])")
+_SHIFTS = {"$)A": "ISO-2022-CN", "$)G": "ISO-2022-CN", "$)C": "ISO-2022-KR"}
 DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error)
 
 
@@ -80,29 +82,43 @@ def read_text(path: Path) -> str:
 
 
 def bad_bytes(path: Path, line: str) -> tuple[str, str] | None:
-    """What is wrong with the bytes of a line, and the mend; None when it is UTF-8 without NUL."""
+    """What is wrong with the bytes of a line, and the mend; None when it is UTF-8 without NUL and without the
+    escape sequences of ISO 2022, which are ASCII and yet no text."""
     if "\0" in line:
         return "NUL byte", f"Make the file again, or take the bytes out: tr -d '\\000' < {path.name} > clean"
+    shifted = _SHIFTED.search(line) if "\x1b" in line else None
+    if shifted:
+        encoding = _SHIFTS.get(shifted[0][1:], "ISO-2022-JP")
+        detail = f"the escape sequence ESC {shifted[0][1:]} is no text; the file looks like {encoding}"
+        return detail, _saved(path.name, encoding)
     if line.isascii():
         return None
     found = _ESCAPED.search(line)
     if found is None:
         return None
     encoding, command = _guess(path)
-    mend = f"Save the file as UTF-8: iconv -f {command} -t UTF-8 {path.name} > utf8_{path.name.removesuffix('.gz')}"
-    return f"byte 0x{ord(found[0]) - 0xDC00:02X} is not UTF-8; the file looks like {encoding}", mend
+    detail = f"byte 0x{ord(found[0]) - 0xDC00:02X} is not UTF-8; the file looks like {encoding}"
+    return detail, _saved(path.name, command)
+
+
+def suspect(line: str) -> bool:
+    """Whether `bad_bytes` has to look at a line."""
+    return not line.isascii() or "\0" in line or "\x1b" in line
+
+
+def _saved(name: str, encoding: str) -> str:
+    return f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{name.removesuffix('.gz')}"
 
 
 def _refuse_wide(name: str, head: bytes) -> None:
     for bom, encoding in _BOMS:
         if head.startswith(bom):
-            mend = f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{name.removesuffix('.gz')}"
-            raise DataError(f"{name}, row 1: the file is {encoding}, not UTF-8", mend=mend)
+            raise DataError(f"{name}, row 1: the file is {encoding}, not UTF-8", mend=_saved(name, encoding))
     if head.count(b"\x00") > len(head) / 4:
         little = head[1::2].count(b"\x00") >= head[::2].count(b"\x00")
         encoding = "UTF-16LE" if little else "UTF-16BE"
-        mend = f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{name.removesuffix('.gz')}"
-        raise DataError(f"{name}, row 1: NUL byte; the file looks like UTF-16 ({encoding})", mend=mend)
+        message = f"{name}, row 1: NUL byte; the file looks like UTF-16 ({encoding})"
+        raise DataError(message, mend=_saved(name, encoding))
 
 
 _guesses: dict[Path, tuple[str, str]] = {}

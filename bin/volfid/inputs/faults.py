@@ -76,6 +76,13 @@ def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
     return f" (did you mean {by_case[near[0]]!r}?)" if near else ""
 
 
+def some(names: Iterable[str], shown: int = 10) -> str:
+    """The first names in order, quoted, and how many more there are."""
+    listed = sorted(names)
+    more = f" and {len(listed) - shown} more" if len(listed) > shown else ""
+    return ", ".join(map(repr, listed[:shown])) + more
+
+
 def reject_rows(faults: Iterable[Fault]) -> list[dict[str, Any]]:
     """Rows of the contract `rejects`; faults of one row with the same reason become one row."""
     rows: dict[tuple[str, int, str], dict[str, Any]] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from volfid.core.exits import DataError
 from volfid.inputs.encoding import read_text
-from volfid.inputs.faults import Fault, InputFaults, did_you_mean
+from volfid.inputs.faults import Fault, InputFaults, did_you_mean, some
 from volfid.inputs.records import Record
 from volfid.inputs.tables import file_format, open_table
 from volfid.inputs.text import cell_text, normalise
@@ -18,6 +18,7 @@ _KEYS = {
     "label": ("label", "id", "code"), "name": ("name", "title"), "definition": ("definition", "description"),
     "note": ("note",),
 }  # fmt: skip
+_LIST = "Write a list of {label, name, definition}"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ def read_label_names(path: Path) -> dict[str, LabelName]:
     Raises InputFaults, naming all rows, for labels that are missing or stand twice.
     """
     faults: list[Fault] = []
-    rows = _json_rows(path) if file_format(path) == "json" else _table_rows(path, faults)
+    kind = file_format(
+        path, "Write a list of {label, name, definition} as .json, or a table (.csv, .tsv, .jsonl, .xlsx)"
+    )
+    rows = _json_rows(path) if kind == "json" else _table_rows(path, faults)
     found: dict[str, LabelName] = {}
     first: dict[str, int] = {}
     for number, row in rows:
@@ -75,37 +79,53 @@ def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     try:
         value = json.loads(read_text(path))
     except (json.JSONDecodeError, RecursionError) as error:
-        mend = "Write a list of {label, name, definition}"
-        raise DataError(f"{path.name} is not JSON: {error}", mend=mend) from error
-    items = value.get("labels") if isinstance(value, dict) else value
+        raise DataError(f"{path.name} is not JSON: {error}", mend=_LIST) from error
+    items = _lower(value).get("labels") if isinstance(value, dict) else value
     if not isinstance(items, list):
-        raise DataError(f"{path.name}, row 1: expected a list", mend="Write a list of {label, name, definition}")
+        raise DataError(f"{path.name}, row 1: expected a list", mend=_LIST)
     for number, item in enumerate(items, start=1):
         if not isinstance(item, dict):
             raise DataError(f"{path.name}, row {number}: expected an object", mend="Write {label, name, definition}")
-    return list(enumerate(items, start=1))
+    return [(number, _lower(item)) for number, item in enumerate(items, start=1)]
+
+
+def _lower(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.strip().casefold(): value for key, value in row.items()}
 
 
 def _table_rows(path: Path, faults: list[Fault]) -> list[tuple[int, dict[str, Any]]]:
     table = open_table(path)
-    rows = [(number, {key.strip().casefold(): value for key, value in row.items()}) for _, number, row in table.rows()]
+    rows = [(number, _lower(row)) for _, number, row in table.rows()]
     faults += table.faults
     return rows
 
 
-def unknown_label_faults(records: Sequence[Record], known: Sequence[str], listed_in: str) -> list[Fault]:
-    """A fault for every label that is not in `known`."""
-    members = set(known)
-    odd = {labels for labels in {record.labels for record in records} if not members.issuperset(labels)}
+def unknown_label_faults(
+    records: Sequence[Record], known: Mapping[str, LabelName], listed_in: str, fields: Mapping[str, str]
+) -> list[Fault]:
+    """A fault for every label that is not in `known`; `fields`: the column of each label that has one."""
+    odd = {labels for labels in {record.labels for record in records} if not known.keys() >= set(labels)}
+    meant = {label: _meant(label, known) for labels in odd for label in labels if label not in known}
+    mend = f"Correct it, add it to {listed_in}, or unknown_labels=drop"
+    if fields:
+        mend += "; columns of 0 and 1 that are no labels are left out where --label_columns names the others"
     return [
         Fault(
-            record.file, record.row, "unknown_label", f"unknown label {label!r}{did_you_mean(label, known)}",
-            record.doc_id, "labels", f"Correct it, add it to {listed_in}, or unknown_labels=drop",
+            record.file, record.row, "unknown_label", f"unknown label {label!r}{meant[label]}",
+            record.doc_id, fields.get(label, "labels"), mend,
         )
         for record in records if record.labels in odd
         for label in record.labels
-        if label not in members
+        if label in meant
     ]  # fmt: skip
+
+
+def _meant(label: str, known: Mapping[str, LabelName]) -> str:
+    """The label that has this name, or the nearest label or name, in words."""
+    by_name = {row.name.casefold(): other for other, row in known.items() if row.name}
+    if label.casefold() in by_name and label.casefold() not in map(str.casefold, known):
+        return f" (it is the name of {by_name[label.casefold()]!r}; write that)"
+    return did_you_mean(label, list(known))
 
 
 def frequent_labels(records: Sequence[Record], least: int) -> list[str]:
@@ -118,6 +138,19 @@ def frequent_labels(records: Sequence[Record], least: int) -> list[str]:
             mend="Bring more documents, or lower inputs.min_label_documents in the design file",
         )
     return kept
+
+
+def labels_everywhere(records: Sequence[Record], labels: Sequence[str]) -> list[str]:
+    """A warning that names the labels of `labels` that every record has; DataError when there is no other."""
+    always = set(labels).intersection(*(record.labels for record in records))
+    if always and len(always) == len(labels):
+        raise DataError(
+            f"every one of the {len(records)} documents has the same labels, {some(always)}: nothing can be learnt",
+            mend="Bring documents that lack some labels; if the cells are vectors of 0 and 1, write names",
+        )
+    if not always:
+        return []
+    return [f"{len(always)} labels stand in every document, so that nothing can be learnt of them: {some(always)}"]
 
 
 def restrict(record: Record, kept: frozenset[str]) -> tuple[str, ...]:

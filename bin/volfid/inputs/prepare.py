@@ -1,27 +1,28 @@
 """The inputs stage: from files as given to accepted documents, labels, split and counts."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from volfid.core.exits import ParameterError
+from volfid.core.exits import DataError, ParameterError
 from volfid.core.files import sha256_text
 from volfid.core.labels import label_matrix
 from volfid.core.seeds import generator
 from volfid.inputs.brought import RealSide, accept_brought
 from volfid.inputs.cleaning import Cleaned, clean, refuse
 from volfid.inputs.duplicates import group_names
-from volfid.inputs.faults import reject_rows
+from volfid.inputs.embedded import embedded_stamp
+from volfid.inputs.faults import InputFaults, reject_rows
 from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, fixture_sha
-from volfid.inputs.labels import LabelName, case_collisions, note_warnings, read_label_names, restrict
+from volfid.inputs.labels import LabelName, case_collisions, note_warnings, read_label_names
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.split import SIDES, assign_sides, sides_by_date
-from volfid.inputs.tables import FORMATS, open_table
+from volfid.inputs.tables import FORMATS, open_table, table_files
 from volfid.inputs.text import normalise
 
 FIXTURE = "fixture"
@@ -41,24 +42,26 @@ class Prepared:
 
 def prepare(
     source: str, settings: InputSettings, master_seed: int, labels: Path | None = None, synthetic: Path | None = None,
-    stamp: str | None = None,
+    stamp: str | None = None, embedded: str | None = None,
 ) -> Prepared:  # fmt: skip
     """Read, check, clean, group and split a corpus.
 
     source: path of a table or of a folder of them, or 'fixture'. labels: the label file. synthetic: brought
-    documents to audit. stamp: words that every output must carry. Independent of the order of the rows. Raises
-    InputFaults (exit 65) for rows that cannot
-    be used, DataError for files that cannot, ParameterError for options that contradict each other.
+    documents to audit. stamp: words that every output must carry. embedded: SHA-256 of the demo corpus, which carries
+    its own words (embedded.py). Independent of the order of the rows. Raises InputFaults (exit 65) for rows that
+    cannot be used, DataError for files that cannot, ParameterError for options that contradict each other.
     """
     fixture = source == FIXTURE
     if fixture and labels is not None:
         raise ParameterError("--labels was given with --input fixture", mend="The fixture has its own labels")
     names = fixture_label_names() if fixture else read_label_names(labels) if labels else None
-    known = list(names) if names is not None else None
     listed_in = labels.name if labels else "the label list"
-    records = fixture_records() if fixture else _read(Path(source), settings, known)
-    met = refuse(records.rows, records.faults, settings, known, listed_in)
-    done = clean(records.rows, met, settings, known)
+    records = fixture_records() if fixture else _read(Path(source), settings, names)
+    met = refuse(records.rows, records.faults, settings, names, listed_in, records.fields)
+    try:
+        done = clean(records.rows, met, settings, names)
+    except DataError as error:
+        raise _explained(error, records.warnings) from error
     warnings = [*records.warnings, *done.warnings]
     if names is not None and len(done.labels) < len(names):
         warnings.append(f"{len(names) - len(done.labels)} of {len(names)} labels of {listed_in} are not studied")
@@ -66,19 +69,18 @@ def prepare(
     documents = _documents(done, settings, master_seed, warnings)
     brought: list[dict[str, Any]] = []
     if synthetic is not None:
-        seen = sorted({label for row in records.rows for label in row.labels})
-        real = RealSide(documents, done.alias, known if known is not None else seen, frozenset(done.labels), listed_in)
+        seen = {label: LabelName() for row in records.rows for label in row.labels}
+        real = RealSide(documents, done.alias, names if names is not None else seen, frozenset(done.labels), listed_in)
         found = _read(synthetic, settings, real.known_labels, made_ids="brought-")
-        if settings.unknown_labels == "drop":
-            members = frozenset(real.known_labels)
-            found.rows = [replace(row, labels=restrict(row, members)) for row in found.rows]
-        brought, more, told = accept_brought(found, real, done.funnel)
-        done.dropped += more
-        warnings += [*found.warnings, *told]
+        accepted = accept_brought(found, real, done.funnel, settings)
+        brought = accepted.rows
+        done.dropped += accepted.dropped
+        done.counts += accepted.counts
+        warnings += [*found.warnings, *accepted.warnings]
     label_rows = _label_rows(documents, done.labels, names)
     corpus = {
         "name": FIXTURE if fixture else _stem(Path(source)),
-        "stamp": STAMP if fixture else stamp,
+        "stamp": STAMP if fixture else _stamp(stamp, embedded_stamp(table_files(Path(source)), embedded)),
         "source": FIXTURE if fixture else Path(source).name,
         "source_sha256": fixture_sha() if fixture else open_table(Path(source)).content_sha(),
         "documents": len(documents),
@@ -92,7 +94,19 @@ def prepare(
     return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, brought)
 
 
-def _read(path: Path, settings: InputSettings, known: Sequence[str] | None, made_ids: str | None = None) -> Records:
+def _stamp(given: str | None, own: str | None) -> str | None:
+    """Words of the user and those of the corpus itself."""
+    return "; ".join(dict.fromkeys(filter(None, (own, given)))) or None
+
+
+def _explained(error: DataError, warnings: Sequence[str]) -> DataError:
+    """The error with what was noticed while reading: it may be the cause."""
+    if not warnings or isinstance(error, InputFaults):
+        return error
+    return DataError(f"{error.message}. Note: {'; '.join(warnings)}", mend=error.mend)
+
+
+def _read(path: Path, settings: InputSettings, known: Collection[str] | None, made_ids: str | None = None) -> Records:
     real = made_ids is None
     return read_records(
         path, settings.columns, known_labels=known, made_ids=made_ids, separator=settings.label_separator,
@@ -109,7 +123,8 @@ def _documents(done: Cleaned, settings: InputSettings, master_seed: int, warning
         if any(given):
             mend = "Remove the column, or leave out split_by and --date_column"
             raise ParameterError("split_by is date, and the file has a column with a split", mend=mend)
-        sides, told = sides_by_date(matrix, groups, [row.date or "" for row in done.rows], settings)
+        sides, told = sides_by_date(matrix, groups, [row.date or "" for row in done.rows], settings,
+                                    [f"{row.file}, row {row.row}" for row in done.rows])  # fmt: skip
     else:
         sides, told = assign_sides(matrix, groups, given, settings, generator(master_seed, "split"))
     warnings += told

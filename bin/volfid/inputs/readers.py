@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from volfid.core.exits import DataError, InputMissingError
-from volfid.inputs.encoding import DAMAGE, bad_bytes, damaged, open_bytes, text_lines
+from volfid.inputs.encoding import DAMAGE, bad_bytes, damaged, open_bytes, suspect, text_lines
 from volfid.inputs.faults import Fault
 
 MAX_COLUMNS = 20_000
@@ -63,15 +63,18 @@ def csv_header(part: Path, kind: str) -> list[str]:
 
 
 def _records(part: Path, kind: str, faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:
-    """Numbered records of a CSV or TSV file; broken bytes and quotes become faults."""
+    """Numbered records of a CSV or TSV file; broken bytes and quotes become faults, and such records are left out."""
     csv.field_size_limit(1 << 26)
     number = 0
+    broken = 0  # the last record with bytes that are no text
 
     def lines() -> Iterator[str]:
+        nonlocal broken
         for line in text_lines(part):
-            if not line.isascii() or "\0" in line:
+            if suspect(line):
                 problem = bad_bytes(part, line)
                 if problem:
+                    broken = number + 1
                     faults.append(Fault(part.name, number + 1, "bad_bytes", problem[0], mend=problem[1]))
                     line = line.replace("\0", "\ufffd")
             yield line
@@ -80,7 +83,7 @@ def _records(part: Path, kind: str, faults: list[Fault]) -> Iterator[tuple[int, 
     try:
         for cells in reader:
             number += 1
-            if cells:
+            if cells and number != broken:
                 yield number, cells
     except csv.Error as error:
         detail = f"{error}; the rest of the file was not read"
@@ -127,7 +130,7 @@ def jsonl_rows(part: Path, faults: list[Fault]) -> Iterator[tuple[str, int, Row]
     number = 0
     for line in text_lines(part):
         number += 1
-        if "\0" in line or not line.isascii():
+        if suspect(line):
             problem = bad_bytes(part, line)
             if problem:
                 faults.append(Fault(name, number, "bad_bytes", problem[0], mend=problem[1]))

@@ -1,17 +1,15 @@
 """From table rows to records: what each cell may hold."""
 
-import ast
-import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from volfid.core.exits import DataError
-from volfid.inputs.faults import Fault
+from volfid.inputs.faults import Fault, some
 from volfid.inputs.fields import DATE_FORMS, first_claim, iso_date, joined_list
 from volfid.inputs.memory import no_collection
+from volfid.inputs.names import NameCells, NotNames
 from volfid.inputs.roles import Roles, flag
 from volfid.inputs.tables import open_table
 from volfid.inputs.text import cell_text, id_problem, normalise, normalise_id
@@ -21,9 +19,8 @@ SPLITS = {
     **dict.fromkeys(("validation", "valid", "val", "dev", "reference"), "reference"),
 }  # fmt: skip
 MAX_CHARACTERS = 1_000_000
-MAX_LABEL = 200
 _MARKS_KEPT = 100_000
-_SETS_KEPT = 100_000
+_MARKS = "Use 0 and 1, or one column 'labels'; where any text means yes, leave the zeros empty"
 
 
 @dataclass(slots=True)
@@ -43,23 +40,25 @@ class Record:
 
 @dataclass
 class Records:
-    """The records of one file, its refused rows, and what the user should know."""
+    """The records of one file, its refused rows, and what the user should know. `fields`: the column of each label
+    that has one."""
 
     file: str
     rows: list[Record] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @no_collection()
 def read_records(
-    path: Path, columns: Mapping[str, Any], *, known_labels: Sequence[str] | None = None, made_ids: str | None = None,
+    path: Path, columns: Mapping[str, Any], *, known_labels: Collection[str] | None = None, made_ids: str | None = None,
     separator: str | None = None, dates: bool = False, lenient: bool = False,
 ) -> Records:  # fmt: skip
     """Read documents from `path`, a file or a folder of shards.
 
-    columns: names given by the user by role. known_labels: the label list where there is one; it
-    decides which 0/1 columns are labels. made_ids: prefix of ids made from row numbers where the
+    columns: names given by the user by role. known_labels: the label list where there is one; columns
+    of its names are labels, too, where no cell says so. made_ids: prefix of ids made from row numbers where the
     file has no id column; None makes the column compulsory. separator: what stands between labels
     (';' or '|' when None). dates: a date column is needed. lenient: given columns need not be there.
     Raises DataError for missing columns or a file without rows; faults of single rows are returned.
@@ -84,6 +83,7 @@ def read_records(
             break
     if not result.rows and not table.faults and not result.faults:
         raise DataError(f"{table.file}, row 1: there is a header but no row", mend="Give one row a document")
+    result.fields = {label: column for column, label in roles.flags.items()}
     result.faults += [*table.faults, *cells.odd_marks()]
     result.warnings += cells.warnings(table.file)
     return result
@@ -93,12 +93,11 @@ class _Cells:
     """The cells of each row by role; what cannot be used is noted in `faults`."""
 
     def __init__(self, roles: Roles, separator: str | None, faults: list[Fault]):
-        self.roles, self.faults, self.separator = roles, faults, separator
+        self.roles, self.faults = roles, faults
         self.file, self.number, self.row = "", 0, dict[str, Any]()
-        self.sets: dict[Any, tuple[str, ...]] = {}  # labels of a cell, and below of one name: both come again and again
-        self.clean: dict[str, str] = {}
+        self.names = NameCells(separator)
         self.marks: list[Fault] = []
-        self.zeros = self.commas = self.separated = self.formulas = 0
+        self.zeros = self.formulas = 0
         column = roles.columns
         self.id, self.labels, self.sources = column["id"], column["labels"], column["sources"]
         self.others = bool(column["split"] or column["group"] or column["date"] or self.sources)
@@ -109,19 +108,12 @@ class _Cells:
         before = len(self.faults)
         doc_id = self._identifier() if self.id else f"{made_ids}{made:06d}"
         text = self._cell(self.one_text, doc_id) if self.one_text else self._joined(doc_id)
-        if self.labels:
-            value = row.get(self.labels)
-            try:
-                labels = self.sets[tuple(value) if type(value) is list else value]
-            except (KeyError, TypeError):
-                labels = self._known(value) or self._names(value, "labels", doc_id)
-        else:
-            labels = self._marked()
+        labels = self._names("labels", doc_id) if self.labels else self._marked()
         record = Record(file, number, doc_id, text, labels)
         if self.others:
             record.split, record.group, record.date = self._split(doc_id), self._group(doc_id), self._date(doc_id)
             if self.sources:
-                record.sources = self._names(row.get(self.sources), "sources", doc_id)
+                record.sources = self._names("sources", doc_id)
         return record if len(self.faults) == before else None
 
     def _fault(self, reason: str, detail: str, column: str | None, mend: str, doc_id: str | None = None) -> None:
@@ -169,76 +161,30 @@ class _Cells:
 
     # ---- labels and sources -----------------------------------------------------------------
 
-    def _known(self, value: Any) -> tuple[str, ...]:
-        """Labels of a list that holds none but labels met before; () when one is new."""
-        if type(value) is not list:
-            return ()
-        try:
-            found = tuple(sorted({self.clean[item] for item in value}))
-        except (KeyError, TypeError):
-            return ()
-        self._remember(tuple(value), found)
-        return found
-
-    def _remember(self, cell: Any, labels: tuple[str, ...]) -> None:
-        if len(self.sets) < _SETS_KEPT:
-            self.sets[cell] = labels
-
-    def _names(self, value: Any, role: str, doc_id: str) -> tuple[str, ...]:
-        """Labels or source ids: a list, or delimited text (or a list written as text)."""
+    def _names(self, role: str, doc_id: str) -> tuple[str, ...]:
+        """Labels or source ids of the row."""
         column = self.labels if role == "labels" else self.sources
-        cell = cell_text(value) if not isinstance(value, (list, tuple)) else None
-        if isinstance(value, (list, tuple)):
-            items = list(value)
-        else:
-            items = self._split_names(cell, role) if cell is not None else [None]
-        texts = [cell_text(item) for item in items]
-        if any(text is None for text in texts):
-            detail = f"{str(value)[:60]!r} is neither a list of names nor delimited text"
-            self._fault(f"bad_{role}", detail, column, "Write a list of strings, or names separated by ';'", doc_id)
+        value = self.row.get(str(column))
+        try:
+            return self.names.labels(value) if role == "labels" else self.names.sources(value)
+        except NotNames as problem:
+            self._fault(f"bad_{role}", problem.detail, column, problem.mend, doc_id)
             return ()
-        clean = normalise if role == "labels" else normalise_id
-        found = tuple(sorted({clean(text) for text in texts if text} - {""}))
-        if role == "sources":
-            return found
-        longest = max(found, key=len, default="")
-        if len(longest) > MAX_LABEL:
-            detail = f"a label of {len(longest)} characters (at most {MAX_LABEL})"
-            self._fault("bad_labels", detail, column, "Check the delimiter (--label_separator)", doc_id)
-        elif all(type(item) is str for item in items):
-            self._remember(tuple(value) if isinstance(value, list) else value, found)
-            if len(self.clean) < _SETS_KEPT:
-                self.clean.update((item, name) for item in items if (name := normalise(item)))
-        return found
-
-    def _split_names(self, text: str, role: str) -> list[Any]:
-        stripped = text.strip()
-        if stripped.startswith("["):
-            for parse in (json.loads, ast.literal_eval):
-                try:
-                    items = parse(stripped)
-                except (ValueError, SyntaxError, RecursionError, MemoryError):
-                    continue
-                if isinstance(items, list):
-                    return items
-        if self.separator is not None and role == "labels":
-            return text.split(self.separator)
-        parts = re.split(r"[;|]", text)
-        self.separated += len(parts) > 1
-        self.commas += "," in text
-        return parts
 
     def _marked(self) -> tuple[str, ...]:
         """Labels whose column says yes: 1 or true, and any other text where no cell of the file says 0."""
         found = []
         for column, label in self.roles.flags.items():
             value = self.row.get(column)
-            known = flag(value)
+            known = flag(value, words=self.roles.any_mark)
             if known is None and (text := cell_text(value)) is not None and not text.strip():
                 known = False
             if known is None and len(self.marks) < _MARKS_KEPT:
                 detail = f"{str(value)[:60]!r} is neither 0 nor 1"
-                mend = "Use 0 and 1, or one column 'labels'; where any text means yes, leave the zeros empty"
+                mend = _MARKS
+                if self.roles.guessed:
+                    mend += f". The columns {some(self.roles.flags)} mostly hold 0 and 1 and were taken as labels; "
+                    mend += "name those that are with --label_columns"
                 self.marks.append(Fault(self.file, self.number, "bad_flag", detail, field=column, mend=mend))
             elif not known and value not in ("", None) and value == value:
                 self.zeros += 1
@@ -255,11 +201,7 @@ class _Cells:
         if self.roles.flags:
             what = "marks" if self.roles.any_mark and not self.zeros else "0 and 1"
             told.append(f"{file}: labels were read from {len(self.roles.flags)} columns of {what}")
-        if self.commas and not self.separated:
-            told.append(
-                f"{file}: {self.commas} cells of {self.labels!r} hold a comma and none holds ';' or '|'; each was read "
-                "as one label. Separate labels by ';' if they are several, or give --label_separator"
-            )
+        told += self.names.warnings(file, self.labels)
         if self.formulas:
             told.append(f"{file}: {self.formulas} texts begin with '='; they are text here, nothing is computed")
         return told

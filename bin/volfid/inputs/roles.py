@@ -3,7 +3,7 @@
 import fnmatch
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from volfid.core.exits import DataError
@@ -29,17 +29,21 @@ OPTIONS = {
     "group": "--group_column", "date": "--date_column",
 }  # fmt: skip
 _USUAL = frozenset(name for names in (*NAMES.values(), TITLE, ABSTRACT, CLAIM) for name in names)
-_FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True}
+_FLAGS = {"": False, **dict.fromkeys(("0", "0.0", "false"), False), **dict.fromkeys(("1", "1.0", "true"), True)}
+_WORDS = {"n": False, "no": False, "y": True, "yes": True}
 
 
-def flag(value: Any) -> bool | None:
-    """True, False, or None for a cell that is no flag."""
+def flag(value: Any, words: bool = False) -> bool | None:
+    """True, False, or None for a cell that is no flag; `words`: yes, no, y and n are flags, too."""
     if isinstance(value, float) and value in (0.0, 1.0):
         return bool(value)
     if isinstance(value, bool):
         return value
     text = cell_text(value)
-    return _FLAGS.get(text.strip().lower()) if text is not None else None
+    if text is None:
+        return None
+    text = text.strip().lower()
+    return _FLAGS.get(text, _WORDS.get(text) if words else None)
 
 
 def _usual(column: str) -> str:
@@ -52,11 +56,12 @@ class Roles:
     given: column names by role. A name that the table has means that column; for `labels` a pattern with
     `*` (the label is what it stands for), a regular expression between slashes (the label is its first
     group, or the whole name), or several names mean one column a label; for `text` several names are joined.
+    A pattern or expression takes no column that has another role. known: the label list where there is one.
     lenient: a given name that the table lacks gives way to the usual ones (synthetic documents).
     """
 
     def __init__(
-        self, table: Table, given: Mapping[str, Any], known: Sequence[str] | None, *, id_needed: bool = True,
+        self, table: Table, given: Mapping[str, Any], known: Collection[str] | None, *, id_needed: bool = True,
         dates: bool = False, lenient: bool = False,
     ):  # fmt: skip
         self.table = table
@@ -69,14 +74,16 @@ class Roles:
             self.usual.setdefault(_usual(column), column)
         self.flags: dict[str, str] = {}
         self.any_mark = False  # whether any text in a label column means yes
-        self.columns = {role: self._find(role) for role in NAMES if role != "text"}
+        self.guessed = False  # whether label columns were found by what they hold
+        self.columns = {role: self._find(role) for role in NAMES if role not in ("text", "labels")}
+        self.text = self._text_columns()
+        self.columns["labels"] = self._find("labels")
         if not dates:
             self.columns["date"] = None
         elif not self.columns["date"]:
             self._missing("date", "'date'")
         if id_needed and not self.columns["id"]:
             self._missing("id", "'id' (or 'doc_id')")
-        self.text = self._text_columns()
         if not self.columns["labels"] and not self.flags:
             self._flag_columns(known)
         if self._problems:
@@ -145,11 +152,12 @@ class Roles:
 
     # ---- one column a label -----------------------------------------------------------------
 
-    def _label_columns(self, name: Any) -> dict[str, str]:
-        """Label of each column that the option names; empty when it names none."""
+    def _label_columns(self, name: Any, used: Collection[str] = ()) -> dict[str, str]:
+        """Label of each column that the option names; empty when it names none. A pattern passes over `used` ones."""
         columns = self.table.columns
+        free = [column for column in columns if column not in used]
         if isinstance(name, str) and len(name) > 2 and name[0] == name[-1] == "/":
-            found = ((column, re.search(name[1:-1], column)) for column in columns)
+            found = ((column, re.search(name[1:-1], column)) for column in free)
             return {
                 column: normalise(match[1] if match.re.groups and match[1] else column)
                 for column, match in found if match
@@ -158,7 +166,7 @@ class Roles:
             before, _, after = name.partition("*")
             return {
                 column: normalise(column[len(before) : len(column) - len(after)]) or column
-                for column in columns if fnmatch.fnmatchcase(column, name.replace("[", "[[]"))
+                for column in free if fnmatch.fnmatchcase(column, name.replace("[", "[[]"))
             }  # fmt: skip
         listed = self._listed(name)
         return {column: normalise(column) for column in listed} if set(listed) <= set(columns) else {}
@@ -167,7 +175,7 @@ class Roles:
         if isinstance(name, str) and name in self.table.columns:
             return name
         if isinstance(name, str) and ("*" in name or name[0] == name[-1] == "/"):
-            found = self._label_columns(name)
+            found = self._label_columns(name, self._used())
             if not found:
                 self._missing("labels", f"that fits {name!r}")
         else:
@@ -178,17 +186,22 @@ class Roles:
         self.flags, self.any_mark = found, bool(found)
         return None
 
-    def _flag_columns(self, known: Sequence[str] | None) -> None:
-        """Columns named like known labels, else those that mostly hold 0 and 1."""
-        used = {*filter(None, self.columns.values()), *self.text}
-        if known is not None:
-            names = {normalise(label) for label in known}
-            flags = [column for column in self.table.columns if column not in used and normalise(column) in names]
-        else:
-            flags = self._mostly_flags(used)
-        if not flags:
+    def _used(self) -> set[str]:
+        """Columns that have a role."""
+        return {*filter(None, self.columns.values()), *self.text}
+
+    def _flag_columns(self, known: Collection[str] | None) -> None:
+        """Columns that mostly hold 0 and 1, and those named like known labels: one that is not known is an unknown
+        label, and not passed over."""
+        used, flags = self._used(), []
+        if "labels" not in self.given:
+            names = {normalise(label) for label in known or ()}
+            mostly = self._mostly_flags(used)
+            flags = [c for c in self.table.columns if c not in used and (normalise(c) in names or c in mostly)]
+        if not flags and "labels" not in self.given:
             self._missing("labels", "'labels' and no 0/1 column")
-        self.flags = {column: normalise(column) for column in flags}
+            self._problems[-1] += "; columns of yes and no, or of marks, are label columns where that option names them"
+        self.flags, self.guessed = {column: normalise(column) for column in flags}, True
 
     def _mostly_flags(self, used: set[str]) -> list[str]:
         odd: Counter[str] = Counter()

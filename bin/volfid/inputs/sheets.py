@@ -2,22 +2,26 @@
 
 import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 
 from volfid.core.exits import DataError, InputMissingError, VolfidError
-from volfid.inputs.faults import Fault
+from volfid.inputs.faults import Fault, some
 from volfid.inputs.readers import Row, unpacked
 
 MAX_UNPACKED = 4 << 30
+_LOOKED_AT = 100  # rows of a further sheet, to see whether it is empty
 _OLE = b"\xd0\xcf\x11\xe0"
 _SAVE = "Open it in a spreadsheet program and save it as XLSX without a password, or as CSV (UTF-8)"
 
 
-def _cells(part: Path, first: int, values: bool) -> Iterator[tuple[Any, ...]]:
+def _cells(part: Path, first: int, values: bool, warnings: list[str] | None = None) -> Iterator[tuple[Any, ...]]:
     """Rows of cells from row `first` on; `values`: what formulas last gave, else cells that tell a formula.
+
+    warnings: takes a line that names the other visible sheets with cells.
 
     DataError for anything that openpyxl, or the archive below it, cannot read.
     """
@@ -39,6 +43,8 @@ def _cells(part: Path, first: int, values: bool) -> Iterator[tuple[Any, ...]]:
             sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
             if not sheets:
                 raise DataError(f"{part.name} has no sheet of cells", mend=_SAVE)
+            if warnings is not None:
+                warnings += _others(part, sheets[0].title, sheets[1:])
             sheets[0].reset_dimensions()  # what a writer stored there may be too small
             yield from sheets[0].iter_rows(min_row=first, values_only=values)
         except VolfidError:
@@ -48,9 +54,20 @@ def _cells(part: Path, first: int, values: bool) -> Iterator[tuple[Any, ...]]:
             raise DataError(message, mend=_SAVE) from error
 
 
-def sheet_header(part: Path) -> list[str]:
-    """Cells of row 1; DataError when it is empty."""
-    cells = next(_cells(part, 1, values=True), ())
+def _others(part: Path, read: str, sheets: list[Any]) -> list[str]:
+    filled = []
+    for sheet in sheets:
+        sheet.reset_dimensions()
+        if any(cell is not None for row in islice(sheet.iter_rows(values_only=True), _LOOKED_AT) for cell in row):
+            filled.append(sheet.title)
+    if not filled:
+        return []
+    return [f"{part.name}: the sheet {read!r} was read, and {len(filled)} further sheets were not: {some(filled)}"]
+
+
+def sheet_header(part: Path, warnings: list[str] | None = None) -> list[str]:
+    """Cells of row 1; DataError when it is empty. `warnings` takes a line about sheets that are not read."""
+    cells = next(_cells(part, 1, True, warnings), ())
     if not any(cell is not None for cell in cells):
         raise DataError(
             f"{part.name}, row 1: the first sheet begins with an empty row, or is empty",

@@ -12,6 +12,7 @@ SIDES = ("train", "reference", "test")
 TRAIN, REFERENCE, TEST = range(3)
 LEAST_TEST, LEAST_TRAIN = 1, 2
 _WHOLE, _BLOCK = 8_000, 2_000
+_UNITS = {4: "year", 7: "month", 10: "day"}
 
 
 def assign_sides(
@@ -34,19 +35,26 @@ def assign_sides(
             for side, share in shares.items()
         ]
     pool = np.flatnonzero(sides == TRAIN)
+    if any(given) and not len(pool):
+        raise DataError(
+            f"the file's split leaves no train document ({_held(sides)} after cleaning)",
+            mend="Give train rows, or remove the split column; train documents that are tied to test ones go by "
+            "leakage=drop",
+        )
     if shares:
         sides[pool] = _carve(matrix[pool], [groups[index] for index in pool], shares, rng)
-    _refuse_empty(sides, groups)
+    _refuse_empty(sides, groups, any(given))
     warnings += _thin_labels(matrix, sides)
     return [SIDES[side] for side in sides], warnings
 
 
 def sides_by_date(
-    matrix: np.ndarray, groups: Sequence[str], dates: Sequence[str], settings: InputSettings
+    matrix: np.ndarray, groups: Sequence[str], dates: Sequence[str], settings: InputSettings, rows: Sequence[str] = ()
 ) -> tuple[list[str], list[str]]:
     """Side of each document by time: the latest share is the test side, the share before it reference.
 
-    dates: YYYY, YYYY-MM or YYYY-MM-DD; where they differ in length the coarsest counts for all. A group has the
+    dates: YYYY, YYYY-MM or YYYY-MM-DD; where they differ in length the coarsest counts for all, and a warning names
+    its row (`rows`: the place of each document in words). A group has the
     date of its latest document, and groups of one date are never parted, so that no training document is later
     than a test document's group. The cuts are those whose shares come nearest to the ones asked for; warnings
     name them. Raises DataError when the dates leave no three sides.
@@ -74,15 +82,24 @@ def sides_by_date(
         f"split by date: test from {steps[test]} on ({share[TEST]:.1%} of the documents), "
         f"reference from {steps[reference]} on ({share[REFERENCE]:.1%}), train before"
     ]
+    if exact < max(map(len, dates)):
+        coarse = next(place for place, date in enumerate(dates) if len(date) == exact)
+        where = f" ({rows[coarse]})" if rows else ""
+        told.append(f"dates are compared by {_UNITS[exact]} alone, because of {dates[coarse]!r}{where}")
     return [SIDES[side] for side in sides], told + _thin_labels(matrix, sides)
 
 
-def _refuse_empty(sides: np.ndarray, groups: Sequence[str]) -> None:
+def _held(sides: np.ndarray) -> str:
+    return ", ".join(f"{int((sides == side).sum())} {name}" for side, name in enumerate(SIDES))
+
+
+def _refuse_empty(sides: np.ndarray, groups: Sequence[str], given: bool) -> None:
     missing = [name for side, name in enumerate(SIDES) if not (sides == side).any()]
     if missing:
+        split = "; the file's split leaves too few train documents to draw the other sides from" if given else ""
         raise DataError(
-            f"{len(sides)} documents in {len(set(groups))} groups leave no {missing[0]} document",
-            mend="Bring more documents, or fewer near duplicates and larger families",
+            f"{len(sides)} documents in {len(set(groups))} groups leave no {missing[0]} document{split}",
+            mend="Bring more documents, or fewer near duplicates and smaller families",
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from volfid.core.exits import DataError
 from volfid.core.files import canonical_json, sha256_file, sha256_text
-from volfid.inputs.faults import Fault, InputFaults
+from volfid.inputs.faults import Fault, InputFaults, some
 from volfid.inputs.readers import (
     MAX_COLUMNS,
     Row,
@@ -24,6 +24,8 @@ FORMATS = {
     ".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx", ".xlsm": "xlsx", ".json": "json",
 }  # fmt: skip
 _FIRST = 1000
+_NAMED = 5
+_USE = "Use .jsonl, .csv, .tsv, .parquet or .xlsx, each optionally with .gz"
 
 
 @dataclass
@@ -96,7 +98,7 @@ def open_table(path: Path) -> Table:
             check_columns(path.name, table.columns)
         return table
     for part in parts:
-        columns = _header(part, kind)
+        columns = _header(part, kind, warnings)
         if not table.columns:
             table.columns = columns
         elif set(columns) != set(table.columns):
@@ -128,7 +130,15 @@ def _shards(folder: Path) -> tuple[list[Path], list[str]]:
         found = ", ".join(f"{kind} ({name})" for kind, name in kinds.items())
         mend = "Leave one format in it, and move label lists and notes elsewhere"
         raise DataError(f"the folder {folder.name} holds several formats: {found}", mend=mend)
-    return shards, [f"{folder.name}: {name} is no table and was not read" for name in other[:5]]
+    inner = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))]
+    told = []
+    if other:
+        what = "1 file is no table and was" if len(other) == 1 else f"{len(other)} files are no tables and were"
+        told.append(f"{folder.name}: {what} not read: {some(other, _NAMED)}")
+    if inner:
+        what = "1 subfolder was" if len(inner) == 1 else f"{len(inner)} subfolders were"
+        told.append(f"{folder.name}: {what} not read: {some(inner, _NAMED)}; move tables up, or give that folder")
+    return shards, told
 
 
 def _suffix(path: Path) -> str:
@@ -138,20 +148,17 @@ def _suffix(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def file_format(path: Path) -> str:
-    """jsonl, csv, tsv, parquet, xlsx or json, by the suffix before an optional `.gz`."""
+def file_format(path: Path, otherwise: str = _USE) -> str:
+    """jsonl, csv, tsv, parquet, xlsx or json, by the suffix before an optional `.gz`; `otherwise`: the mend."""
     suffix = _suffix(path)
     if suffix not in FORMATS:
-        mend = (
-            "Save the sheet as XLSX or as CSV (UTF-8)"
-            if suffix in (".xls", ".xlsb", ".ods")
-            else "Use .jsonl, .csv, .tsv, .parquet or .xlsx, each optionally with .gz"
-        )
+        sheets = suffix in (".xls", ".xlsb", ".ods")
+        mend = "Save the sheet as XLSX or as CSV (UTF-8)" if sheets else otherwise
         raise DataError(f"{path.name} has no known table format (suffix {suffix or 'missing'})", mend=mend)
     return FORMATS[suffix]
 
 
-def _header(part: Path, kind: str) -> list[str]:
+def _header(part: Path, kind: str, warnings: list[str]) -> list[str]:
     if kind == "parquet":
         with parquet_file(part) as file:
             columns = list(file.schema_arrow.names)
@@ -160,7 +167,7 @@ def _header(part: Path, kind: str) -> list[str]:
     if kind == "xlsx":
         from volfid.inputs.sheets import sheet_header
 
-        columns = sheet_header(part)
+        columns = sheet_header(part, warnings)
     else:
         columns = csv_header(part, kind)
     check_columns(part.name, columns)

@@ -12,6 +12,7 @@ _CONTROLS = re.compile(
 )
 _ASCII_CONTROLS = bytes([*range(32), 127])
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_EXACT = 1 << 53
 _ID_FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
 
 
@@ -48,11 +49,13 @@ def id_problem(doc_id: str) -> str | None:
 
 
 def cell_text(value: Any) -> str | None:
-    """A cell that should be text: '' when missing, digits for an integer, None for anything else."""
+    """A cell that should be text: '' when missing, digits for a whole number, None for anything else."""
     if type(value) is str:
         return None if not value.isascii() and has_surrogate(value) else value
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))  # a table with gaps holds its whole numbers as floats
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and not has_surrogate(value) else None

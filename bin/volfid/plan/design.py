@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from volfid.core.exits import ConfigError
 from volfid.core.ids import value_is_valid
@@ -24,7 +24,10 @@ SHOTS = re.compile(r"([1-9]\d*)-shot")
 RATIO = re.compile(r"([1-9]\d*):([1-9]\d*)")
 
 
-def _size(value: int | float | str) -> int | float | str:
+def _size(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, float) and value >= 1):
+        words = "a count has no point, and the whole train pool is all" if isinstance(value, float) else "use a number"
+        raise ValueError(f"{value!r} is no size: {words}")
     if isinstance(value, str) and not (value == "all" or SHOTS.fullmatch(value) or RATIO.fullmatch(value)):
         raise ValueError(f"{value!r} is no size: give documents (165), a share (0.1), all, 5-shot or a ratio (1:10)")
     return value
@@ -32,7 +35,7 @@ def _size(value: int | float | str) -> int | float | str:
 
 # documents, a share of the train pool when below 1, the whole pool ('all'), at least k positives of every label
 # ('5-shot'), or real : synthetic for all synthetic documents there are ('1:10')
-Size = Annotated[int | float | str, AfterValidator(_size)]
+Size = Annotated[int | float | str, BeforeValidator(_size)]
 # rows, 'x9' for nine times the regime, real : synthetic ('1:9', '10:1'), 'pool' or 'pool/2' for the brought documents
 Added = int | str
 
@@ -78,6 +81,9 @@ class Regime(Strict):
     folds: int = Field(default=3, ge=2, le=10)
     sampling: Literal["stratified", "random"] = "stratified"
     min_positives: int | None = Field(default=None, ge=0, description="of every label, where possible")
+    short_labels: Literal["refuse", "all"] = Field(
+        default="refuse", description="k-shot sizes and labels of fewer than k documents: refuse, or take all there are"
+    )
 
     @model_validator(mode="after")
     def _at_random(self) -> "Regime":

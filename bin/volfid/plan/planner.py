@@ -18,7 +18,7 @@ from volfid.plan.design import Design
 from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, saving, without_decided
 from volfid.plan.resolve import LOSSES, PLAIN_LOSS, check_methods, engines_of, rewriting, unpinned
-from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shots_of
+from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shot_words, shots_of
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 PROTOCOL = {
@@ -165,7 +165,7 @@ def _facts(
     if asked:
         if read_documents is None:
             raise ParameterError(f"the size of a {asked[0]}-shot regime needs the documents", mend="Give --documents")
-        sizes, notes = shot_sizes(asked, read_documents(), labels, draws, master_seed)
+        sizes, notes = shot_sizes(asked, read_documents(), labels, draws, master_seed, design.regime.short_labels)
     made = design.pool.requests if design.pool else 0
     train = corpus["split_sizes"]["train"]
     return Facts(train, corpus["named_labels"], corpus["brought"], sizes, made), notes
@@ -181,7 +181,8 @@ def sampling_words(design: Design, shots: Sequence[Mapping[str, Any]]) -> str:
     else:
         words = f"iterative stratification by label; at least {least} positives of every label where possible"
     if shots:
-        words = f"greedy sets of up to {shots[-1]['asked']} first, the rest of the pool after them by {words}"
+        held = "; ".join(f"{row['asked']}: {shot_words(row)}" for row in shots)
+        words = f"greedy sets of up to {shots[-1]['asked']} first, the rest of the pool after them by {words} ({held})"
     return f"{words}; every smaller regime is part of the larger ones"
 
 
@@ -215,10 +216,8 @@ def summary(plan: Plan) -> str:
     if resolved["relative"]:
         lines.append("  sizes: " + ", ".join(f"{asked} = {size}" for asked, size in resolved["relative"].items()))
     lines += [
-        f"  {row['asked']}: at least {row['asked'].removesuffix('-shot')} documents of every label; the draws need "
-        f"{min(row['per_draw'])} to {max(row['per_draw'])}, the smaller ones are filled up to {row['documents']}"
-        + (f"; the pool has fewer of {', '.join(row['labels_short'][:10])}" if row["labels_short"] else "")
-        + (f" and {len(row['labels_short']) - 10} more" if len(row["labels_short"]) > 10 else "")
+        f"  {row['asked']}: {shot_words(row)}; the draws need {min(row['per_draw'])} to {max(row['per_draw'])}, "
+        f"the smaller ones are filled up to {row['documents']}"
         for row in resolved["shots"]
     ]
     if resolved["added"]:

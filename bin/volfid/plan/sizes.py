@@ -41,31 +41,60 @@ def shots_of(design: Design) -> list[int]:
 
 
 def shot_sizes(
-    shots: Sequence[int], documents: Sequence[Row], labels: Sequence[Mapping[str, Any]], draws: int, master_seed: int
-) -> tuple[dict[int, int], list[dict[str, Any]]]:
+    shots: Sequence[int], documents: Sequence[Row], labels: Sequence[Mapping[str, Any]], draws: int, master_seed: int,
+    short_labels: str = "refuse",
+) -> tuple[dict[int, int], list[dict[str, Any]]]:  # fmt: skip
     """Size of each k-shot regime, and what is to be said of it.
 
     The size is the largest over draws of the smallest greedy sets; a draw whose set is smaller is filled up.
-    documents: rows of documents.jsonl. Raises ParameterError when no label has k documents.
+    documents: rows of documents.jsonl. short_labels: of a label with fewer than k documents in the pool, 'all' takes
+    those that there are; 'refuse' raises ParameterError, and so does a k that no label fills.
     """
     columns = [row["label"] for row in labels]
     pool = sorted((row for row in documents if row["split"] == "train"), key=lambda row: row["doc_id"])
     matrix = label_matrix((row["labels"] for row in pool), columns)
     held = matrix.sum(0)
+    counts = dict(zip(columns, held.tolist(), strict=True))
     for k in shots:
-        if not (held >= k).any():
+        short = {name: count for name, count in counts.items() if count < k}
+        if short and (short_labels == "refuse" or len(short) == len(counts)):
+            mend = "Ask for fewer shots, or bring more real documents"
+            if len(short) < len(counts):
+                mend += "; or take all that there are of these labels: short_labels: all under regime of the design"
             raise ParameterError(
-                f"a {k}-shot regime cannot be drawn: no label has {k} documents in the train pool of {len(pool)}",
-                mend="Ask for fewer shots, or bring more real documents",
+                f"a {k}-shot regime cannot be drawn: {len(short)} of {len(counts)} labels have fewer than {k} "
+                f"documents in the train pool of {len(pool)}: {short_words(short)}",
+                mend=mend,
             )
     ends = [greedy_shots(matrix, max(shots), generator(master_seed, "regimes", draw=draw))[1] for draw in range(draws)]
     sizes, notes = {}, []
     for k in shots:
         per_draw = [end[k - 1] for end in ends]
         sizes[k] = max(per_draw)
-        short = [name for name, count in zip(columns, held.tolist(), strict=True) if count < k]
-        notes.append({"asked": f"{k}-shot", "documents": sizes[k], "per_draw": per_draw, "labels_short": short})
+        short = {name: count for name, count in counts.items() if count < k}
+        notes.append({
+            "asked": f"{k}-shot", "documents": sizes[k], "per_draw": per_draw, "labels": len(counts),
+            "labels_short": short,
+        })  # fmt: skip
     return sizes, notes
+
+
+def short_words(short: Mapping[str, int], shown: int = 10) -> str:
+    """The labels with the fewest documents first, each with its number."""
+    ordered = sorted(short.items(), key=lambda item: (item[1], item[0]))
+    more = f" and {len(ordered) - shown} more" if len(ordered) > shown else ""
+    return ", ".join(f"{name} ({count})" for name, count in ordered[:shown]) + more
+
+
+def shot_words(note: Mapping[str, Any]) -> str:
+    """What a k-shot regime holds, in words; `note` comes from shot_sizes."""
+    k, short = note["asked"].removesuffix("-shot"), note["labels_short"]
+    if not short:
+        return f"at least {k} documents of every label"
+    return (
+        f"at least {k} documents of {note['labels'] - len(short)} labels, and all that there are of the other "
+        f"{len(short)}, of which the train pool has fewer: {short_words(short)}"
+    )
 
 
 def resolve_size(size: Size, facts: Facts) -> int:
@@ -87,9 +116,12 @@ def resolve_size(size: Size, facts: Facts) -> int:
         raise ParameterError(f"the regime size {size!r} means nothing", mend="Give documents, or a share below 1")
     if size < 1:
         return max(2, round(size * facts.train_pool))
-    if size != int(size):
-        raise ParameterError(f"the regime size {size!r} is neither a count nor a share below 1")
-    return int(size)
+    if isinstance(size, float):
+        raise ParameterError(
+            f"the regime size {size!r} is neither a count nor a share below 1",
+            mend="Write a count without a point, or all for the whole train pool",
+        )
+    return size
 
 
 def resolve_added(added: Added, size: int, facts: Facts) -> int:
