@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from volfid.core.cells import flag
 from volfid.core.exits import DataError
 from volfid.inputs.faults import did_you_mean
 from volfid.inputs.tables import Table
-from volfid.inputs.text import cell_text, normalise
+from volfid.inputs.text import normalise
 
 NAMES = {
     "id": ("id", "doc_id", "document_id", "docid", "publication_number", "patent_number"),
@@ -29,17 +30,6 @@ OPTIONS = {
     "group": "--group_column", "date": "--date_column",
 }  # fmt: skip
 _USUAL = frozenset(name for names in (*NAMES.values(), TITLE, ABSTRACT, CLAIM) for name in names)
-_FLAGS = {"": False, "0": False, "1": True, "false": False, "true": True}
-
-
-def flag(value: Any) -> bool | None:
-    """True, False, or None for a cell that is no flag."""
-    if isinstance(value, float) and value in (0.0, 1.0):
-        return bool(value)
-    if isinstance(value, bool):
-        return value
-    text = cell_text(value)
-    return _FLAGS.get(text.strip().lower()) if text is not None else None
 
 
 def _usual(column: str) -> str:

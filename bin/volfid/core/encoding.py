@@ -1,8 +1,9 @@
-"""Bytes of an input file, decompressed, and its lines as UTF-8 text. Nothing is ever re-decoded by a guess."""
+"""Bytes of an input or source file, unpacked, and its lines as UTF-8 text. Nothing is ever re-decoded by a guess."""
 
 import gzip
 import io
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,13 +20,20 @@ _SAMPLE = 1 << 20
 _HEAD = 4096
 _RETURN = re.compile(r"(?<=\r)(?!\n)(?!$)")
 _ESCAPED = re.compile("[\udc80-\udcff]")
-DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error)
+DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The file's content as a stream, decompressed when it is gzip. InputMissingError, DataError."""
+    """The file's content as a stream, decompressed when it is gzip, or `.zip` with one file in it.
+
+    InputMissingError, also for a folder; DataError for what is not compressed as its name says.
+    """
+    if path.is_dir():
+        raise InputMissingError(f"{path.name} is a folder, expected a file", mend="Give the files in it")
     if not path.is_file():
         raise InputMissingError(f"input file {path.name} does not exist", mend="Check the path")
+    if path.suffix.lower() == ".zip":
+        return _open_zip(path)
     with open(path, "rb") as file:
         begin = file.read(2)
     if begin == b"\x1f\x8b":
@@ -35,9 +43,21 @@ def open_bytes(path: Path) -> IO[bytes]:
     return open(path, "rb")
 
 
+def _open_zip(path: Path) -> IO[bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = [item for item in archive.infolist() if not item.is_dir()]
+            if len(inside) != 1:
+                raise DataError(f"{path.name} holds {len(inside)} files, expected one", mend="Unpack it")
+            return archive.open(inside[0])
+    except (zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: encrypted, or an unknown compression
+        raise damaged(path.name, error) from error
+
+
 def damaged(name: str, error: Exception) -> DataError:
-    """What is said of a gzip file that is cut off or changed."""
-    return DataError(f"{name} is damaged gzip: {error}", mend="Copy or make the file again")
+    """What is said of a compressed file that is cut off, changed or locked."""
+    kind = "damaged or cut short, or has a password" if name.lower().endswith(".zip") else "damaged gzip"
+    return DataError(f"{name} is {kind}: {error}", mend="Copy or make the file again")
 
 
 def text_lines(path: Path) -> Iterator[str]:
@@ -89,20 +109,25 @@ def bad_bytes(path: Path, line: str) -> tuple[str, str] | None:
     if found is None:
         return None
     encoding, command = _guess(path)
-    mend = f"Save the file as UTF-8: iconv -f {command} -t UTF-8 {path.name} > utf8_{path.name.removesuffix('.gz')}"
+    mend = f"Save the file as UTF-8: iconv -f {command} -t UTF-8 {path.name} > utf8_{unpacked_name(path.name)}"
     return f"byte 0x{ord(found[0]) - 0xDC00:02X} is not UTF-8; the file looks like {encoding}", mend
 
 
 def _refuse_wide(name: str, head: bytes) -> None:
     for bom, encoding in _BOMS:
         if head.startswith(bom):
-            mend = f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{name.removesuffix('.gz')}"
+            mend = f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{unpacked_name(name)}"
             raise DataError(f"{name}, row 1: the file is {encoding}, not UTF-8", mend=mend)
     if head.count(b"\x00") > len(head) / 4:
         little = head[1::2].count(b"\x00") >= head[::2].count(b"\x00")
         encoding = "UTF-16LE" if little else "UTF-16BE"
-        mend = f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{name.removesuffix('.gz')}"
+        mend = f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{unpacked_name(name)}"
         raise DataError(f"{name}, row 1: NUL byte; the file looks like UTF-16 ({encoding})", mend=mend)
+
+
+def unpacked_name(name: str) -> str:
+    """The name without `.gz` or `.zip`."""
+    return name.removesuffix(".gz").removesuffix(".zip")
 
 
 _guesses: dict[Path, tuple[str, str]] = {}
