@@ -645,6 +645,21 @@ def test_the_walk_through_of_the_page_runs(tmp_path):
     assert json.loads((tmp_path / "at_2016/at_2016.jsonl").read_text())["labels"] == ["H06", "V01"]
 
 
+def test_the_walk_through_of_own_data_runs(wos, tmp_path):
+    page = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
+    command = next(line for line in page.splitlines() if line.startswith("bin/convert_corpus.py --loader wos_ct"))
+    folder = tmp_path / "WOS_CT"
+    folder.mkdir()
+    for path in wos:
+        assert f"`{path.name}`" in page
+        path.rename(folder / path.name)
+    done = call("convert_corpus", *command.split()[1:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first = json.loads((tmp_path / "converted/wos_ct.jsonl").read_text().splitlines()[0])
+    assert first == {"id": "ct_dev_000001", "text": "Bridges", "labels": ["1", "4"], "split": "reference"}
+    assert read_label_names(tmp_path / "converted/labels.json")["4"].name == "Civil"
+
+
 def test_a_zip_with_two_files_is_refused(run, tmp_path):
     with zipfile.ZipFile(tmp_path / "t.csv.zip", "w") as archive:
         archive.writestr("a.csv", "id\n1\n")
