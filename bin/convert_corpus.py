@@ -13,10 +13,8 @@ from volfid.core.cli import OutDir, run
 from volfid.core.exits import ParameterError
 
 Option = typer.Option
-Sources = Annotated[list[Path] | None, Option(help="file or folder of the source; may be repeated", exists=True)]
-Texts = Annotated[
-    list[Path] | None, Option(help="table with texts to join (wipo_workbook); may be repeated", exists=True)
-]
+Sources = Annotated[list[Path] | None, Option(help="file or folder of the source; may be repeated")]
+Texts = Annotated[list[Path] | None, Option(help="table with texts to join (wipo_workbook); may be repeated")]
 RecipeFile = Annotated[
     Path | None, Option(help="recipe (params/corpora/*.yaml); its files are fetched without --source")
 ]

@@ -30,7 +30,7 @@ imports() {
         core) echo numpy scipy sklearn pyarrow faiss typer pydantic yaml jinja2 matplotlib ;;
         cpu) echo numpy sklearn pyarrow faiss typer pydantic matplotlib torch transformers vllm ;;
         # the module that breaks first when the base was put together wrongly
-        gpu) echo sklearn pyarrow faiss typer peft accelerate bitsandbytes torch transformers vllm vllm.engine.arg_utils ;;
+        gpu) echo sklearn pyarrow openpyxl faiss typer peft accelerate bitsandbytes torch transformers vllm vllm.engine.arg_utils ;;
     esac
 }
 base() { # base NAME: the base image, by digest, or nothing for the one in the Dockerfile

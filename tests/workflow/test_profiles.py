@@ -64,7 +64,8 @@ def settings(project, profile, *arguments):
 
 
 @pytest.mark.parametrize(
-    "profile", ["smoke,docker", "demo,podman,gpu", "audit,apptainer,slurm", "gpu,docker,slurm,singularity"]
+    "profile",
+    ["smoke,docker", "demo,podman,gpu", "audit,apptainer,slurm", "gpu,docker,slurm,singularity", "calibrate,docker"],
 )
 def test_profiles_join_and_touch_no_task_that_they_do_not_mean(project, profile):
     found = settings(project, profile)

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from volfid.core.exits import ConfigError, DataError, ParameterError
 from volfid.corpora.cpc_rules import Taxonomy
-from volfid.corpora.documents import Doc, Options, Tally, clean, iso_date
+from volfid.corpora.documents import Doc, Options, Tally, clean, iso_date, plain
 from volfid.corpora.files import table_rows
 from volfid.corpora.patents import TextView, name_labels
 
@@ -116,7 +117,7 @@ def load(
     view = TextView(options if options.text("text") else Options("bigquery", {"text": "title,abstract"}, OPTIONS))
     for path in sources:
         checked = False
-        for number, row in table_rows(path):
+        for number, row in table_rows(path, tally.faults):
             where = f"{path.name}, row {number}"
             if not checked:
                 missing = [name for name in COLUMNS if name not in row and name not in ("title", "family_id")]
@@ -124,16 +125,21 @@ def load(
                     mend = "Export the result as JSON lines or Parquet (CSV cannot hold lists)"
                     raise DataError(f"{where}: no column {missing[0]!r}", mend=mend)
                 checked = True
-            labels = row.get("labels")
-            if not isinstance(labels, list):
-                raise DataError(f"{where}, field 'labels': expected a list, found {str(labels)[:60]!r}")
-            unknown = sorted({str(label) for label in labels} - tally.labels.keys())
-            if unknown:
-                mend = "Give the taxonomy that the query was made from"
-                raise DataError(f"{where}, field 'labels': {unknown[0]!r} is not in the taxonomy", mend=mend)
-            family = str(row.get("family_id") or "")
-            text = view.of(clean(row.get("title")), clean(row.get("claim")), clean(row["abstract"]))
-            yield Doc(
-                str(row["id"]), text, tuple(sorted(labels)),
-                group=family if family not in ("", "-1") else None, date=iso_date(row["publication_date"]),
-            )  # fmt: skip
+            with tally.faults.row():
+                labels = _labels(row.get("labels"), where, tally)
+                family = plain(row.get("family_id"))
+                text = view.of(clean(row.get("title")), clean(row.get("claim")), clean(row.get("abstract")))
+                yield Doc(
+                    plain(row.get("id")), text, labels,
+                    group=family if family not in ("", "-1") else None, date=iso_date(row.get("publication_date")),
+                )  # fmt: skip
+
+
+def _labels(value: Any, where: str, tally: Tally) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise DataError(f"{where}, field 'labels': expected a list, found {str(value)[:60]!r}")
+    unknown = sorted({str(label) for label in value} - tally.labels.keys())
+    if unknown:
+        mend = "Give the taxonomy that the query was made from"
+        raise DataError(f"{where}, field 'labels': {unknown[0]!r} is not in the taxonomy", mend=mend)
+    return tuple(sorted(value))

@@ -5,18 +5,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from volfid.core.exits import DataError, ParameterError
+from volfid.core.exits import DataError, InputMissingError, ParameterError
 from volfid.core.files import sha256_file
 from volfid.core.log import log
 from volfid.core.schemas import CONTRACTS
 from volfid.corpora.cpc_rules import Taxonomy
 from volfid.corpora.documents import Options, Tally, write_documents, write_labels
+from volfid.corpora.files import TABLES, files_in
 from volfid.corpora.recipes import Recipe
 
 LOADERS = {
     "table": "table", "wipo_workbook": "wipo", "hupd": "hupd", "uspto_xml": "uspto_xml", "patentsview": "patentsview",
     "wos_ct": "wos", "bigquery": "bigquery",
 }  # fmt: skip
+
+
+READ_FOLDERS = ("hupd",)  # every other loader is given the files of a folder
+READ_TABLES = ("table", "wipo_workbook", "bigquery")
 
 
 def loader(name: str) -> tuple[Callable[..., Any], Mapping[str, str]]:
@@ -39,6 +44,13 @@ def convert(
     """
     load, known = loader(loader_name)
     options, tally = Options(loader_name, given, known), Tally(work=out_dir)
+    missing = [path for path in (*sources, *texts) if not path.exists()]
+    if missing:
+        raise InputMissingError(f"source {missing[0]} does not exist", mend="Check the path")
+    formats = TABLES if loader_name in READ_TABLES else ()
+    if loader_name not in READ_FOLDERS:
+        sources = [item for path in sources for item in files_in(path, formats, tally.notes)]
+    texts = [item for path in texts for item in files_in(path, TABLES, tally.notes)]
     out_dir.mkdir(parents=True, exist_ok=True)
     path = out_dir / f"{name}.jsonl"
     made = write_documents(path, load(sources, texts, options, taxonomy, tally), options.share(), tally)

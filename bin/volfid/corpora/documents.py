@@ -1,17 +1,22 @@
 """What a loader yields, and what is counted on the way from a source to the project's plain documents."""
 
+import ast
 import hashlib
 import json
+import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from volfid.core.exits import DataError, ParameterError
 from volfid.core.files import atomic_path, canonical_json
+from volfid.corpora.faults import Faults, SourceFaults
 
+# strings side by side, as NumPy prints an array; Python would read them as one
+_ARRAY = re.compile(r"^\s*\[\s*(['\"]).*\1\s+\1.*\]\s*$", re.DOTALL)
 COMMON_OPTIONS = {"share": "share of the documents to keep, chosen by a hash of the id (0 to 1; default 1)"}
 
 
@@ -43,6 +48,7 @@ class Tally:
     labels: dict[str, Label] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
     work: Path = Path()  # folder for temporary files
     loose: bool = False  # rows are handed on as they are: what their labels are is not known here
 
@@ -108,6 +114,51 @@ def clean(text: Any) -> str:
     return " ".join(text.split()) if isinstance(text, str) else ""
 
 
+def plain(value: Any) -> str:
+    """A cell as text: '' when it is missing or NaN, a whole number without a point."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return clean(str(int(value) if isinstance(value, float) and value.is_integer() else value))
+
+
+def label_names(value: Any, separator: str | None, where: str) -> tuple[str, ...]:
+    """Labels of a cell: a list, a list written as text, or text with `separator` (else `;` or `|`) between labels.
+
+    DataError for anything else.
+    """
+    if isinstance(value, list):
+        items = value
+    elif isinstance(value, str):
+        listed = _listed(value)
+        items = re.split(re.escape(separator) if separator else r"[;|]", value) if listed is None else listed
+    else:
+        items = [value]
+    if (isinstance(value, str) and _ARRAY.search(value)) or any(_odd(item) for item in items):
+        detail = f"{str(value)[:60]!r} is neither a list of names nor delimited text"
+        raise DataError(f"{where}: {detail}", mend="Write a list of strings, or names separated by ';'")
+    return tuple(sorted({plain(item) for item in items} - {""}))
+
+
+def _listed(text: str) -> list[Any] | None:
+    """The list that a cell holds as text, in JSON or as Python writes it; None when it holds none."""
+    stripped = text.strip()
+    for parse in (json.loads, ast.literal_eval) if stripped.startswith("[") else ():
+        try:
+            items = parse(stripped)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(items, list):
+            return items
+    return None
+
+
+def _odd(item: Any) -> bool:
+    """Whether one label is neither text nor a whole number, nor missing."""
+    if isinstance(item, float):
+        return not (math.isnan(item) or item.is_integer())
+    return isinstance(item, bool) or not isinstance(item, str | int | None)
+
+
 def join_text(parts: Iterable[str]) -> str:
     """Title, claim and abstract as one text; a full stop ends each part."""
     found = [part for part in map(clean, parts) if part]
@@ -137,13 +188,14 @@ def write_documents(
     """Write documents as JSON lines, one at a time; returns counts and hashes.
 
     Dropped and counted: documents without text or label, repeated ids, and what `share` leaves out. A field
-    that a document of the source lacks is left out of its row. Raises DataError when nothing is left.
+    that a document of the source lacks is left out of its row. Raises DataError with the faults that the loader
+    noted, else when nothing is left.
     """
     seen: set[bytes] = set()
     ids: list[str] = []
     content, labels, pairs = hashlib.sha256(), Counter[str](), 0
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as out:
-        for document in documents:
+        for document in _all_faults(documents, tally.faults):
             row = document if isinstance(document, Mapping) else _row(document)
             doc_id = str(row.get("id") or "")
             reason = None if tally.loose else _refused(row)
@@ -170,6 +222,17 @@ def write_documents(
         "documents": len(ids), "labels": labels, "pairs": pairs,
         "id_sha256": id_hash(ids), "content_sha256": content.hexdigest(),
     }  # fmt: skip
+
+
+def _all_faults(documents: Iterable[Any], faults: Faults) -> Iterator[Any]:
+    """The documents; at the end, or where the reading breaks off, DataError with all that was noted."""
+    try:
+        yield from documents
+    except SourceFaults:
+        raise
+    except DataError as fault:
+        faults.add(fault)
+    faults.check()
 
 
 def _row(document: Doc) -> dict[str, Any]:

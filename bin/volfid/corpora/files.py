@@ -1,19 +1,22 @@
-"""Source files of any size as rows, read one at a time: tables, JSON, archives, workbooks."""
+"""Source files of any size as rows, read one at a time: tables, JSON, archives. Faults of rows are noted."""
 
 import contextlib
 import csv
-import gzip
-import io
+import itertools
 import json
 import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from volfid.core.cells import check_columns, unique_keys
+from volfid.core.encoding import bad_bytes, open_bytes, text_lines
 from volfid.core.exits import DataError, InputMissingError
+from volfid.corpora.faults import Faults
+from volfid.corpora.workbooks import sheet_rows
 
 Rows = Iterator[tuple[int, dict[str, Any]]]
 TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".xlsx", ".xlsm")
@@ -29,112 +32,148 @@ def table_format(path: Path) -> str:
     return suffixes[-1] if suffixes and suffixes[-1] in TABLES else ""
 
 
+def files_in(path: Path, suffixes: Sequence[str] = (), notes: list[str] | None = None) -> list[Path]:
+    """The file itself; of a folder its files by name, without what begins with `.` or `_`. Its folders are not entered.
+
+    suffixes: of a folder, only tables in one of these formats are taken, all in one; what is passed over is put into
+    `notes`. DataError for a folder without such files, or with several formats.
+    """
+    if not path.is_dir():
+        return [path]
+    inside = sorted(item for item in path.iterdir() if item.name[0] not in "._")
+    found = [item for item in inside if item.is_file() and (not suffixes or table_format(item) in suffixes)]
+    formats = {table_format(item): item.name for item in found} if suffixes else {}
+    if not found or len(formats) > 1:
+        shown = ", ".join(item.name for item in inside[:8]) or "nothing"
+        why = f"holds several formats ({', '.join(formats.values())})" if found else f"holds no table, but {shown}"
+        wanted = f"Give files, or a folder of one format: {', '.join(suffixes)}, each also as .gz or .zip"
+        mend = wanted if suffixes else "Give files, or the folder that holds them"
+        raise DataError(f"{path} is a folder and {why}", mend=mend)
+    if notes is not None:
+        notes += [f"{path.name}/{item.name} was not read" for item in inside if item not in found]
+    return found
+
+
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file; `.gz` and `.zip` (with one file in it) are unpacked on the way."""
-    if not path.is_file():
-        raise InputMissingError(f"source file {path} does not exist", mend="Check the path")
     try:
-        if path.suffix.lower() == ".gz":
-            with gzip.open(path, "rb") as file:
-                yield file  # type: ignore[misc]
-        elif path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                inside = [item for item in archive.infolist() if not item.is_dir()]
-                if len(inside) != 1:
-                    raise DataError(f"{path.name} holds {len(inside)} files, expected one", mend="Unpack it")
-                with archive.open(inside[0]) as file:
-                    yield file
-        else:
-            with open(path, "rb") as file:
-                yield file
+        with open_bytes(path) as file:
+            yield file
     except _BROKEN as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
         raise DataError(f"{path.name} is damaged or cut short: {error}", mend="Fetch it again") from error
 
 
-@contextlib.contextmanager
-def text_lines(path: Path) -> Iterator[Iterator[str]]:
-    """UTF-8 lines, with or without BOM; anything else is DataError with the row."""
-    with opened(path) as file:
-        yield _decoded(path.name, file)
+def table_rows(path: Path, faults: Faults, sheets: Sequence[str] = ()) -> Rows:
+    """Rows of a table with their numbers (as a spreadsheet counts them; lines for JSON lines).
 
-
-def _decoded(name: str, file: IO[bytes]) -> Iterator[str]:
-    for number, line in enumerate(file, start=1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            mend = "Save it as UTF-8"
-            raise DataError(f"{name}, row {number}: not UTF-8 ({error.reason})", mend=mend) from error
-
-
-def table_rows(path: Path) -> Rows:
-    """Rows of a table with their numbers (as a spreadsheet counts them; lines for JSON lines)."""
+    Rows without a usable form are noted in `faults` and left out. DataError for a file that has none at all, and for a
+    column that stands twice. sheets: as `sheet_rows` has it.
+    """
     kind = table_format(path)
     if kind in (".csv", ".tsv", ".tab"):
-        yield from _delimited(path, "," if kind == ".csv" else "\t")
+        yield from _delimited(path, "," if kind == ".csv" else "\t", faults)
     elif kind in (".jsonl", ".ndjson", ".json"):
-        yield from json_rows(path)
+        yield from json_rows(path, faults)
     elif kind in (".parquet", ".pq"):
         yield from _parquet(path)
     elif kind:
-        yield from _workbook(path)
+        yield from sheet_rows(path, sheets)
     else:
         mend = f"Use one of {', '.join(TABLES)}, each also as .gz or .zip"
         raise DataError(f"{path.name} has no known table format", mend=mend)
 
 
-def _delimited(path: Path, delimiter: str) -> Rows:
+def _usable(path: Path, line: str, number: int, faults: Faults) -> bool:
+    """Whether a line is UTF-8 without NUL; of the others the first is shown with the likely encoding."""
+    problem = bad_bytes(path, line)
+    if problem:
+        faults.add(DataError(f"{path.name}, row {number}: {problem[0]}", mend=problem[1]), (path, "bytes"))
+    return not problem
+
+
+def _delimited(path: Path, delimiter: str, faults: Faults) -> Rows:
     csv.field_size_limit(1 << 30)
-    with opened(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
-        reader, number = csv.reader(text, delimiter=delimiter, strict=True), 0
-        try:
-            header = [cell.strip() for cell in next(reader, [])]
-            if not header:
-                raise DataError(f"{path.name}, row 1: the file is empty")
-            for number, cells in enumerate(reader, start=2):
-                if not cells:
-                    continue
-                if len(cells) != len(header):
-                    detail = f"{len(cells)} cells, the header has {len(header)}"
-                    raise DataError(f"{path.name}, row {number}: {detail}", mend="Check the quotes and the delimiter")
+    number, broken = 0, False
+
+    def lines() -> Iterator[str]:
+        nonlocal broken
+        for line in text_lines(path):
+            if not suspect(line) or _usable(path, line, number + 1, faults):
+                yield line
+            else:
+                broken = True
+                yield line.encode("utf-8", "replace").decode().replace("\0", "?")
+
+    header: list[str] = []
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            number += 1
+            if not header and any(cells):
+                header = [cell.strip() for cell in cells]
+                check_columns(path.name, header)
+            elif cells and len(cells) != len(header):
+                detail = f"{len(cells)} cells, the header has {len(header)}"
+                mend = "Check the quotes and the delimiter"
+                faults.add(DataError(f"{path.name}, row {number}: {detail}", mend=mend))
+            elif cells and not broken:
                 yield number, dict(zip(header, cells, strict=True))
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise DataError(f"{path.name}, row {number + 1}: {error}", mend="Save it as UTF-8; check quotes") from error
+            broken = False
+    except csv.Error as error:
+        detail = f"{error}; the rest of the file was not read"
+        mend = "Check the quotes: one inside a quoted cell is written twice"
+        faults.add(DataError(f"{path.name}, row {number + 1}: {detail}", mend=mend))
+    if not header:
+        raise DataError(f"{path.name}, row 1: the file is empty")
 
 
-def json_rows(path: Path) -> Rows:
-    """Objects of a file of JSON lines; a file with one object over several lines is one row."""
-    with text_lines(path) as lines:
-        first = next(lines, "")
-        try:
-            json.loads(first)
-        except json.JSONDecodeError:
-            whole = first + "".join(lines) if first.strip() in ("{", "[") else None
-            if whole is None:
-                raise DataError(f"{path.name}, row 1: no JSON object", mend="Write one JSON object a line") from None
-            value = parse_json(whole, f"{path.name}, row 1", (dict, list))
+def json_rows(path: Path, faults: Faults) -> Rows:
+    """Objects of a file of JSON lines; of a file with one array, or one object over several lines, its objects."""
+    lines = text_lines(path)
+    first = next(lines, "")
+    if first.strip() == "{" or first.lstrip().startswith("["):
+        where = f"{path.name}, row 1"
+        whole = first + "".join(lines)
+        if _usable(path, whole, 1, faults):
+            value = parse_json(whole, where, (dict, list))
             for number, row in enumerate(value if isinstance(value, list) else [value], start=1):
-                yield number, row
-            return
-        yield 1, parse_json(first, f"{path.name}, row 1")
-        for number, line in enumerate(lines, start=2):
-            if line.strip():
-                yield number, parse_json(line, f"{path.name}, row {number}")
+                if isinstance(row, dict):
+                    yield number, row
+                else:
+                    where = f"{path.name}, item {number}"
+                    faults.add(DataError(f"{where}: expected an object, found {type(row).__name__}"))
+        return
+    for number, line in enumerate(itertools.chain([first], lines), start=1):
+        yield from _json_line(path, number, line, faults)
+
+
+def _json_line(path: Path, number: int, line: str, faults: Faults) -> Rows:
+    if not line.strip() or not _usable(path, line, number, faults):
+        return
+    row = None
+    with faults.row():
+        row = parse_json(line, f"{path.name}, row {number}")
+    if row is not None:
+        yield number, row
 
 
 def parse_json(text: str, where: str, kinds: tuple[type, ...] = (dict,)) -> Any:
-    """A JSON value of one of `kinds`; DataError names `where`."""
+    """A JSON value of one of `kinds`, with NaN as None; DataError names `where`, also for a key that stands twice."""
     try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        value = json.loads(text, object_pairs_hook=unique_keys, parse_constant=_constant)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON ({error})", mend="The file may be cut off; fetch it again") from error
     if not isinstance(value, kinds):
         raise DataError(f"{where}: expected an object, found {type(value).__name__}")
     return value
+
+
+def _constant(text: str) -> None:
+    if text != "NaN":
+        raise ValueError(f"{text} is not JSON")
 
 
 def _parquet(path: Path) -> Rows:
@@ -142,7 +181,8 @@ def _parquet(path: Path) -> Rows:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with open_bytes(path) as stream, pq.ParquetFile(stream) as file:
+            check_columns(path.name, file.schema_arrow.names)
             number = 0
             for batch in file.iter_batches(batch_size=1000):
                 for row in batch.to_pylist():
@@ -152,62 +192,54 @@ def _parquet(path: Path) -> Rows:
         raise DataError(f"{path.name} is not a readable Parquet file: {error}", mend="Fetch it again") from error
 
 
-def _workbook(path: Path) -> Rows:
-    import openpyxl
-
-    if not path.is_file():
-        raise InputMissingError(f"source file {path} does not exist", mend="Check the path")
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise DataError(f"{path.name} is not a readable workbook: {error}", mend="Save it again as .xlsx") from error
-    try:
-        sheet = book.worksheets[0]
-        header: list[str] | None = None
-        for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-            if header is None:
-                if any(cell is not None for cell in cells):  # a title row above the header has one cell
-                    named = [str(cell).strip() if cell is not None else "" for cell in cells]
-                    header = named if sum(map(bool, named)) > 1 else None
-            elif any(cell is not None for cell in cells):
-                row = {name: cell for name, cell in zip(header, cells, strict=False) if name}
-                yield number, row
-    finally:
-        book.close()
-
-
-def json_documents(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def json_documents(path: Path, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
     """(where, object) of a folder or an archive (.tar, .tar.gz, .zip) of JSON files, or of a file of JSON lines."""
     if path.is_dir():
         inside = sorted(item for item in path.rglob("*") if item.is_file() and ".json" in item.name)
         if not inside:
-            raise InputMissingError(f"folder {path} holds no JSON file")
+            raise InputMissingError(
+                f"folder {path} holds no JSON file", mend="Give the folder, or files, of the source"
+            )
         for item in inside:
-            yield from json_documents(item)
+            yield from json_documents(item, faults)
     elif ".tar" in path.suffixes or path.suffix == ".tgz":
-        yield from _tar(path)
+        yield from _members(path, _tar(path), faults)
     elif path.suffix == ".zip":
-        try:
-            with zipfile.ZipFile(path) as archive:
-                for name in sorted(n for n in archive.namelist() if n.endswith(".json")):
-                    text = archive.read(name).decode("utf-8-sig")
-                    yield f"{path.name}: {name}", parse_json(text, f"{path.name}: {name}")
-        except (*_BROKEN, UnicodeDecodeError) as error:
-            raise DataError(f"{path.name} is damaged: {error}", mend="Fetch it again") from error
+        yield from _members(path, _zip(path), faults)
     else:
-        for number, row in json_rows(path):
+        for number, row in json_rows(path, faults):
             yield f"{path.name}, row {number}", row
 
 
-def _tar(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    if not path.is_file():
-        raise InputMissingError(f"source file {path} does not exist", mend="Check the path")
+def _members(path: Path, members: Iterator[tuple[str, bytes]], faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of the JSON files in an archive."""
     try:
-        with tarfile.open(path, "r|*") as archive:
-            for member in archive:
-                if member.isfile() and member.name.endswith(".json") and not Path(member.name).name.startswith("."):
-                    file = archive.extractfile(member)
-                    text = file.read().decode("utf-8-sig") if file else ""
-                    yield f"{path.name}: {member.name}", parse_json(text, f"{path.name}: {member.name}")
-    except (*_BROKEN, UnicodeDecodeError) as error:
+        for name, content in members:
+            where, row = f"{path.name}: {name}", None
+            with faults.row():
+                row = parse_json(_utf8(content, where), where)
+            if row is not None:
+                yield where, row
+    except _BROKEN as error:
         raise DataError(f"{path.name} is damaged or cut short: {error}", mend="Fetch it again") from error
+
+
+def _utf8(content: bytes, where: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: byte 0x{content[error.start]:02X} is not UTF-8", mend="Save it as UTF-8") from error
+
+
+def _zip(path: Path) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        for name in sorted(name for name in archive.namelist() if name.endswith(".json")):
+            yield name, archive.read(name)
+
+
+def _tar(path: Path) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(path, "r|*") as archive:
+        for member in archive:
+            if member.isfile() and member.name.endswith(".json") and not Path(member.name).name.startswith("."):
+                file = archive.extractfile(member)
+                yield member.name, file.read() if file else b""

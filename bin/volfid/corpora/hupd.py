@@ -34,7 +34,7 @@ def load(
         )
     before = after = 0
     for path in sources:
-        for where, row in json_documents(path):
+        for where, row in json_documents(path, tally.faults):
             if decisions and row.get("decision") not in decisions:
                 tally.drop("other decision")
                 continue
@@ -46,8 +46,11 @@ def load(
             before, after = before + (field == "ipcr_labels"), after + (field == "cpc_labels")
             title, abstract = clean(row.get("title")), clean(row.get("abstract"))
             claim = first_claim(row.get("claims")) if "claim" in view.parts else ""
-            found = labels.of(_symbols(row, field, where), join_text([title, abstract]), where)
-            yield Doc(_identifier(row, where), view.of(title, claim, abstract), found, date=filed)
+            with tally.faults.row():
+                found = labels.of(
+                    _symbols(row, field, where), join_text([title, abstract]), f"{where}, field {field!r}"
+                )
+                yield Doc(_identifier(row, where), view.of(title, claim, abstract), found, date=filed)
     if before and after:
         tally.notes.append(f"{before} documents have IPC subclasses (filed before 2015), {after} have CPC subclasses")
     if labels.symbols.unclear:

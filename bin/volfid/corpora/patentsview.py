@@ -58,10 +58,10 @@ def load(
         _fill(
             base,
             "INSERT OR IGNORE INTO abstract VALUES (?, ?)",
-            _pairs(tables, "g_patent_abstract", "patent_abstract"),
+            _pairs(tables, "g_patent_abstract", "patent_abstract", tally),
         )
-        _fill(base, "INSERT OR IGNORE INTO claim VALUES (?, ?)", _first_claims(tables))
-        _fill(base, "INSERT INTO symbol VALUES (?, ?)", _symbols(tables, labels, inventional == "inventional"))
+        _fill(base, "INSERT OR IGNORE INTO claim VALUES (?, ?)", _first_claims(tables, tally))
+        _fill(base, "INSERT INTO symbol VALUES (?, ?)", _symbols(tables, labels, inventional == "inventional", tally))
         base.execute("CREATE INDEX by_patent ON symbol (id)")
         rows = base.execute(
             "SELECT p.id, p.day, p.title, a.text, c.text FROM patent p LEFT JOIN abstract a ON a.id = p.id "
@@ -69,8 +69,9 @@ def load(
         )
         for number, day, title, abstract, claim in rows:
             codes = [code for (code,) in base.execute("SELECT code FROM symbol WHERE id = ?", (number,))]
-            found = labels.of(codes, join_text([title, abstract or ""]), f"patent {number}")
-            yield Doc(f"US{number}", view.of(title, claim or "", abstract or ""), found, date=day)
+            with tally.faults.row():
+                found = labels.of(codes, join_text([title, abstract or ""]), f"patent {number}")
+                yield Doc(f"US{number}", view.of(title, claim or "", abstract or ""), found, date=day)
 
 
 def _tables(sources: Sequence[Path], claims: bool) -> dict[str, list[Path]]:
@@ -91,10 +92,10 @@ def _tables(sources: Sequence[Path], claims: bool) -> dict[str, list[Path]]:
     return found
 
 
-def _rows(tables: dict[str, list[Path]], name: str) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(tables: dict[str, list[Path]], name: str, tally: Tally) -> Iterator[tuple[str, dict[str, str]]]:
     for path in tables[name]:
         checked = False
-        for number, row in table_rows(path):
+        for number, row in table_rows(path, tally.faults):
             if not checked:
                 missing = [column for column in TABLES[name] if column not in row]
                 if missing:
@@ -102,15 +103,16 @@ def _rows(tables: dict[str, list[Path]], name: str) -> Iterator[tuple[str, dict[
                         f"{path.name}, row 1: no column {missing[0]!r}", mend="Is this the table of that name?"
                     )
                 checked = True
-            if not row["patent_id"]:
-                raise DataError(f"{path.name}, row {number}, field 'patent_id' is empty")
-            yield row["patent_id"], row
+            if row["patent_id"]:
+                yield row["patent_id"], row
+            else:
+                tally.faults.add(DataError(f"{path.name}, row {number}, field 'patent_id' is empty"))
 
 
 def _patents(
     tables: dict[str, list[Path]], types: list[str], first: str, last: str, tally: Tally
 ) -> Iterator[tuple[str, str, str]]:
-    for number, row in _rows(tables, "g_patent"):
+    for number, row in _rows(tables, "g_patent", tally):
         day = iso_date(row["patent_date"]) or ""
         if row["patent_type"] not in types:
             tally.drop("other patent type")
@@ -122,22 +124,24 @@ def _patents(
             yield number, day, clean(row["patent_title"])
 
 
-def _pairs(tables: dict[str, list[Path]], name: str, column: str) -> Iterator[tuple[str, str]]:
-    for number, row in _rows(tables, name):
+def _pairs(tables: dict[str, list[Path]], name: str, column: str, tally: Tally) -> Iterator[tuple[str, str]]:
+    for number, row in _rows(tables, name, tally):
         yield number, clean(row[column])
 
 
-def _first_claims(tables: dict[str, list[Path]]) -> Iterator[tuple[str, str]]:
+def _first_claims(tables: dict[str, list[Path]], tally: Tally) -> Iterator[tuple[str, str]]:
     """claim_sequence counts from 0; where it counts from 1, no claim has 0 and claim_number says 1."""
-    for number, row in _rows(tables, "g_claims"):
+    for number, row in _rows(tables, "g_claims", tally):
         if row["claim_sequence"] == "0" or row.get("claim_number", "").lstrip("0") == "1":
             yield number, clean(row["claim_text"])
 
 
-def _symbols(tables: dict[str, list[Path]], labels: PatentLabels, inventional: bool) -> Iterator[tuple[str, str]]:
+def _symbols(
+    tables: dict[str, list[Path]], labels: PatentLabels, inventional: bool, tally: Tally
+) -> Iterator[tuple[str, str]]:
     """Symbols that can matter: with rules, those of their subclasses; else one of each subclass."""
     wanted = labels.taxonomy.subclasses if labels.by_rules and labels.taxonomy else None
-    for number, row in _rows(tables, "g_cpc_current"):
+    for number, row in _rows(tables, "g_cpc_current", tally):
         if inventional and row.get("cpc_type") != "inventional":
             continue
         if wanted is None or row["cpc_subclass"] in wanted:

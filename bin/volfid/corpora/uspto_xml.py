@@ -33,23 +33,29 @@ def load(
     for path in sources:
         with opened(path) as file:
             for number, content in enumerate(split_documents(file), start=1):
-                where = f"{path.name}, document {number}"
-                root = _parse(content, where)
-                if root.tag not in ROOTS:
-                    tally.drop(f"a {root.tag}, no grant or application")
-                    continue
-                doc_id, date = _publication(root, where)
-                if (date or "") < "2015" and old != "take":
-                    if old == "refuse":
-                        raise DataError(
-                            f"{where} ({doc_id}): published {date}, before 2015, when grants carried 1.7 CPC symbols",
-                            mend="Take later files, or give before_2015=skip or before_2015=take (docs/corpora.md)",
-                        )
-                    tally.drop("published before 2015")
-                    continue
-                title, abstract = _title(root), _inner(root.find("abstract"), "p")
-                found = labels.of(_symbols(root, where), join_text([title, abstract]), f"{where} ({doc_id})")
-                yield Doc(doc_id, view.of(title, _claim(root), abstract), found, date=date)
+                with tally.faults.row():
+                    made = _document(content, f"{path.name}, document {number}", labels, view, old, tally)
+                    if made:
+                        yield made
+
+
+def _document(content: bytes, where: str, labels: PatentLabels, view: TextView, old: str, tally: Tally) -> Doc | None:
+    root = _parse(content, where)
+    if root.tag not in ROOTS:
+        tally.drop(f"a {root.tag}, no grant or application")
+        return None
+    doc_id, date = _publication(root, where)
+    if (date or "") < "2015" and old != "take":
+        if old == "refuse":
+            raise DataError(
+                f"{where} ({doc_id}): published {date}, before 2015, when grants carried 1.7 CPC symbols",
+                mend="Take later files, or give before_2015=skip or before_2015=take (docs/corpora.md)",
+            )
+        tally.drop("published before 2015")
+        return None
+    title, abstract = _title(root), _inner(root.find("abstract"), "p")
+    found = labels.of(_symbols(root, where), join_text([title, abstract]), f"{where} ({doc_id})")
+    return Doc(doc_id, view.of(title, _claim(root), abstract), found, date=date)
 
 
 def split_documents(file: IO[bytes]) -> Iterator[bytes]:

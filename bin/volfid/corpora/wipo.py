@@ -7,16 +7,19 @@ from typing import Any
 
 from volfid.core.exits import DataError, ParameterError
 from volfid.corpora.cpc_rules import Taxonomy
-from volfid.corpora.documents import Doc, Label, Options, Tally, clean, first_claim, iso_date
+from volfid.corpora.documents import Doc, Label, Options, Tally, clean, first_claim, iso_date, label_names, plain
 from volfid.corpora.files import table_rows
+from volfid.corpora.marks import Marks
 from volfid.corpora.patents import TEXT_OPTIONS, TextView, publication_key
+from volfid.corpora.workbooks import SHEET_OPTION, other_sheets
 
 OPTIONS = {
     **TEXT_OPTIONS,
     "id": "column of the workbook with the publication number (default: found by its usual names)",
     "label_columns": "part of the name that a label column has (default ' - ', as in Group - Subgroup - Product)",
     "label_column": "one column with several labels instead, separated by `separator`",
-    "separator": "between the labels of label_column (default ;)",
+    "separator": "between the labels of label_column (default ; or |)",
+    "sheet": SHEET_OPTION,
     "text_id": "column of the text table with the publication number (default: found by its usual names)",
 }
 IDS = ("publication number", "publication_number", "basic patent number", "publication no", "patent number", "id")
@@ -25,8 +28,6 @@ USUAL = {
     "claim": ("first claim", "fclaim", "claim", "claims"), "group": ("family id", "family number", "family"),
     "date": ("publication date", "date"),
 }  # fmt: skip
-UNSET = ("", "0", "0.0", "false")
-SET = ("1", "1.0", "true")
 
 
 def load(
@@ -34,7 +35,7 @@ def load(
 ) -> Iterator[Doc]:
     """Documents of the text tables (`texts`) that have a row in a workbook (`sources`), joined on publication number.
 
-    A label column counts where its cell is 1, or non-empty and not 0; a column that mixes both forms is refused.
+    What a label cell says: `Marks`.
     Memory grows with the rows of the workbooks, not with the texts. Ids are those of the text table.
     """
     if not texts:
@@ -44,12 +45,12 @@ def load(
     found: set[str] = set()
     for path in texts:
         columns: dict[str, str | None] | None = None
-        for _, row in table_rows(path):
+        for _, row in table_rows(path, tally.faults):
             if columns is None:
                 columns = {role: _usual(row, names) for role, names in USUAL.items()}
                 columns["id"] = options.text("text_id") or _usual(row, IDS)
                 _need(columns["id"], row, path, "the publication number", "text_id")
-            written = clean(str(row.get(str(columns["id"])) or ""))
+            written = plain(row.get(str(columns["id"])))
             key = publication_key(written)
             if key is None:
                 tally.drop("text row without a publication number")
@@ -59,8 +60,9 @@ def load(
                 found.add(key)
                 cell = {role: row.get(name) if name else None for role, name in columns.items()}
                 text = view.of(clean(cell["title"]), first_claim(cell["claim"]), clean(cell["abstract"]))
-                group = clean(str(cell["group"])) if cell["group"] not in (None, "", "-1", -1) else None
-                yield Doc(written, text, known[key], group=group, date=iso_date(cell["date"]))
+                group = plain(cell["group"])
+                group_or_none = group if group not in ("", "-1") else None
+                yield Doc(written, text, known[key], group=group_or_none, date=iso_date(cell["date"]))
     tally.dropped["publication of the workbook without text"] += len(known.keys() - found)
 
 
@@ -69,24 +71,24 @@ def _labels(sources: Sequence[Path], options: Options, tally: Tally) -> dict[str
     known: dict[str, set[str]] = {}
     for path in sources:
         columns: list[str] = []
-        reader = _Flags(path)
-        id_column = ""
-        for number, row in table_rows(path):
+        marks, id_column, sheets = Marks(path.name), "", options.names("sheet")
+        for number, row in table_rows(path, tally.faults, sheets):
             if not id_column:
                 id_column = options.text("id") or _usual(row, IDS) or ""
                 _need(id_column, row, path, "the publication number", "id")
                 columns = _label_columns(path, row, options)
-            key = publication_key(clean(str(row.get(id_column) or "")))
+            key = publication_key(plain(row.get(id_column)))
             if key is None:
                 tally.drop("workbook row without a publication number")
                 continue
             mine = known.setdefault(key, set())
             if options.text("label_column"):
-                cell = str(row[columns[0]] or "")
-                mine.update(filter(None, map(clean, cell.split(options.text("separator", ";") or ";"))))
+                where = f"{path.name}, row {number}, field {columns[0]!r}"
+                with tally.faults.row():
+                    mine.update(label_names(row.get(columns[0]), options.text("separator"), where))
             else:
-                mine.update(clean(column) for column in columns if reader.is_set(column, row[column], number))
-        reader.check()
+                mine.update(clean(column) for column in columns if marks.is_set(column, row.get(column), number))
+        marks.check(tally.faults)
     for label in sorted({label for labels in known.values() for label in labels}):
         tally.labels[label] = Label(label.split(" - ")[-1].strip())
     _unique_names(tally.labels)
@@ -110,36 +112,10 @@ def _label_columns(path: Path, row: Mapping[str, Any], options: Options) -> list
     columns = [column for column in row if part in column]
     if not columns:
         raise DataError(
-            f"{path.name}, row 1: no column has {part!r} in its name", mend="Give label_columns or label_column"
+            f"{path.name}, row 1: no column has {part!r} in its name{other_sheets(path)}",
+            mend="Give label_columns or label_column",
         )
     return columns
-
-
-class _Flags:
-    """Whether label cells are set, and whether a column keeps to one form."""
-
-    def __init__(self, path: Path):
-        self.path = path
-        self.zeros: set[str] = set()
-        self.other: dict[str, tuple[int, str]] = {}
-
-    def is_set(self, column: str, value: Any, number: int) -> bool:
-        text = "" if value is None else str(value).strip()
-        if text.lower() in UNSET:
-            if text:
-                self.zeros.add(column)
-            return False
-        if text.lower() not in SET:
-            self.other.setdefault(column, (number, text))
-        return True
-
-    def check(self) -> None:
-        for column in sorted(self.zeros & self.other.keys()):
-            number, text = self.other[column]
-            raise DataError(
-                f"{self.path.name}, row {number}, column {column!r}: {text[:40]!r} in a column that also has 0",
-                mend="Use 0 and 1, or leave the cells empty where the label does not apply",
-            )
 
 
 def _usual(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
@@ -149,7 +125,7 @@ def _usual(row: Mapping[str, Any], names: Sequence[str]) -> str | None:
 
 def _need(column: str | None, row: Mapping[str, Any], path: Path, what: str, option: str) -> None:
     if not column or column not in row:
-        shown = ", ".join(list(row)[:8])
+        shown = ", ".join(list(row)[:8]) + other_sheets(path)
         raise DataError(
             f"{path.name}, row 1: no column {column or 'with a usual name'} for {what}; it has {shown}",
             mend=f"Give {option}=COLUMN",

@@ -35,14 +35,13 @@ def load(
         tally.notes.append("the classes have no names: value_dict.pt is not among the sources")
     for split, path in sorted(files.items()):
         stem = re.sub(r"[^a-z0-9]+", "_", path.name.split(".")[0].lower())
-        for number, row in json_rows(path):
+        for number, row in json_rows(path, tally.faults):
             where = f"{path.name}, row {number}"
-            labels = _labels(row, where)
-            if top is not None:
-                labels = [label for label in labels if label in top]
-            for label in labels:
-                tally.labels.setdefault(label, Label(names.get(label)))
-            yield Doc(f"{stem}_{number:06d}", _text(row, where), tuple(labels), split=split)
+            with tally.faults.row():
+                labels = [label for label in _labels(row, where) if top is None or label in top]
+                for label in labels:
+                    tally.labels.setdefault(label, Label(names.get(label)))
+                yield Doc(f"{stem}_{number:06d}", _text(row, where), tuple(labels), split=split)
 
 
 def split_of(path: Path) -> str:

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from volfid.core.encoding import open_bytes
 from volfid.core.files import sha256_file
-from volfid.inputs.encoding import open_bytes
 
 STAMP = "demo corpus: not evidence"
 EMBEDDED = Path(__file__).parents[3] / "assets" / "demo" / "demo.jsonl"

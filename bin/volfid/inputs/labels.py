@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from volfid.core.encoding import read_text
 from volfid.core.exits import DataError
-from volfid.inputs.encoding import read_text
 from volfid.inputs.faults import Fault, InputFaults, did_you_mean, some
 from volfid.inputs.records import Record
 from volfid.inputs.tables import file_format, open_table

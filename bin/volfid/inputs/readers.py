@@ -12,29 +12,14 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from volfid.core.cells import unique_keys
+from volfid.core.encoding import DAMAGE, bad_bytes, damaged, open_bytes, suspect, text_lines
 from volfid.core.exits import DataError, InputMissingError
-from volfid.inputs.encoding import DAMAGE, bad_bytes, damaged, open_bytes, suspect, text_lines
 from volfid.inputs.faults import Fault
 
-MAX_COLUMNS = 20_000
 _MADE_AGAIN = "Copy or make the file again"
 
 Row = dict[str, Any]
-
-
-def check_columns(name: str, columns: Sequence[str]) -> None:
-    """Raise DataError for too many columns, and for names that stand twice (all of them at once)."""
-    if len(columns) > MAX_COLUMNS:
-        raise DataError(f"{name}, row 1: {len(columns)} columns (at most {MAX_COLUMNS})", mend="Check the delimiter")
-    seen: dict[str, int] = {}
-    twice = []
-    for position, column in enumerate(columns, start=1):
-        if column and column in seen:
-            twice.append(f"column {column!r} stands twice (columns {seen[column]} and {position})")
-        seen.setdefault(column, position)
-    if twice:
-        more = f"; and {len(twice) - 5} more" if len(twice) > 5 else ""
-        raise DataError(f"{name}, row 1: {'; '.join(twice[:5])}{more}", mend="Rename or remove one of them")
 
 
 # ---- CSV and TSV --------------------------------------------------------------------------
@@ -111,21 +96,13 @@ def delimited_rows(part: Path, kind: str, faults: list[Fault]) -> Iterator[tuple
 # ---- JSON lines ---------------------------------------------------------------------------
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> Row:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
-    return result
-
-
 def _constant(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
 def jsonl_rows(part: Path, faults: list[Fault]) -> Iterator[tuple[str, int, Row]]:
     name = part.name
-    decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant)
+    decoder = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=_constant)
     scan, decode = decoder.scan_once, decoder.decode  # type: ignore[attr-defined]
     number = 0
     for line in text_lines(part):

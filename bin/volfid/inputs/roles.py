@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from volfid.core.cells import flag
 from volfid.core.exits import DataError
 from volfid.inputs.faults import did_you_mean
 from volfid.inputs.tables import Table
-from volfid.inputs.text import cell_text, normalise
+from volfid.inputs.text import normalise
 
 NAMES = {
     "id": ("id", "doc_id", "document_id", "docid", "publication_number", "patent_number"),
@@ -29,21 +30,6 @@ OPTIONS = {
     "group": "--group_column", "date": "--date_column",
 }  # fmt: skip
 _USUAL = frozenset(name for names in (*NAMES.values(), TITLE, ABSTRACT, CLAIM) for name in names)
-_FLAGS = {"": False, **dict.fromkeys(("0", "0.0", "false"), False), **dict.fromkeys(("1", "1.0", "true"), True)}
-_WORDS = {"n": False, "no": False, "y": True, "yes": True}
-
-
-def flag(value: Any, words: bool = False) -> bool | None:
-    """True, False, or None for a cell that is no flag; `words`: yes, no, y and n are flags, too."""
-    if isinstance(value, float) and value in (0.0, 1.0):
-        return bool(value)
-    if isinstance(value, bool):
-        return value
-    text = cell_text(value)
-    if text is None:
-        return None
-    text = text.strip().lower()
-    return _FLAGS.get(text, _WORDS.get(text) if words else None)
 
 
 def _usual(column: str) -> str:

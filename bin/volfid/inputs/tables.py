@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
+from volfid.core.cells import MAX_COLUMNS, check_columns
 from volfid.core.exits import DataError
 from volfid.core.files import canonical_json, sha256_file, sha256_text
 from volfid.inputs.faults import Fault, InputFaults, some
 from volfid.inputs.readers import (
-    MAX_COLUMNS,
     Row,
-    check_columns,
     csv_header,
     delimited_rows,
     jsonl_rows,

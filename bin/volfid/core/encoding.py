@@ -1,8 +1,9 @@
-"""Bytes of an input file, decompressed, and its lines as UTF-8 text. Nothing is ever re-decoded by a guess."""
+"""Bytes of an input or source file, unpacked, and its lines as UTF-8 text. Nothing is ever re-decoded by a guess."""
 
 import gzip
 import io
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,13 +22,20 @@ _RETURN = re.compile(r"(?<=\r)(?!\n)(?!$)")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _SHIFTED = re.compile(r"\x1b(?:\$[@AB]|\$[()][A-H]|\([BIJ])")
 _SHIFTS = {"$)A": "ISO-2022-CN", "$)G": "ISO-2022-CN", "$)C": "ISO-2022-KR"}
-DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error)
+DAMAGE = (gzip.BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """The file's content as a stream, decompressed when it is gzip. InputMissingError, DataError."""
+    """The file's content as a stream, decompressed when it is gzip, or `.zip` with one file in it.
+
+    InputMissingError, also for a folder; DataError for what is not compressed as its name says.
+    """
+    if path.is_dir():
+        raise InputMissingError(f"{path.name} is a folder, expected a file", mend="Give the files in it")
     if not path.is_file():
         raise InputMissingError(f"input file {path.name} does not exist", mend="Check the path")
+    if path.suffix.lower() == ".zip":
+        return _open_zip(path)
     with open(path, "rb") as file:
         begin = file.read(2)
     if begin == b"\x1f\x8b":
@@ -37,9 +45,21 @@ def open_bytes(path: Path) -> IO[bytes]:
     return open(path, "rb")
 
 
+def _open_zip(path: Path) -> IO[bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            inside = [item for item in archive.infolist() if not item.is_dir()]
+            if len(inside) != 1:
+                raise DataError(f"{path.name} holds {len(inside)} files, expected one", mend="Unpack it")
+            return archive.open(inside[0])
+    except (zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: encrypted, or an unknown compression
+        raise damaged(path.name, error) from error
+
+
 def damaged(name: str, error: Exception) -> DataError:
-    """What is said of a gzip file that is cut off or changed."""
-    return DataError(f"{name} is damaged gzip: {error}", mend="Copy or make the file again")
+    """What is said of a compressed file that is cut off, changed or locked."""
+    kind = "damaged or cut short, or has a password" if name.lower().endswith(".zip") else "damaged gzip"
+    return DataError(f"{name} is {kind}: {error}", mend="Copy or make the file again")
 
 
 def text_lines(path: Path) -> Iterator[str]:
@@ -107,7 +127,7 @@ def suspect(line: str) -> bool:
 
 
 def _saved(name: str, encoding: str) -> str:
-    return f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{name.removesuffix('.gz')}"
+    return f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{unpacked_name(name)}"
 
 
 def _refuse_wide(name: str, head: bytes) -> None:
@@ -119,6 +139,11 @@ def _refuse_wide(name: str, head: bytes) -> None:
         encoding = "UTF-16LE" if little else "UTF-16BE"
         message = f"{name}, row 1: NUL byte; the file looks like UTF-16 ({encoding})"
         raise DataError(message, mend=_saved(name, encoding))
+
+
+def unpacked_name(name: str) -> str:
+    """The name without `.gz` or `.zip`."""
+    return name.removesuffix(".gz").removesuffix(".zip")
 
 
 _guesses: dict[Path, tuple[str, str]] = {}
