@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from volfid.core.cells import check_columns, unique_keys
-from volfid.core.encoding import bad_bytes, open_bytes, text_lines
+from volfid.core.encoding import bad_bytes, open_bytes, suspect, text_lines
 from volfid.core.exits import DataError, InputMissingError
 from volfid.corpora.faults import Faults
 from volfid.corpora.workbooks import sheet_rows
