@@ -3,22 +3,19 @@
 Models of this family are trained on sentences and drop some of a paragraph without a word (METHODS-training section 4).
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
-from volfid.core.exits import ConfigError, RetryError, UnavailableError
+from volfid.core.exits import ConfigError
 from volfid.core.log import log
 from volfid.generation.engines.base import (
     ChoiceOutput,
     ChoiceRequest,
     EngineOutput,
     EngineRequest,
-    EngineSettings,
-    model_folder,
 )
+from volfid.generation.engines.local import LocalModel
 from volfid.generation.engines.tokens import harmless
 from volfid.generation.sentences import split_sentences
 
@@ -55,49 +52,22 @@ def read_options(options: Mapping[str, Any]) -> Options:
     return Options(**{**options, "pivots": tuple(options["pivots"])})
 
 
-class NllbEngine:
+class NllbEngine(LocalModel):
     """One translation model, both ways. A request never depends on its neighbours."""
-
-    def __init__(self, settings: EngineSettings, model_dir: Path | None):
-        self.settings, self.model_dir = settings, model_dir
-        self.facts: dict[str, Any] = {}
-        self.model: Any = None
 
     def start(self) -> None:
         """Load the model, on the accelerator when torch sees one; the log names its licence."""
-        folder = model_folder(self.model_dir, self.settings.name)
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        try:
-            import torch
-            from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
-        except ImportError as error:
-            raise UnavailableError(f"transformers cannot be imported: {error}", mend="Run `make setup`") from error
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForSeq2SeqLM.from_pretrained(
-            folder, dtype=getattr(torch, self.settings.dtype), use_safetensors=True, local_files_only=True
-        )
-        self.model = model.eval().to(device)
-        self.facts = {"device": device}
+        self.load("AutoModelForSeq2SeqLM")
         log(f"generation: the weights of {self.settings.name} are under {self.settings.licence}")
 
     def generate(self, requests: Sequence[EngineRequest], beat: Callable[[], None]) -> list[EngineOutput]:
         """Back-translations in order. Raises ConfigError for unsound options or a language the model does not know."""
-        import torch
-
-        try:
-            with torch.inference_mode():
-                return [self._answer(request, beat) for request in requests]
-        except torch.OutOfMemoryError as error:
-            raise RetryError("the accelerator ran out of memory", mend="A retry may find more free") from error
+        with self.inference():
+            return [self._answer(request, beat) for request in requests]
 
     def judge(self, requests: Sequence[ChoiceRequest], beat: Callable[[], None]) -> list[ChoiceOutput]:
         """Refused: a translation model reads no question."""
         raise ConfigError(f"the generator {self.settings.name} cannot be asked for labels")
-
-    def close(self) -> None:
-        """Drop the model."""
-        self.model = None
 
     def describe(self) -> dict[str, Any]:
         """Settings and licence; the device once started."""

@@ -1,77 +1,46 @@
 """transformers, one request at a time with its own generator: slow, and exact wherever torch runs."""
 
 import copy
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from volfid.core.exits import RetryError, UnavailableError
 from volfid.generation.engines.base import (
     ChoiceOutput,
     ChoiceRequest,
     EngineOutput,
     EngineRequest,
-    EngineSettings,
-    model_folder,
 )
+from volfid.generation.engines.local import LocalModel
 from volfid.generation.engines.tokens import choice_output, choice_tokens, common_length, encode, template_sha
 
 
-class TransformersEngine:
+class TransformersEngine(LocalModel):
     """One causal language model. Batches of one: a request never depends on its neighbours."""
-
-    def __init__(self, settings: EngineSettings, model_dir: Path | None):
-        self.settings, self.model_dir = settings, model_dir
-        self.facts: dict[str, Any] = {}
-        self.model: Any = None
 
     def start(self) -> None:
         """Load the model, on the accelerator when torch sees one."""
-        folder = model_folder(self.model_dir, self.settings.name)
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        try:
-            import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
-        except ImportError as error:
-            raise UnavailableError(f"transformers cannot be imported: {error}", mend="Run `make setup`") from error
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, self.settings.dtype), use_safetensors=True, local_files_only=True
-        )
-        self.model = model.eval().to(device)
+        self.load("AutoModelForCausalLM")
         ends = self.model.generation_config.eos_token_id
         self.ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
-        self.facts = {"device": device, "chat_template_sha": template_sha(self.tokenizer)}
+        self.facts["chat_template_sha"] = template_sha(self.tokenizer)
 
     def generate(self, requests: Sequence[EngineRequest], beat: Callable[[], None]) -> list[EngineOutput]:
         """Answers in order."""
-        import torch
-
-        try:
-            with torch.inference_mode():
-                return [self._answer(request, beat) for request in requests]
-        except torch.OutOfMemoryError as error:
-            raise RetryError("the accelerator ran out of memory", mend="A retry may find more free") from error
+        with self.inference():
+            return [self._answer(request, beat) for request in requests]
 
     def judge(self, requests: Sequence[ChoiceRequest], beat: Callable[[], None]) -> list[ChoiceOutput]:
         """Answers in order; what all prompts of the call begin with is read once, then what those of a request do."""
-        import torch
-
         room = self.settings.max_model_len - 1
         chat = self.settings.chat
         ids = [
             [encode(self.tokenizer, prompt, request.answer_prefix, chat, room) for prompt in request.prompts]
             for request in requests
         ]
-        try:
-            with torch.inference_mode():
-                start = common_length([one for questions in ids for one in questions])
-                common = self._read(ids[0][0][:start], None)
-                return [self._judge(questions, common, start, beat) for questions in ids]
-        except torch.OutOfMemoryError as error:
-            raise RetryError("the accelerator ran out of memory", mend="A retry may find more free") from error
+        with self.inference():
+            start = common_length([one for questions in ids for one in questions])
+            common = self._read(ids[0][0][:start], None)
+            return [self._judge(questions, common, start, beat) for questions in ids]
 
     def _read(self, ids: list[int], cache: Any) -> Any:
         """The cache after `ids`; None when there is nothing to read."""
@@ -102,10 +71,6 @@ class TransformersEngine:
         log = torch.log_softmax(logits.float(), dim=-1)
         yes, no = choice_tokens(self.tokenizer)
         return choice_output(log[:, yes].tolist(), log[:, no].tolist(), ids)
-
-    def close(self) -> None:
-        """Drop the model."""
-        self.model = None
 
     def describe(self) -> dict[str, Any]:
         """Settings; the device and the hash of the chat template once started."""
