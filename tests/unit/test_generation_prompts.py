@@ -14,10 +14,12 @@ from volfid.core.exits import ConfigError, DataError, InputMissingError
 from volfid.core.seeds import request_seed
 from volfid.generation.prompts import FILE, check_template, load_template, render, shown_text
 from volfid.generation.requests import Corpus, confusable_names, label_plan_rows, plan_requests
+from volfid.generation.rewriting import FILE as REWRITER
+from volfid.generation.rewriting import load_rewriter
 from volfid.generation.settings import read_settings
 
 METHODS = ["full_synthesis", "paraphrase"]
-FOLDERS = sorted(path.name for path in PROMPTS.iterdir())
+FOLDERS = sorted(path.parent.name for path in PROMPTS.glob(f"*/{FILE}"))
 
 
 def plan(*pools, data=None, **sampling):
@@ -41,6 +43,8 @@ def test_every_folder_of_prompts_has_a_sound_template():
     for method in FOLDERS:
         path = PROMPTS / method / FILE
         assert check_template(path) == set(yaml.safe_load(path.read_text())["placeholders"])
+    others = {path.name for path in PROMPTS.iterdir()} - set(FOLDERS)
+    assert {load_rewriter(PROMPTS / name / REWRITER).method for name in others} == others
 
 
 @pytest.mark.parametrize(

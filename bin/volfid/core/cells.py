@@ -1,6 +1,9 @@
-"""What a header and a cell of any table say: repeated names, and flags."""
+"""What a header and a cell of any table say: repeated names, flags, and lists that somebody printed as text."""
 
+import ast
+import json
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +12,10 @@ from volfid.core.exits import DataError
 MAX_COLUMNS = 20_000
 _FLAGS = {"": False, **dict.fromkeys(("0", "0.0", "false"), False), **dict.fromkeys(("1", "1.0", "true"), True)}
 _WORDS = {"n": False, "no": False, "y": True, "yes": True}
+
+_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+# NumPy prints no commas; Python would take two strings side by side for one
+_NUMPY = re.compile(rf"\[\s*(?:{_QUOTED})(?:\s+(?:{_QUOTED}))+\s*\]", re.DOTALL)
 
 
 def check_columns(name: str, columns: Sequence[str]) -> None:
@@ -48,3 +55,25 @@ def flag(value: Any, words: bool = False) -> bool | None:
         return None
     text = str(value).strip().lower()
     return _FLAGS.get(text, _WORDS.get(text) if words else None)
+
+
+def printed_list(text: str) -> list[Any] | None:
+    """Items of a list written as JSON, or as Python or NumPy print lists, tuples and sets; None for other text."""
+    if text == "set()":
+        return []
+    if _NUMPY.fullmatch(text):
+        return [ast.literal_eval(item) for item in re.findall(_QUOTED, text, re.DOTALL)]
+    for parse in (json.loads, _python):
+        try:
+            items = parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(items, (list, tuple, set)):
+            return sorted(items, key=str) if isinstance(items, set) else list(items)
+    return None
+
+
+def _python(text: str) -> Any:
+    if re.search(r"_\s*_", re.sub(_QUOTED, "_", text, flags=re.DOTALL)):
+        raise ValueError("a comma is missing: which strings belong together, nobody can tell")
+    return ast.literal_eval(text)

@@ -1,6 +1,5 @@
 """What a loader yields, and what is counted on the way from a source to the project's plain documents."""
 
-import ast
 import hashlib
 import json
 import math
@@ -11,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from volfid.core.cells import printed_list
 from volfid.core.exits import DataError, ParameterError
 from volfid.core.files import atomic_path, canonical_json
 from volfid.corpora.faults import Faults, SourceFaults
 
-# strings side by side, as NumPy prints an array; Python would read them as one
-_ARRAY = re.compile(r"^\s*\[\s*(['\"]).*\1\s+\1.*\]\s*$", re.DOTALL)
+_OPENING = ("[", "(", "{")  # of lists, tuples and sets that somebody printed
 COMMON_OPTIONS = {"share": "share of the documents to keep, chosen by a hash of the id (0 to 1; default 1)"}
 
 
@@ -129,27 +128,14 @@ def label_names(value: Any, separator: str | None, where: str) -> tuple[str, ...
     if isinstance(value, list):
         items = value
     elif isinstance(value, str):
-        listed = _listed(value)
+        listed = printed_list(value.strip()) if value.strip()[:1] in _OPENING else None
         items = re.split(re.escape(separator) if separator else r"[;|]", value) if listed is None else listed
     else:
         items = [value]
-    if (isinstance(value, str) and _ARRAY.search(value)) or any(_odd(item) for item in items):
+    if any(_odd(item) for item in items):
         detail = f"{str(value)[:60]!r} is neither a list of names nor delimited text"
         raise DataError(f"{where}: {detail}", mend="Write a list of strings, or names separated by ';'")
     return tuple(sorted({plain(item) for item in items} - {""}))
-
-
-def _listed(text: str) -> list[Any] | None:
-    """The list that a cell holds as text, in JSON or as Python writes it; None when it holds none."""
-    stripped = text.strip()
-    for parse in (json.loads, ast.literal_eval) if stripped.startswith("[") else ():
-        try:
-            items = parse(stripped)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(items, list):
-            return items
-    return None
 
 
 def _odd(item: Any) -> bool:

@@ -1,17 +1,13 @@
 """Cells of labels and of source ids: lists, delimited text, and lists that somebody printed as text."""
 
-import ast
-import json
 import re
 from typing import Any
 
+from volfid.core.cells import printed_list
 from volfid.inputs.text import cell_text, normalise, normalise_id
 
 MAX_LABEL = 200
 _SETS_KEPT = 100_000
-_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
-# NumPy prints no commas; Python would take two strings side by side for one
-_NUMPY = re.compile(rf"\[\s*(?:{_QUOTED})(?:\s+(?:{_QUOTED}))+\s*\]", re.DOTALL)
 _OPENS = re.compile(r"[\[({]\s*(?:['\"]|np\.)|(?:set|frozenset|array|list|tuple|Index)\(")
 _NUMBERS = re.compile(r"\[\s*\d[\d.]*(?:\s+\d[\d.]*)+\s*\]")
 _PAIRS = {"[": "]", "(": ")", "{": "}"}
@@ -130,28 +126,6 @@ class NameCells:
         self._separated += len(parts) > 1
         self._commas += "," in text
         return parts
-
-
-def printed_list(text: str) -> list[Any] | None:
-    """Items of a list written as JSON, or as Python or NumPy print lists, tuples and sets; None for other text."""
-    if text == "set()":
-        return []
-    if _NUMPY.fullmatch(text):
-        return [ast.literal_eval(item) for item in re.findall(_QUOTED, text, re.DOTALL)]
-    for parse in (json.loads, _python):
-        try:
-            items = parse(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(items, (list, tuple, set)):
-            return sorted(items, key=str) if isinstance(items, set) else list(items)
-    return None
-
-
-def _python(text: str) -> Any:
-    if re.search(r"_\s*_", re.sub(_QUOTED, "_", text, flags=re.DOTALL)):
-        raise ValueError("a comma is missing: which strings belong together, nobody can tell")
-    return ast.literal_eval(text)
 
 
 def _looks_listed(text: str) -> bool:
