@@ -22,7 +22,7 @@ OUTPUTS = {
     "embed_corpus": ["manifest"],
     "train_heads": ["predictions", "scores", "counts", "gaps", "manifest"],
     "train_encoder": ["predictions", "scores", "counts", "gaps", "manifest"],
-    "measure_fidelity": ["fidelity", "keywords", "manifest"],
+    "measure_fidelity": ["fidelity", "keywords", "leaks", "manifest"],
     "evaluate_retrieval": ["retrieval", "manifest"],
     "collect_scores": ["scores", "counts", "gaps", "status", "manifest"],
     "estimate_effects": ["effects", "correlations", "findings", "manifest"],

@@ -125,6 +125,9 @@ def test_a_copied_document_is_seen_against_its_source_and_the_files_given(files,
     for against in ("sources", "train"):
         assert float(found["synthetic", "longest_run_max", "added", against]["value"]) == length
         assert float(found["synthetic", "containment_8gram_share", "added", against]["value"]) == 1 / 20
+    leaks = figures(tmp_path / "leaks.csv", "trainset_id", "against", "measure")
+    assert set(key[0] for key in leaks) == {"synthetic"} and len(leaks) == 9
+    assert float(leaks["synthetic", "sources", "longest_run"]["highest"]) == length
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["counts"] | {"figures": 0} == {
         "train": 24, "reference": 48, "test": 16, "synthetic": 20, "figures": 0,

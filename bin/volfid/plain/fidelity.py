@@ -28,13 +28,14 @@ def main(
 ) -> None:  # fmt: skip
     """Measure files of synthetic documents against real documents, without a plan.
 
-    Writes fidelity.csv, fidelity.parquet and manifest.json. Every synthetic file is a set, named like the file;
-    real training documents are measured beside them, as the value that real text has.
+    Writes fidelity.csv, leaks.csv (both also as Parquet) and manifest.json. Every synthetic file is a set, named
+    like the file; real training documents are measured beside them, as the value that real text has.
     """
     from volfid.core.log import log
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
     from volfid.fidelity.corpus import assemble
+    from volfid.fidelity.leaks import Leaks
     from volfid.fidelity.measure import Measurer, Settings
     from volfid.plain.vectors import vectors_of
 
@@ -67,11 +68,12 @@ def main(
     settings = Settings(token_budget=token_budget, permutations=permutations, encoder=encoder)
     measurer = Measurer(corpus, settings, seed)
     lines = [line for one in corpus.trainsets for line in measurer.measure(one)]
-    contract = CONTRACTS["fidelity"]
-    lines.sort(key=lambda line: tuple(line[name] for name in contract.key))
-    manifest.wrote(contract.write(out, lines), len(lines))
-    columns = [field.name for field in contract.fields]
-    manifest.wrote(files.write_csv(out / "fidelity.csv", lines, columns), len(lines))
+    leaks = Leaks(corpus, measurer.memory, settings.containment_width)
+    near = [row for one in corpus.trainsets for row in leaks.rows(one.trainset_id, one.added, one.sources)]
+    for name, table_rows in (("fidelity", lines), ("leaks", near)):
+        contract = CONTRACTS[name]
+        manifest.wrote(contract.write(out, table_rows), len(table_rows))
+        manifest.wrote(files.write_csv(out / f"{name}.csv", contract, table_rows), len(table_rows))
     manifest.seeds = {"master_seed": seed}
     sizes = {split: sum(row["split"] == split for row in documents) for split in ("train", "reference", "test")}
     manifest.settings = {**settings.echo(), **measurer.frozen(), "sides": origin, "warnings": reader.warnings}

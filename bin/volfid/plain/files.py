@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from volfid.core.contracts import Contract
 from volfid.core.exits import DataError, ParameterError
 from volfid.core.files import atomic_path, sha256_text
 from volfid.core.schemas import CONTRACTS
@@ -165,10 +166,12 @@ def by_plain_id(rows: Iterable[Row]) -> dict[str, list[str]]:
     return found
 
 
-def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Path:
-    """Write a table for people: the columns of a contract, undefined values as empty cells."""
+def write_csv(path: Path, contract: Contract, rows: Iterable[Mapping[str, Any]]) -> Path:
+    """Write a table for people: columns and order of the contract, undefined values as empty cells."""
+    columns = [field.name for field in contract.fields]
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(["" if row[name] is None else row[name] for name in columns] for row in rows)
+        for row in sorted(rows, key=lambda row: tuple(row[name] for name in contract.key)):
+            writer.writerow(["" if row[name] is None else row[name] for name in columns])
     return path

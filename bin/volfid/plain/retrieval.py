@@ -60,10 +60,8 @@ def main(
     size = size or min(map(len, groups.values()))
     lines = [line for name in sorted(groups) for line in evaluator.evaluate(name, size)]
     contract = CONTRACTS["retrieval"]
-    lines.sort(key=lambda line: tuple(line[name] for name in contract.key))
     manifest.wrote(contract.write(out, lines), len(lines))
-    columns = [field.name for field in contract.fields]
-    manifest.wrote(files.write_csv(out / "retrieval.csv", lines, columns), len(lines))
+    manifest.wrote(files.write_csv(out / "retrieval.csv", contract, lines), len(lines))
     manifest.seeds = {"master_seed": seed}
     manifest.settings = {**settings.echo(), "fixed_ideal": "all corpora together", "size_matched": size}
     manifest.counts = {one.name: len(one.rows) for one in everything} | {"figures": len(lines)}

@@ -22,6 +22,7 @@ from volfid.report import (
     tables_effects,
     tables_gaps,
     tables_inputs,
+    tables_leaks,
     tables_run,
     tables_uses,
 )
@@ -42,6 +43,7 @@ CSV_TWINS = (
     "correlations",
     "fidelity",
     "keywords",
+    "leaks",
     "retrieval",
     "claims",
     "labels",
@@ -195,6 +197,7 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
         "law": [tables_controls.controls_table(inputs), effects.law_table(inputs)],
         "scores": [*policies.score_tables(inputs), *arms.threshold_tables(inputs), arms.floor_table(inputs)],
         "fidelity": [*arms.fidelity_tables(inputs), effects.correlation_table(inputs)],
+        "leaks": [tables_leaks.leak_table(inputs)],
         "keywords": [tables_uses.keyword_table(inputs)],
         "uses": tables_uses.tables(inputs),
         "cooccurrence": arms.cooccurrence_tables(inputs),
