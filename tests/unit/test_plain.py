@@ -149,6 +149,21 @@ def test_arrays_replace_the_encoder(files, call, tmp_path):
     assert float(found["ndcg_at_1", "own_ideal"]["value"]) == 1.0
 
 
+def test_each_corpus_is_held_against_the_first_query_by_query(files, run, tmp_path):
+    command = next(one for one in COMMANDS if "--vectors" in one).replace("--out retrieval", f"--out {tmp_path}")
+    assert run(command, files).returncode == 0
+    found = figures(tmp_path / "retrieval_tests.csv", "trainset_id", "base_id", "variant")
+    assert set(found) == {
+        ("synthetic", "real", v) for v in ("own_ideal", "fixed_ideal", "fixed_ideal_unique", "size_matched")
+    }
+    row, means = (
+        found["synthetic", "real", "fixed_ideal"],
+        figures(tmp_path / "retrieval.csv", "trainset_id", "metric", "variant"),
+    )
+    synthetic, real = (float(means[name, "ndcg_at_10", "fixed_ideal"]["value"]) for name in ("synthetic", "real"))
+    assert float(row["delta"]) == pytest.approx(synthetic - real) and row["n"] == row["clusters"] == "12"
+
+
 def test_equal_files_give_equal_tables(files, run, tmp_path):
     for name in ("one", "two"):
         assert run(COMMANDS[0].replace("--out fidelity", f"--out {tmp_path / name}"), files).returncode == 0

@@ -28,13 +28,15 @@ def main(
 ) -> None:  # fmt: skip
     """Rank the documents of each file for every query, without a plan; relevance is the Jaccard of label sets.
 
-    Writes retrieval.csv, retrieval.parquet and manifest.json. The fixed ideal is taken over all corpora together.
+    Writes retrieval.csv, retrieval_tests.csv (each corpus against the first one, paired over queries), both also as
+    Parquet, and manifest.json. The fixed ideal is taken over all corpora together.
     """
     from volfid.core.exits import ParameterError
     from volfid.core.log import log
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
     from volfid.plain.vectors import vectors_of
+    from volfid.retrieval.compare import Comparison, compared
     from volfid.retrieval.evaluate import Evaluator, Settings
 
     if not real and not synthetic:
@@ -59,9 +61,14 @@ def main(
     evaluator = Evaluator(documents, [], files.label_ids(*everything), groups, row_of, table, settings, seed)
     size = size or min(map(len, groups.values()))
     lines = [line for name in sorted(groups) for line in evaluator.evaluate(name, size)]
-    contract = CONTRACTS["retrieval"]
-    manifest.wrote(contract.write(out, lines), len(lines))
-    manifest.wrote(files.write_csv(out / "retrieval.csv", contract, lines), len(lines))
+    # every corpus against the first one that was named
+    base, *others = groups
+    pairs = [Comparison([name], [base]) for name in others]
+    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, f"ndcg_at_{k}", seed)
+    for name, rows in (("retrieval", lines), ("retrieval_tests", tests)):
+        contract = CONTRACTS[name]
+        manifest.wrote(contract.write(out, rows), len(rows))
+        manifest.wrote(files.write_csv(out / f"{name}.csv", contract, rows), len(rows))
     manifest.seeds = {"master_seed": seed}
     manifest.settings = {**settings.echo(), "fixed_ideal": "all corpora together", "size_matched": size}
     manifest.counts = {one.name: len(one.rows) for one in everything} | {"figures": len(lines)}
