@@ -205,7 +205,9 @@ def test_the_tables_of_the_report_show_both(evaluator):
     cells = [
         {"trainset_id": name, "arm": arm, "draw": 0, "regime": 20, "method": method, "added": added,
          "real_share": None, "classifier": "mlp", "generator": method and "g"}
-        for name, arm, method, added in (("none", "R0", None, 0), ("synthetic", "S", "m", 40), ("synthetic", "St", "m", 40))
+        for name, arm, method, added in (
+            ("none", "R0", None, 0), ("synthetic", "S", "m", 40), ("synthetic", "St", "m", 40)
+        )
     ]  # fmt: skip
     tests = compared(
         [Comparison(["synthetic"], ["none"])], evaluator.per_query, evaluator.query_groups, "ndcg_at_10", 1
