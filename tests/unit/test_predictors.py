@@ -62,6 +62,12 @@ def test_fewer_than_three_generators_are_undefined_with_the_reason(generators, r
     assert error_difference(points, points).value is None
 
 
+def test_three_generators_have_an_interval_with_a_warning():
+    points, _ = made_points(np.random.default_rng(3), 3, 0.5)
+    assert "too narrow" in skill(points, 1).note and skill(points, 1).low is not None
+    assert "too narrow" not in skill(made_points(np.random.default_rng(3), 4, 0.5)[0], 1).note
+
+
 def test_equal_gains_have_no_skill_and_a_flat_metric_knows_nothing():
     points, _ = made_points(np.random.default_rng(4), 4, 0.0, noise=0.0)
     assert skill(points, 1).value is None and "same everywhere" in skill(points, 1).note
