@@ -24,17 +24,19 @@ def main(
 ) -> None:
     """Evaluate retrieval over every training set of the job, used as a corpus.
 
-    Writes retrieval.parquet: nDCG with own, fixed and size-matched ideals, DCG, mean Jaccard, random baselines.
+    Writes retrieval.parquet (nDCG with own, fixed and size-matched ideals, DCG, mean Jaccard, MAP, MRR, hubs, random
+    baselines) and retrieval_tests.parquet (each corpus against the real rows alone, paired over queries).
     """
     task = read_job(job)
     if stub:
-        return write_stub(out_dir, "retrieval")
+        return write_stub(out_dir, "retrieval", "retrieval_tests")
     from volfid.core.log import Progress
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
     from volfid.core.settings import settings_of
     from volfid.core.trainsets import read_trainsets
     from volfid.core.vectors import read_vectors
+    from volfid.retrieval.compare import compared, comparisons
     from volfid.retrieval.evaluate import Evaluator, Settings
 
     settings = settings_of(Settings, task["settings"], "evaluate_retrieval")
@@ -51,6 +53,9 @@ def main(
         lines += evaluator.evaluate(name, sizes[name])
         progress.advance()
     manifest.wrote(CONTRACTS["retrieval"].write(out_dir, lines), len(lines))
+    pairs, metric = comparisons(task["items"]), f"ndcg_at_{settings.k}"
+    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, metric, task["master_seed"])
+    manifest.wrote(CONTRACTS["retrieval_tests"].write(out_dir, tests), len(tests))
     manifest.seeds = {"master_seed": task["master_seed"]}
     manifest.settings = settings.echo()
     manifest.counts = {
@@ -61,4 +66,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, plain="volfid.plain.retrieval")

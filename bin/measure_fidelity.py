@@ -24,11 +24,11 @@ def main(
 ) -> None:
     """Measure label, text, diversity and memorisation figures of every training set of the job.
 
-    Writes fidelity.parquet and keywords.parquet: one figure a row; undefined ones are null with the reason.
+    Writes fidelity.parquet, keywords.parquet and leaks.parquet; undefined figures are null with the reason.
     """
     task = read_job(job)
     if stub:
-        return write_stub(out_dir, "fidelity", "keywords")
+        return write_stub(out_dir, "fidelity", "keywords", "leaks")
     from volfid.core.log import Progress
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
@@ -37,6 +37,7 @@ def main(
     from volfid.core.vectors import read_vectors
     from volfid.fidelity.corpus import assemble
     from volfid.fidelity.keywords import audit
+    from volfid.fidelity.leaks import Leaks
     from volfid.fidelity.measure import Measurer
     from volfid.fidelity.settings import Settings
 
@@ -48,13 +49,15 @@ def main(
     corpus = assemble(files.real, files.synthetic, files.label_ids, files.trainsets, *vectors, permuted=permuted)
     measurer = Measurer(corpus, settings, task["master_seed"])
     progress = Progress("fidelity", len(corpus.trainsets), "training sets")
-    lines = []
+    lines, near, leaks = [], [], Leaks(corpus, measurer.memory, settings.containment_width)
     for one in corpus.trainsets:
         lines += measurer.measure(one)
+        near += leaks.rows(one.trainset_id, one.added, one.sources)
         progress.advance()
     manifest.wrote(CONTRACTS["fidelity"].write(out_dir, lines), len(lines))
     words = audit(files.real, files.synthetic, files.labels)
     manifest.wrote(CONTRACTS["keywords"].write(out_dir, words), len(words))
+    manifest.wrote(CONTRACTS["leaks"].write(out_dir, near), len(near))
     manifest.seeds = {"master_seed": task["master_seed"]}
     manifest.settings = {**settings.echo(), **measurer.frozen()}
     manifest.counts = {
@@ -65,4 +68,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, plain="volfid.plain.fidelity")

@@ -15,6 +15,7 @@ process MEASURE_FIDELITY {
     output:
     path 'fidelity.parquet', emit: table
     path 'keywords.parquet', emit: keywords
+    path 'leaks.parquet', emit: leaks
     path 'manifest.json', emit: manifest
 
     script:
@@ -51,10 +52,12 @@ workflow FIDELITY {
     )
     table = MEASURE_FIDELITY.out.table
     keywords = MEASURE_FIDELITY.out.keywords
+    leaks = MEASURE_FIDELITY.out.leaks
     manifest = MEASURE_FIDELITY.out.manifest.map { f -> ['fidelity', f] }
 
     emit:
     table
     keywords
+    leaks
     manifest
 }

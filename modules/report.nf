@@ -60,8 +60,8 @@ process WRITE_REPORT {
     write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
         --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
         --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
-        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --uses uses.json --retrieval retrieval.parquet \\
-        --figures ${figures} --assets assets \\
+        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --uses uses.json \\
+        --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet --figures ${figures} --assets assets \\
         --prompts ${prompts} ${options('regimes', regimes)} ${options('waterfall', waterfalls)} \\
         ${options('manifests', manifests)}
     """
@@ -72,8 +72,8 @@ process WRITE_REPORT {
     write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
         --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
         --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
-        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --uses uses.json --retrieval retrieval.parquet \\
-        --figures ${figures} --assets assets --stub
+        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --uses uses.json \\
+        --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet --figures ${figures} --assets assets --stub
     """
 }
 

@@ -14,6 +14,7 @@ process EVALUATE_RETRIEVAL {
 
     output:
     path 'retrieval.parquet', emit: table
+    path 'retrieval_tests.parquet', emit: tests
     path 'manifest.json', emit: manifest
 
     script:
@@ -49,9 +50,11 @@ workflow RETRIEVAL {
         sortedFiles(stores),
     )
     table = EVALUATE_RETRIEVAL.out.table
+    tests = EVALUATE_RETRIEVAL.out.tests
     manifest = EVALUATE_RETRIEVAL.out.manifest.map { f -> ['retrieval', f] }
 
     emit:
     table
+    tests
     manifest
 }

@@ -82,7 +82,9 @@ workflow STATISTICS {
     curation_gaps
     fidelity
     keywords
+    leaks
     retrieval
+    retrieval_tests
     generations
 
     main:
@@ -95,7 +97,7 @@ workflow STATISTICS {
     PRICE_USES(job, cells, plan, COLLECT_SCORES.out.scores, sortedFiles(generations), priceOptions())
     // every result the report shows, one file of each name
     tables = COLLECT_SCORES.out.scores.concat(
-        COLLECT_SCORES.out.gaps, status, fidelity, keywords, retrieval, ESTIMATE_EFFECTS.out.effects,
+        COLLECT_SCORES.out.gaps, status, fidelity, keywords, leaks, retrieval, retrieval_tests, ESTIMATE_EFFECTS.out.effects,
         ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims, PRICE_USES.out.uses,
     ).toList()
     manifests = COLLECT_SCORES.out.manifest.map { f -> ['statistics_collect', f] }.mix(

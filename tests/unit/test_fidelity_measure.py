@@ -18,6 +18,7 @@ from volfid.fidelity import labels as mmd
 from volfid.fidelity.corpus import assemble
 from volfid.fidelity.measure import Measurer
 from volfid.fidelity.settings import Settings
+from volfid.retrieval.compare import FACTORS
 
 BIN = Path(__file__).parents[2] / "bin"
 LABELS = ["A", "B", "C", "D"]
@@ -226,7 +227,9 @@ def write_world(world, folder):
     CONTRACTS["labels"].write(folder, [{"label": n, "name": None, "definition": None, "count": 1, "count_train": 1}
                                        for n in LABELS])  # fmt: skip
     write_vectors(folder / "emb", world.ids, world.vectors)
-    items = [{"trainset_id": n, "regime": 10, "label_law": "permuted" if n == "perm" else "real"}
+    factors = {**dict.fromkeys(FACTORS), "regime": 10, "draw": 0, "real_share": None}
+    items = [{**factors, "trainset_id": n, "text": "none" if n == "none" else n,
+              "label_law": "permuted" if n == "perm" else "real"}
              for n in ("none", "copies", "S", "perm", "more", "drawn", "never_built")]  # fmt: skip
     CONTRACTS["job"].write(folder / "job.json", {
         "job_id": "all", "stage": "fidelity", "label": "cpu_large", "model": None, "code": "x",

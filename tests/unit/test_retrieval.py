@@ -200,7 +200,8 @@ class World:
         sets = [sorted(rng.choice(LABELS[:5], rng.integers(1, 4), replace=False).tolist()) for _ in self.ids]
         sets[train] = ["F"]  # a query that shares no label with anything
         self.labels = dict(zip(self.ids, sets, strict=True))
-        self.documents = [{"doc_id": d, "labels": self.labels[d], "split": "train" if d[0] == "t" else "test"}
+        side = {"t": "train", "q": "test"}
+        self.documents = [{"doc_id": d, "labels": self.labels[d], "split": side[d[0]], "group": d}
                           for d in self.ids if d[0] != "s"]  # fmt: skip
         self.synthetic = [{"doc_id": d} for d in self.ids if d[0] == "s"]
         base = self.ids[:20]

@@ -19,6 +19,7 @@ PAGES = sorted({ROOT / "README.md", ROOT / "ARTIFACT.md", *(ROOT / "docs").glob(
 LANGUAGES = ("bash", "sh", "console")
 SETUP, IMAGES = "tests/unit/test_setup.py", "tests/unit/test_containers.py"
 CORPORA = "tests/unit/test_corpora.py"
+PLAIN = "tests/unit/test_plain.py"
 PREVIEWED = r"nextflow run main\.nf .*"
 
 # command (whole, as a pattern) -> the test that runs it, or the file that does
@@ -34,6 +35,9 @@ RUN_BY = {
     r"bin/convert_corpus\.py --loader hupd .*": f"{CORPORA}::test_the_walk_through_of_the_page_runs",
     r"bin/convert_corpus\.py --loader wos_ct .*": f"{CORPORA}::test_the_walk_through_of_own_data_runs",
     r"bin/convert_corpus\.py --sql .*": f"{CORPORA}::test_the_command_converts_prints_sql_and_says_what_is_wrong",
+    r"bin/\w+\.py plain .*": f"{PLAIN}::test_the_commands_of_the_page_run_as_they_stand",
+    # pip's own work is not tried: it fetches the backend and the dependencies
+    r"pip install \.": "tests/unit/test_package.py::test_the_metrics_are_importable_elsewhere",
     r"make archive": f"{IMAGES}::test_the_archive_holds_images_locks_and_checksums_that_verify",
     r"PATH=\$PWD/\.venv/bin:\$PATH": "tests/workflow/test_docs_commands.py::test_every_study_of_the_pages_is_planned",
 }  # fmt: skip
@@ -55,7 +59,7 @@ def commands(page: Path) -> list[Command]:
         if line.startswith("```"):
             language = line[3:].strip() if language is None else None
             continue
-        indented = language is None and re.match(r"    (make|uv|nextflow|tools/|bin/|docker|sbatch) ?", line)
+        indented = language is None and re.match(r"    (make|uv|pip|nextflow|tools/|bin/|docker|sbatch) ?", line)
         if language not in LANGUAGES and not indented:
             continue
         text = begun + re.sub(r"(^|\s+)#.*", "", line).strip().removeprefix("$ ").removesuffix("...").strip()

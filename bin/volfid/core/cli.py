@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import importlib
 import inspect
 import os
 import sys
@@ -63,16 +64,22 @@ def _with_version(main: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def run(main: Callable[..., Any]) -> None:
+def run(main: Callable[..., Any], plain: str | None = None) -> None:
     """Run one command function as a Typer app; map failures to the exit codes of the project.
 
+    `plain`: module whose `main` runs instead when the first argument is the word `plain`; it is imported only then.
     A VolfidError prints one message and exits with its code. Disk and permission errors exit
     73, 74 or 77. Anything else is a bug: exit 70, with the traceback when VOLFID_DEBUG is set.
     """
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    app.command()(_with_version(main))
+    name = Path(sys.argv[0]).name
+    epilog = f"On plain files, without a job: {name} plain --help" if plain else None
     try:
-        app()
+        if plain and sys.argv[1:2] == ["plain"]:
+            main, name, epilog = importlib.import_module(plain).main, f"{name} plain", None
+            del sys.argv[1]
+        app.command(epilog=epilog)(_with_version(main))
+        app(prog_name=name)
     except VolfidError as error:
         log(f"error: {error}")
         sys.exit(error.code)

@@ -4,6 +4,7 @@ from volfid.core.contracts import Contract
 from volfid.core.contracts import Field as F
 from volfid.core.schemas_calibration import CALIBRATION
 from volfid.core.schemas_corpora import CORPORA
+from volfid.core.schemas_metrics import METRICS
 
 SPLITS = ("train", "reference", "test")
 TEXTS = (
@@ -277,4 +278,4 @@ _ALL = (
     )),
 )  # fmt: skip
 
-CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in (*_ALL, *CALIBRATION, *CORPORA)}
+CONTRACTS: dict[str, Contract] = {contract.name: contract for contract in (*_ALL, *METRICS, *CALIBRATION, *CORPORA)}

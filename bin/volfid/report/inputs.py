@@ -12,7 +12,7 @@ from volfid.core.schemas import CONTRACTS
 OBJECTS = ("job", "plan", "corpus", "findings", "uses", "status")
 TABLES = (
     "cells", "labels", "funnel", "rejects", "scores", "effects", "correlations", "claims",
-    "gaps", "fidelity", "keywords", "retrieval", "waterfall", "regimes",
+    "gaps", "fidelity", "keywords", "leaks", "retrieval", "retrieval_tests", "waterfall", "regimes",
 )  # fmt: skip
 
 
@@ -37,7 +37,9 @@ class ReportInputs:
     gaps: list[Row] = field(default_factory=list)
     fidelity: list[Row] = field(default_factory=list)
     keywords: list[Row] = field(default_factory=list)
+    leaks: list[Row] = field(default_factory=list)
     retrieval: list[Row] = field(default_factory=list)
+    retrieval_tests: list[Row] = field(default_factory=list)
     waterfall: list[Row] = field(default_factory=list)
     regimes: list[Row] = field(default_factory=list)
     manifests: list[Row] = field(default_factory=list)

@@ -4,7 +4,9 @@ Variants. `own_ideal`, `fixed_ideal`: the corpus as it is, nDCG over its own bes
 train pool. `own_ideal_unique`, `fixed_ideal_unique`, `unique`: each document once; read these for replicated
 corpora, whose copies otherwise fill the list. `size_matched` (fixed ideal), `size_matched_own_ideal`: random
 subsets of n unique documents. `tie_averaged`: own ideal, expectation over ties. `random`, `random_fixed_ideal`:
-exact expectation of a random order. `as_is`: figures without an ideal.
+exact expectation of a random order. `as_is`: figures without an ideal. `synthetic`, `real`: Jaccard of such hits.
+
+Beside DCG: precision, recall, MAP and MRR with binary relevance, and hubs (retrieval/ranked.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +20,7 @@ from volfid.core.exits import DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.seeds import generator
 from volfid.core.vectors import unit_rows
+from volfid.retrieval import ranked
 from volfid.retrieval.index import Ranking, rank
 
 Row = Mapping[str, Any]
@@ -38,7 +41,8 @@ class Settings:
     def echo(self) -> dict[str, Any]:
         """All settings, for the manifest."""
         return {**asdict(self), "gain": "Jaccard, linear", "score": "inner product of unit rows, rounded to 1e-6",
-                "ties": "document id ascending", "fixed_ideal": "all documents of split train"}  # fmt: skip
+                "relevant": f"Jaccard from {ranked.RELEVANT}", "depth": ranked.DEPTH, "ties": "document id, rising",
+                "fixed_ideal": "all documents of split train"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,9 @@ class Evaluator:
         self.number = {name: position for position, name in enumerate(used)}
         self.vectors = unit_rows(vectors[[vector_row[name] for name in used]], used)
         names = [row["doc_id"] for row in queries]
+        self.query_groups = [row["group"] for row in queries]
+        # nDCG of every query, by training set and variant: what paired tests compare
+        self.per_query: dict[str, dict[str, np.ndarray]] = {}
         self.queries = unit_rows(vectors[[vector_row[name] for name in names]], names)
 
         rows = [row for members in groups.values() for row in members]
@@ -125,9 +132,10 @@ class Evaluator:
         corpus = self.entries(trainset_id)
         unique = corpus.once()
         note = REQUESTED if corpus.synthetic.any() else None
+        self.per_query[trainset_id] = {}
         figures = [
-            *self._figures(corpus, "", note),
-            *self._figures(unique, "_unique", note),
+            *self._figures(corpus, trainset_id, "", note),
+            *self._figures(unique, trainset_id, "_unique", note),
             *self._matched(unique, trainset_id, size),
         ]
         return [
@@ -137,7 +145,7 @@ class Evaluator:
 
     # ---- one corpus -----------------------------------------------------------------------
 
-    def _figures(self, corpus: Entries, suffix: str, note: str | None) -> list[tuple[Any, ...]]:
+    def _figures(self, corpus: Entries, trainset_id: str, suffix: str, note: str | None) -> list[tuple[Any, ...]]:
         k = self.settings.k
         found = self._search(corpus)
         own = self._by_kind(ndcg.ideal_dcg, corpus)
@@ -145,15 +153,18 @@ class Evaluator:
         name = f"ndcg_at_{k}"
         few = f"the corpus has {corpus.size} documents, fewer than {k}" if corpus.size < k else None
         note = "; ".join(filter(None, (note, few))) or None
+        scores = {f"own_ideal{suffix}": ndcg.ndcg(found["dcg"], own),
+                  f"fixed_ideal{suffix}": ndcg.ndcg(found["dcg"], self.fixed)}  # fmt: skip
+        self.per_query[trainset_id] |= scores
         lines = [
-            (name, f"own_ideal{suffix}", *_mean(ndcg.ndcg(found["dcg"], own), note)),
-            (name, f"fixed_ideal{suffix}", *_mean(ndcg.ndcg(found["dcg"], self.fixed), note)),
+            *((name, variant, *_mean(values, note)) for variant, values in scores.items()),
             (f"dcg_at_{k}", plain, *_mean(found["dcg"], note)),
             (f"jaccard_at_{k}", plain, *_mean(found["jaccard"], note)),
             ("queries_without_gain", plain, float((own == 0).sum()), len(own), note),
+            *self._binary(corpus, found, plain, note),
         ]
         if suffix:
-            return lines
+            return [*lines, *self._hubs(corpus, found, note)]
         expected = self._by_kind(ndcg.random_dcg, corpus)
         return [
             *lines,
@@ -163,6 +174,41 @@ class Evaluator:
             (f"dcg_at_{k}", "random", *_mean(expected, note)),
             (f"synthetic_share_at_{k}", "as_is", *_mean(found["synthetic"], note)),
         ]
+
+    def _binary(self, corpus: Entries, found: dict[str, np.ndarray], variant: str, note: str | None) -> list[Any]:
+        """Precision, recall, MAP and MRR of documents that count as relevant or not."""
+        k, depth = self.settings.k, ranked.DEPTH
+        relevant = ranked.by_rank(found["gains"] >= ranked.RELEVANT, found["end"], depth)
+        total = self._by_kind(_relevant, corpus)
+        figures = {
+            f"precision_at_{k}": ranked.precision(relevant, k), f"recall_at_{k}": ranked.recall(relevant, total, k),
+            f"recall_at_{depth}": ranked.recall(relevant, total, depth),
+            f"map_at_{depth}": ranked.average_precision(relevant, total),
+            f"mrr_at_{depth}": ranked.reciprocal_rank(relevant, total),
+        }  # fmt: skip
+        return [(name, variant, *_mean(values, note)) for name, values in figures.items()]
+
+    def _hubs(self, corpus: Entries, found: dict[str, np.ndarray], note: str | None) -> list[Any]:
+        """How unevenly documents are retrieved, and what synthetic and real hits are worth; each document once."""
+        k, queries = self.settings.k, len(self.queries)
+        skewness, share = ranked.hubs(found["columns"], len(corpus.documents), k)
+        lines: list[Any] = [
+            (f"hubness_skewness_at_{k}", "unique", skewness, queries, note if skewness is not None else "no spread"),
+            (f"hub_share_at_{k}", "unique", share, queries, note),
+            ("synthetic_share", "unique", float(corpus.synthetic.mean()), corpus.size, note),
+        ]
+        if corpus.synthetic.any():
+            gains, made = (
+                ranked.by_rank(values, found["end"], k)
+                for values in (found["gains"], corpus.synthetic[found["columns"]])
+            )
+            filled = np.arange(k)[None, :] < found["end"].max(axis=1, initial=0)[:, None]
+            for variant, chosen in (("synthetic", made > 0), ("real", filled & (made == 0))):
+                value, n = ranked.mean_where(gains, chosen)
+                lines.append(
+                    (f"jaccard_at_{k}", variant, value, n, note if n else f"no {variant} document is retrieved")
+                )
+        return lines
 
     def _matched(self, unique: Entries, trainset_id: str, size: int) -> list[tuple[Any, ...]]:
         """Means over random subsets of `size` unique documents; the whole corpus when it has no more."""
@@ -186,6 +232,7 @@ class Evaluator:
             note += f", fewer than n = {size}"
         names = ((f"ndcg_at_{k}", "size_matched"), (f"ndcg_at_{k}", "size_matched_own_ideal"),
                  (f"dcg_at_{k}", "size_matched"), (f"jaccard_at_{k}", "size_matched"))  # fmt: skip
+        self.per_query[trainset_id]["size_matched"] = np.mean([part[0] for part in parts], axis=0)
         lines = []
         for name, values in zip(names, zip(*parts, strict=True), strict=True):
             means = [_mean(one, note) for one in values]
@@ -195,11 +242,13 @@ class Evaluator:
         return lines
 
     def _search(self, corpus: Entries, keep: bool = True) -> dict[str, np.ndarray]:
-        """DCG, tie-averaged DCG, mean Jaccard and synthetic share of the best k, each (queries,)."""
+        """DCG, tie-averaged DCG, mean Jaccard and synthetic share of the best k, each (queries,), and the ranked
+        list behind them: `columns` (entries), `gains` and `end` (last rank + 1), each (queries, columns)."""
         k = self.settings.k
+        depth = max(k, ranked.DEPTH) if keep else k
         documents = np.unique(corpus.documents)
         key = documents.tobytes()
-        ranking = self._rankings.pop(key, None) or rank(self.queries, self.vectors, documents, k)
+        ranking = self._rankings.pop(key, None) or rank(self.queries, self.vectors, documents, depth)
         if keep:
             self._rankings[key] = ranking  # the latest one last
             if len(self._rankings) > KEPT:
@@ -213,13 +262,20 @@ class Evaluator:
             "dcg_tie_averaged": ndcg.dcg(averaged, begin, end, k),
             "jaccard": ndcg.mean_gain(gains, begin, end, k),
             "synthetic": ndcg.mean_gain(corpus.synthetic[ranking.documents].astype(float), begin, end, k),
-        }
+            "columns": ranking.documents, "gains": gains * (end > begin), "end": end,
+        }  # fmt: skip
 
     def _by_kind(self, figure: Any, corpus: Entries) -> np.ndarray:
         """A figure that depends on label sets and their counts only, per query."""
         kinds, inverse = np.unique(corpus.label_sets, return_inverse=True)
         counts = np.bincount(inverse, weights=corpus.counts).astype(np.int64)
         return figure(self.gains[:, kinds], counts, self.settings.k)[self.query_set]
+
+
+def _relevant(gains: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
+    """Relevant documents of a corpus by query; gains (queries, kinds), counts (kinds,)."""
+    result: np.ndarray = (gains >= ranked.RELEVANT) @ counts
+    return result
 
 
 def _expand(ranking: Ranking, corpus: Entries) -> Ranking:

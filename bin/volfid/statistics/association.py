@@ -8,7 +8,7 @@ from scipy import special
 from volfid.core.contracts import Row
 from volfid.statistics import correlation, intervals
 from volfid.statistics.conditions import WITHOUT_CONTROLS, Point, PointSet, Scope, detailed_scopes, scopes
-from volfid.statistics.effects import MEAN, RATIO, Effect
+from volfid.statistics.effects import RATIO, Effect
 from volfid.statistics.intervals import Estimate, join_notes
 from volfid.statistics.table import PRIMARY, Context
 from volfid.statistics.words import number
@@ -167,40 +167,3 @@ def _overlapping(label: Sequence[Point], text: Sequence[Point]) -> Estimate:
     note = f"r {r[0]:.3f} and {r[1]:.3f}; Steiger's z {number(result.steiger_z, 2)}, Meng's z {result.meng_z:.2f}"
     p = None if result.steiger_z is None else float(2 * special.ndtr(-abs(result.steiger_z)))
     return Estimate(result.delta, result.low, result.high, p, n, "Zou, overlapping", note)
-
-
-def predictors(sets: Sequence[PointSet]) -> Iterator[Effect]:
-    """How well a line through the other generators' conditions predicts the gain of each generator.
-
-    Effect `fidelity_predicts_gain`: 1 - SSE / SSE of the training mean, by leaving out one generator
-    at a time; at least three generators. Primary score only.
-    """
-    for classifier, metric, threshold, fidelity, outcome, regimes in sets:
-        if outcome != "gain" or (metric, threshold) != PRIMARY:
-            continue
-        for regime, points in regimes.items():
-            made = [point for point in points if point.rows.source is not None]
-            generators = sorted({point.rows.source.generator for point in made})
-            if len(generators) >= 3:
-                value = _held_out(made, generators)
-                note = "descriptive; one generator left out at a time"
-                estimate = Estimate(value, None, None, None, len(generators), "none", note)
-                if value is None:
-                    estimate = intervals.undefined("the gain is the same everywhere", len(generators))
-                contrast = f"gain on {fidelity}"
-                yield Effect("fidelity_predicts_gain", "5", contrast, Context(classifier, regime, None, None),
-                             metric, threshold, estimate, MEAN, unit="generators")  # fmt: skip
-
-
-def _held_out(points: Sequence[Point], generators: Sequence[str]) -> float | None:
-    residual = baseline = 0.0
-    for generator in generators:
-        inner = [p for p in points if p.rows.source.generator != generator]
-        outer = [p for p in points if p.rows.source.generator == generator]
-        x, y = np.array([p.fidelity for p in inner]), np.array([p.outcome for p in inner])
-        spread = x - x.mean()
-        slope = float(spread @ y / (spread @ spread)) if np.ptp(x) > 1e-12 else 0.0
-        for point in outer:
-            residual += (point.outcome - y.mean() - slope * (point.fidelity - x.mean())) ** 2
-            baseline += (point.outcome - y.mean()) ** 2
-    return float(1 - residual / baseline) if baseline > 1e-18 else None

@@ -4,7 +4,7 @@ A condition is a training set with the arm that trains on it, averaged over draw
 training repetitions do not add to n (METHODS section 4.1).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -209,6 +209,20 @@ def point_sets(cells: Sequence[Row], scores: Sequence[Row], fidelity: Fidelity) 
                 points = {n: _points(found, rows, n, outcome, uniques) for n in regimes}
                 made.append(PointSet(classifier, metric, threshold, fidelity_name(measured), outcome, points))
     return made
+
+
+def gain_points(
+    cells: Sequence[Row], scores: Sequence[Row], fidelity: Fidelity, score: tuple[str, str]
+) -> Iterator[tuple[str, int, Measured, list[Point]]]:
+    """(classifier, regime, metric, points) of every fidelity metric, whatever it compares with; the outcome is the
+    gain in one score (metric, threshold). Only conditions with generated text."""
+    for (classifier, *place), found in _outcomes(cells, scores).items():
+        if tuple(place) != score:
+            continue
+        for regime in sorted({rows.regime for _, rows, _ in found}):
+            for measured, rows in fidelity.items():
+                points = _points(found, rows, regime, "gain", {})
+                yield classifier, regime, measured, [point for point in points if point.rows.source is not None]
 
 
 def fidelity_name(measured: Measured) -> str:

@@ -19,6 +19,7 @@ from volfid.statistics import (
     inversion,
     looks,
     precision,
+    predictors,
     specification,
     uses,
     worth,
@@ -56,7 +57,8 @@ def estimate(
     table = build_table(cells, scores)
     distances = corpora.by_rows(cells, fidelity, "rows", "reference")
     ranked = corpora.by_rows(cells, retrieval, "variant")
-    sets = conditions.point_sets(conditions.chosen_cells(cells), scores, distances)
+    chosen = conditions.chosen_cells(cells)
+    sets = conditions.point_sets(chosen, scores, distances)
     specs, listed = specification.specifications(sets, corpus["split_sizes"].get("train"), _shots(plan))
     found: list[Effect] = [
         *worth.worth(table), *estimands.contrasts(table), *estimands.factorial(table),
@@ -67,7 +69,8 @@ def estimate(
         *corpora.relative_changes(ranked), *corpora.means(ranked, "6"), *corpora.means(distances, "5"),
         *document_effects.document_tests(table, cells, counts, plan["master_seed"]),
         *association.regime_differences(sets), *association.distance_differences(sets),
-        *association.predictors(sets), *inversion.cluster_tests(sets, plan["master_seed"]),
+        *predictors.predictors(chosen, scores, distances, plan["master_seed"]),
+        *inversion.cluster_tests(sets, plan["master_seed"]),
         *specification.sign_flips(specs, listed),
         *uses.labelling_effects(table), *uses.instruction_effects(table),
         *estimands.floors(table), *estimands.arm_scores(table), *further_scores(cells, scores),

@@ -11,6 +11,9 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
+from volfid.core.adjust import benjamini_hochberg as benjamini_hochberg
+from volfid.core.adjust import holm as holm
+
 LEVEL = 0.95
 ALPHA = 0.05
 EQUIVALENCE_BOUNDS = (0.02, 0.03)
@@ -187,22 +190,3 @@ def draws_needed(spread: float, half_width: float, most: int = 100_000) -> int |
         else:
             low = middle + 1
     return high
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values, in the order given."""
-    return _stepwise(p, lambda rank, count: count - rank, np.maximum.accumulate)
-
-
-def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """Benjamini and Hochberg's adjusted p values, in the order given."""
-    return _stepwise(p, lambda rank, count: count / (rank + 1), lambda x: np.minimum.accumulate(x[::-1])[::-1])
-
-
-def _stepwise(p, factor, accumulate) -> list[float]:
-    values = np.asarray(p, dtype=float)
-    order = np.argsort(values, kind="stable")
-    factors = np.array([factor(rank, len(values)) for rank in range(len(values))])
-    adjusted = np.empty(len(values))
-    adjusted[order] = np.minimum(accumulate(values[order] * factors), 1.0)
-    return adjusted.tolist()

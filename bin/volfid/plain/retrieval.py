@@ -1,0 +1,83 @@
+"""`evaluate_retrieval.py plain`: files of documents as corpora that the documents of one file search in."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from volfid.core.cli import run
+from volfid.plain import files
+
+Corpora = Annotated[
+    list[Path] | None, typer.Option(help="documents to search in, real ones; repeat for several corpora", exists=True)
+]
+Synthetic = Annotated[
+    list[Path] | None, typer.Option(help="documents to search in, synthetic ones; repeat for several", exists=True)
+]
+
+
+def main(
+    queries: Annotated[Path, typer.Option(help="real documents that search", exists=True)],
+    out: Annotated[Path, typer.Option(help="folder for the tables; made when absent")],
+    real: Corpora = None, synthetic: Synthetic = None, vectors: files.Vectors = None, model_dir: files.ModelDir = None,
+    id_column: files.IdColumn = None, text_columns: files.TextColumns = None, label_columns: files.LabelColumns = None,
+    label_separator: files.LabelSeparator = None,
+    k: Annotated[int, typer.Option(help="ranks that count", min=1)] = 10,
+    size: Annotated[int | None, typer.Option(help="of size-matched subsets; the smallest corpus", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="of everything that is drawn", min=0)] = 0,
+) -> None:  # fmt: skip
+    """Rank the documents of each file for every query, without a plan; relevance is the Jaccard of label sets.
+
+    Writes retrieval.csv, retrieval_tests.csv (each corpus against the first one, paired over queries), both also as
+    Parquet, and manifest.json. The fixed ideal is taken over all corpora together.
+    """
+    from volfid.core.exits import ParameterError
+    from volfid.core.log import log
+    from volfid.core.manifest import Manifest
+    from volfid.core.schemas import CONTRACTS
+    from volfid.plain.vectors import vectors_of
+    from volfid.retrieval.compare import Comparison, compared
+    from volfid.retrieval.evaluate import Evaluator, Settings
+
+    if not real and not synthetic:
+        raise ParameterError("no corpus was given", mend="Give --real or --synthetic, each as often as needed")
+    manifest = Manifest("evaluate_retrieval.py plain")
+    reader = files.Reader(
+        out, id_column=id_column, text_columns=text_columns, label_columns=label_columns,
+        label_separator=label_separator,
+    )  # fmt: skip
+    asked = reader.read(queries)
+    corpora = [(reader.read(path), "real") for path in real or []]
+    corpora += [(reader.read(path), "synthetic") for path in synthetic or []]
+    everything = [asked, *(one for one, _ in corpora)]
+    for one in everything:
+        manifest.read(one.path, len(one.rows))
+    texts = [row["text"] for one, _ in corpora for row in one.rows]
+    row_of, table, encoder = vectors_of(everything, texts, vectors, model_dir, seed)
+    documents = [{**row, "split": "test"} for row in asked.rows]
+    documents += [{**row, "split": "train"} for one, _ in corpora for row in one.rows]
+    groups = {one.name: [{**row, "source": source, "multiplicity": 1} for row in one.rows] for one, source in corpora}
+    settings = Settings(k=k, encoder=encoder)
+    evaluator = Evaluator(documents, [], files.label_ids(*everything), groups, row_of, table, settings, seed)
+    size = size or min(map(len, groups.values()))
+    lines = [line for name in sorted(groups) for line in evaluator.evaluate(name, size)]
+    # every corpus against the first one that was named
+    base, *others = groups
+    pairs = [Comparison([name], [base]) for name in others]
+    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, f"ndcg_at_{k}", seed)
+    for name, rows in (("retrieval", lines), ("retrieval_tests", tests)):
+        contract = CONTRACTS[name]
+        manifest.wrote(contract.write(out, rows), len(rows))
+        manifest.wrote(files.write_csv(out / f"{name}.csv", contract, rows), len(rows))
+    manifest.seeds = {"master_seed": seed}
+    manifest.settings = {**settings.echo(), "fixed_ideal": "all corpora together", "size_matched": size}
+    manifest.counts = {one.name: len(one.rows) for one in everything} | {"figures": len(lines)}
+    manifest.write(out)
+    for warning in reader.warnings:
+        log(f"note: {warning}")
+    log(f"{len(lines)} figures of {len(groups)} corpora, {len(asked.rows)} queries, in {out / 'retrieval.csv'}")
+
+
+def entry() -> None:
+    """The command `volfid-retrieval` of an installed package."""
+    run(main)

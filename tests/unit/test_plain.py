@@ -1,0 +1,258 @@
+"""The metrics on plain files: the commands of docs/metrics.md as they stand, and what is said about bad files."""
+
+import csv
+import json
+import random
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from helpers.chain import ROOT
+from helpers.chain import call as call_program
+
+from volfid.core.schemas import CONTRACTS
+from volfid.plain.vectors import encoder_entry
+
+PAGE = ROOT / "docs/metrics.md"
+COMMANDS = re.findall(r"^    (bin/\w+\.py plain .*)$", PAGE.read_text(), re.M)
+CODE = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.S)[1]
+MINILM = ROOT / "models/all_minilm_l6_v2"
+
+
+def made(count: int, seed: int) -> list[dict]:
+    """Documents whose words come from their labels."""
+    draw = random.Random(seed)
+    rows = []
+    for number in range(count):
+        labels = sorted(draw.sample(range(5), draw.choice([1, 2])))
+        words = [f"word{label * 10 + draw.randrange(10)}" for label in labels for _ in range(12)]
+        rows.append({"id": str(number), "text": " ".join(words), "labels": [f"L{label}" for label in labels]})
+    return rows
+
+
+def write(path: Path, rows: list[dict]) -> Path:
+    if path.suffix == ".csv":
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows({**row, "labels": ";".join(row["labels"])} for row in rows)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> Path:
+    """The files that the page names; the synthetic ones hold a copy of a shown document."""
+    folder = tmp_path_factory.mktemp("plain")
+    shown, synthetic = made(24, 2), made(20, 3)
+    synthetic[0] |= {"text": shown[5]["text"], "labels": shown[5]["labels"]}
+    for name, rows in (("real", made(48, 1)), ("shown", shown), ("test", made(16, 4)), ("queries", made(12, 5))):
+        write(folder / f"{name}.jsonl", rows)
+    write(folder / "synthetic.csv", [{**row, "source": "5"} for row in synthetic])
+    (folder / "vectors").mkdir()
+    for name, count in (("real", 48), ("queries", 12), ("synthetic", 20)):
+        vectors = np.random.default_rng(count).normal(size=(count, 8)).astype(np.float32)
+        np.save(folder / "vectors" / f"{name}.npy", vectors, allow_pickle=False)
+    for name in ("bin", "models"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """A command in this process: what it imports is imported once for all tests."""
+
+    def called(name: str, *arguments: object, cwd: Path = ROOT) -> Done:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(ROOT / f"bin/{name}.py"), run_name="__main__")
+        return Done(end.value.code or 0, *capsys.readouterr())
+
+    return called
+
+
+@pytest.fixture
+def run(call):
+    def called(command: str, folder: Path) -> Done:
+        program, *arguments = shlex.split(command)
+        return call(Path(program).stem, *arguments, cwd=folder)
+
+    return called
+
+
+def figures(path: Path, *key: str) -> dict[tuple[str, ...], dict[str, str]]:
+    with path.open(newline="") as file:
+        return {tuple(row[name] for name in key): row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_of_the_page_run_as_they_stand(files, run, command):
+    if "--model-dir" in command and not MINILM.is_dir():
+        pytest.skip("make setup fetches the encoder")
+    done = run(command, files)
+    assert done.returncode == 0, done.stderr
+    name = "fidelity" if "fidelity.py" in command else "retrieval"
+    rows = CONTRACTS[name].read(files / name)
+    assert len(rows) == len(list(csv.DictReader((files / name / f"{name}.csv").open(newline=""))))
+    sets = {"(real train)", "synthetic"} if name == "fidelity" else {"real", "synthetic"}
+    assert {row["trainset_id"] for row in rows} == sets
+    CONTRACTS["manifest"].read(files / name)
+
+
+def test_a_copied_document_is_seen_against_its_source_and_the_files_given(files, run, tmp_path):
+    command = next(one for one in COMMANDS if "--train" in one).replace("--out fidelity", f"--out {tmp_path}")
+    assert run(command, files).returncode == 0
+    found = figures(tmp_path / "fidelity.csv", "trainset_id", "metric", "rows", "reference")
+    length = len(json.loads((files / "shown.jsonl").read_text().splitlines()[5])["text"].split())
+    for against in ("sources", "train"):
+        assert float(found["synthetic", "longest_run_max", "added", against]["value"]) == length
+        assert float(found["synthetic", "containment_8gram_share", "added", against]["value"]) == 1 / 20
+    leaks = figures(tmp_path / "leaks.csv", "trainset_id", "against", "measure")
+    assert set(key[0] for key in leaks) == {"synthetic"} and len(leaks) == 9
+    assert float(leaks["synthetic", "sources", "longest_run"]["highest"]) == length
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["counts"] | {"figures": 0} == {
+        "train": 24, "reference": 48, "test": 16, "synthetic": 20, "figures": 0,
+    }  # fmt: skip
+    assert "train from shown.jsonl, test from test.jsonl" in manifest["settings"]["sides"]
+
+
+def test_arrays_replace_the_encoder(files, call, tmp_path):
+    """The nearest document by the given vectors is found, whatever the texts say."""
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    queries, real = made(12, 5), made(48, 1)
+    for name, rows in (("queries", queries), ("real", real)):
+        np.save(folder / f"{name}.npy", np.array([[f"L{n}" in row["labels"] for n in range(5)] for row in rows], float))
+    arguments = ["plain", "--queries", files / "queries.jsonl", "--real", files / "real.jsonl", "--vectors", folder]
+    done = call("evaluate_retrieval", *arguments, "--out", tmp_path / "out", "--k", 1)
+    assert done.returncode == 0, done.stderr
+    found = figures(tmp_path / "out/retrieval.csv", "metric", "variant")
+    assert float(found["ndcg_at_1", "own_ideal"]["value"]) == 1.0
+
+
+def test_each_corpus_is_held_against_the_first_query_by_query(files, run, tmp_path):
+    command = next(one for one in COMMANDS if "--vectors" in one).replace("--out retrieval", f"--out {tmp_path}")
+    assert run(command, files).returncode == 0
+    found = figures(tmp_path / "retrieval_tests.csv", "trainset_id", "base_id", "variant")
+    assert set(found) == {
+        ("synthetic", "real", v) for v in ("own_ideal", "fixed_ideal", "fixed_ideal_unique", "size_matched")
+    }
+    row, means = (
+        found["synthetic", "real", "fixed_ideal"],
+        figures(tmp_path / "retrieval.csv", "trainset_id", "metric", "variant"),
+    )
+    synthetic, real = (float(means[name, "ndcg_at_10", "fixed_ideal"]["value"]) for name in ("synthetic", "real"))
+    assert float(row["delta"]) == pytest.approx(synthetic - real) and row["n"] == row["clusters"] == "12"
+
+
+def test_equal_files_give_equal_tables(files, run, tmp_path):
+    for name in ("one", "two"):
+        assert run(COMMANDS[0].replace("--out fidelity", f"--out {tmp_path / name}"), files).returncode == 0
+    assert (tmp_path / "one/fidelity.csv").read_bytes() == (tmp_path / "two/fidelity.csv").read_bytes()
+
+
+def _without(name: str, value: object):
+    def change(rows: list[dict]) -> list[dict]:
+        rows[2] = {**rows[2], name: value}
+        return rows
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "code", "words"),
+    [
+        (_without("text", " "), [], 65, ["row 3", "the text is empty", "Fill it in"]),
+        (_without("id", "0"), [], 65, ["row 3", "'id'", "stands in row 1"]),
+        (_without("text", 7.5j), [], 65, ["row 3"]),
+        (lambda rows: [{"id": r["id"], "text": r["text"], "labels": []} for r in rows], ["both"], 65, ["has a label"]),
+        (lambda rows: [{**r, "split": "train"} for r in rows], [], 65, ["'reference'"]),
+        (lambda rows: rows[:3], [], 65, ["are in split", "2 or more"]),
+        (None, ["--vectors", "vectors", "--model-dir", "models"], 64, ["--vectors and --model-dir"]),
+        (None, ["--synthetic", "{same}"], 64, ["have the same name"]),
+        (None, ["--vectors", "{empty}"], 66, [".npy is missing"]),
+        (None, ["--vectors", "{short}"], 65, ["has 3 rows", "48 documents"]),
+        (None, ["--model-dir", "{empty}"], 66, ["model.json is missing", "fetch_models.py"]),
+        (None, ["--train", "absent.jsonl"], 2, ["absent.jsonl", "does not exist"]),
+        (None, ["--label-columns", "topics"], 65, ["'topics'"]),
+    ],
+)
+def test_bad_input_has_one_message_with_its_mend(files, call, tmp_path, change, options, code, words):
+    rows = made(48, 1)
+    if words == ["row 3"]:  # no JSON at all
+        real = write(tmp_path / "real.jsonl", rows)
+        lines = real.read_text().splitlines()
+        real.write_text("\n".join([*lines[:2], "{", *lines[3:]]))
+    else:
+        real = write(tmp_path / "real.jsonl", change(rows) if change else rows)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "short").mkdir()
+    (tmp_path / "same").mkdir()
+    np.save(tmp_path / "short/real.npy", np.ones((3, 2)))
+    same = write(tmp_path / "same/real.jsonl", made(5, 1))
+    synthetic = real if options == ["both"] else files / "synthetic.csv"
+    if options == ["both"]:
+        synthetic, options = shutil.copy(real, tmp_path / "other.jsonl"), []
+    filled = [o.format(same=same, empty=tmp_path / "empty", short=tmp_path / "short") for o in options]
+    out = tmp_path / "out"
+    done = call("measure_fidelity", "plain", "--real", real, "--synthetic", synthetic, "--out", out, *filled, cwd=files)
+    assert done.returncode == code, done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert "Traceback" not in done.stderr and "bug:" not in done.stderr
+    assert not (out / "fidelity.csv").exists()
+
+
+def test_refused_rows_are_all_in_rejects(call, tmp_path):
+    rows = made(20, 1)
+    for number in range(8):
+        rows[number]["text"] = ""
+    real = write(tmp_path / "real.jsonl", rows)
+    done = call("evaluate_retrieval", "plain", "--queries", real, "--real", real, "--out", tmp_path / "out")
+    assert done.returncode == 65 and "and 3 more" in done.stderr
+    assert len(CONTRACTS["rejects"].read(tmp_path / "out")) == 8
+
+
+def test_a_search_without_a_corpus_is_refused(files, call, tmp_path):
+    done = call("evaluate_retrieval", "plain", "--queries", files / "queries.jsonl", "--out", tmp_path)
+    assert done.returncode == 64 and "no corpus was given" in done.stderr
+
+
+@pytest.mark.skipif(not MINILM.is_dir(), reason="make setup fetches the encoder")
+def test_the_folder_of_an_encoder_says_what_models_yaml_says():
+    planned = yaml.safe_load((ROOT / "params/models.yaml").read_text())["encoders"]["all_minilm_l6_v2"]
+    found = encoder_entry(MINILM)
+    same = ("revision", "pooling", "dimensions", "max_tokens", "normalise")
+    assert {name: found[name] for name in same} == {name: planned[name] for name in same}
+
+
+def test_the_code_of_the_page_runs(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], env={"PYTHONPATH": str(ROOT / "bin")}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and abs(float(done.stdout)) < 0.1, done.stderr
+
+
+@pytest.mark.parametrize("name", ["measure_fidelity", "evaluate_retrieval"])
+def test_the_help_of_both_forms_names_the_other_options(name):
+    job, plain = call_program(name, "--help").stdout, call_program(name, "plain", "--help").stdout
+    assert "--job" in job and f"{name}.py plain --help" in job
+    assert "--job" not in plain and "--vectors" in plain and f"Usage: {name}.py plain" in plain
