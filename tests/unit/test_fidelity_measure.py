@@ -13,7 +13,8 @@ from volfid.core.exits import ConfigError, DataError
 from volfid.core.schemas import CONTRACTS
 from volfid.core.settings import settings_of
 from volfid.core.trainsets import group_rows
-from volfid.core.vectors import write_vectors
+from volfid.core.vectors import FITTED, write_vectors
+from volfid.embeddings.encoders import WEIGHTLESS
 from volfid.fidelity import labels as mmd
 from volfid.fidelity.corpus import assemble
 from volfid.fidelity.measure import Measurer
@@ -317,6 +318,14 @@ def test_distances_on_texts_have_a_permutation_p_of_parents(measured):
         assert p["value"] * 100 == pytest.approx(round(p["value"] * 100)) and 0.01 <= p["value"] <= 1
     same = [measured[name, "all", "mmd2_text_p", "reference"]["value"] for name in ("copies", "drawn")]
     assert min(same) > 0.01  # copies are no proof: whole parents are permuted
+
+
+def test_an_encoder_that_was_fitted_on_train_has_no_permutation_p(large):
+    fitted = measure(large.corpus(), Settings(token_budget=200, permutations=99, encoder="tfidf_svd"))
+    row = fitted["none", "all", "mmd2_text_p", "reference"]
+    assert row["value"] is None and "fitted on the train texts" in row["note"]
+    assert fitted["none", "all", "mmd2_label_p", "reference"]["value"] is not None
+    assert set(WEIGHTLESS) == FITTED
 
 
 def test_copies_have_the_manifold_of_their_base(measured):

@@ -12,6 +12,7 @@ from volfid.fidelity.leaks import FEWEST, Leaks, _as_near, _exceedance_limit
 from volfid.fidelity.memorisation import quantile, table
 from volfid.report.inputs import ReportInputs
 from volfid.report.tables_leaks import leak_table
+from volfid.report.text import clean
 
 WORDS = [f"word{i}" for i in range(300)]
 SIZES = {"train": 60, "reference": 10, "test": 60}
@@ -182,4 +183,5 @@ def test_the_table_of_the_report_shows_shares_beside_what_real_text_does(found):
     share = found["from_test", "test", "longest_run"]["share_above"]
     assert rows["S", "test"]["longest run: above"].startswith(f"{share:.2f}")
     assert "longest run" in shown.caption and "undefined" not in shown.caption
+    assert clean(shown.caption) == shown.caption  # a longer one is cut
     assert leak_table(ReportInputs()).rows == [] and leak_table(ReportInputs()).empty

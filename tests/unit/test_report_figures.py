@@ -83,6 +83,11 @@ def test_the_stamp_stands_in_every_figure(inputs, tmp_path, monkeypatch, unsaved
     assert seen == [STAMP] * 7
 
 
+def test_without_a_specification_the_caption_says_so_and_counts_nothing():
+    drawing = {d.name: d for d in drawings(ReportInputs())}["specification"]
+    assert drawing.caption.startswith("No two regimes of this run have conditions to correlate.")
+
+
 def test_specifications_stand_in_order_and_those_that_turn_in_their_own_colour(inputs):
     figure = Figure()
     {d.name: d for d in drawings(inputs)}["specification"].draw(figure)

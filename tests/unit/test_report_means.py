@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from report_fixture import make_cells
+from report_fixture import make_cells, make_inputs
 from scipy import stats
 
+from volfid.report.inputs import ReportInputs
 from volfid.report.means import arm_means, mean_over_draws, trainset_means
+from volfid.report.tables_arms import retrieval_table
 from volfid.report.tables_effects import effect_row
 
 
@@ -83,3 +85,10 @@ def test_a_difference_over_documents_is_a_score_and_a_worth_is_a_number_of_docum
     assert effect_row(row | {"effect": "document_bootstrap"})[2] == "+0.012 [0.001, 0.024]"
     worth = row | {"effect": "worth_documents", "estimate": 166.2, "ci_low": 137.4, "ci_high": 182.0, "p": None}
     assert effect_row(worth)[2] == "166 [137, 182]"
+
+
+def test_the_retrieval_table_counts_the_queries_of_what_it_shows():
+    made = make_inputs()
+    other = [{**row, "metric": "map", "n": 7} for row in made["retrieval"]]
+    shown = retrieval_table(ReportInputs(cells=made["cells"], retrieval=[*made["retrieval"], *other]))
+    assert shown.caption.startswith("Each training set as the corpus, 98 queries.")

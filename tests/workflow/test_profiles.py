@@ -14,13 +14,14 @@ CARDS = (
     "0, GPU-11aa, NVIDIA A100, 580.65.06, 81920, 81000, 8.0\n1, GPU-22bb, NVIDIA A100, 580.65.06, 81920, 81000, 8.0\n"
 )
 IMAGE = "sha256:" + "a" * 64
+CARD_IMAGE = "sha256:" + "c" * 64
 HERE = "localhost:5000/p/volfid@sha256:" + "b" * 64
 
 # What Docker is asked to do is noted; what is to run inside runs here, in the task's folder, with its environment.
 DOCKER = f"""#!/usr/bin/env bash
 echo "$*" >> "$FAKE_LOG"
 if [ "$1" = run ]; then
-    while [ "$1" != {IMAGE} ]; do shift; done
+    while [ "$1" != {IMAGE} ] && [ "$1" != {CARD_IMAGE} ]; do shift; done
     shift
     echo "start $$ $CUDA_VISIBLE_DEVICES" >> "$FAKE_LOG.cards"
     "$@"
@@ -157,7 +158,7 @@ def test_tasks_with_cards_never_share_one_and_the_others_see_no_flag(project, pr
         "--image_core",
         IMAGE,
         "--image_gpu",
-        IMAGE,
+        CARD_IMAGE,
         "--chunk_store",
         str(tmp_path / "it's chunks"),
         **programs,
@@ -177,6 +178,8 @@ def test_tasks_with_cards_never_share_one_and_the_others_see_no_flag(project, pr
         ]
     )
     assert len(flagged) == wants >= 4 and len(asked) > len(flagged)
+    assert all((CARD_IMAGE if line in flagged else IMAGE) in line for line in asked)
+    assert "WARN" not in run.output
     assert all("--network none" in line and "-e OMP_NUM_THREADS" in line for line in asked)
     assert all(f"-v {tmp_path}/it's chunks:{tmp_path}/it's chunks" in line for line in asked)
     holder, used = {}, set()

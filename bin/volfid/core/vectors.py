@@ -8,6 +8,9 @@ import numpy as np
 from volfid.core.exits import DataError, InputMissingError
 from volfid.core.files import atomic_path, write_text
 
+FITTED = frozenset({"tfidf_svd"})
+"""Encoders that are fitted on the train texts of a corpus: these texts get other vectors than unseen ones do."""
+
 
 def write_vectors(folder: Path | str, ids: Sequence[str], vectors: np.ndarray) -> None:
     """Write float32 vectors, shape (len(ids), dimensions), and their ids."""

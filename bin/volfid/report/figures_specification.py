@@ -41,13 +41,19 @@ def specification(inputs: ReportInputs) -> Drawing:
         "Specification curve of the correlation's change",
         "Differences of correlations between regimes in ascending order, with intervals; below, a mark for each "
         f"choice that a difference rests on. {'; '.join(told) or 'No specification could be computed'}.",
-        f"n = {spread_words(row['n'] for row in made)} conditions in each regime. "
+        f"{_n_words(made)}. "
         "Each column is one specification: a reading of 1:10, a score, an outcome, a distance, with or without "
         "controls. Grey: Zou's interval. Red: r above zero in the lower regime and below zero in the higher, as "
         "published. The specifications share data and are no independent tests.",
         (9.6, 5.6),
         draw,
     )
+
+
+def _n_words(made: list[Row]) -> str:
+    if not made:
+        return "No two regimes of this run have conditions to correlate"
+    return f"n = {spread_words(row['n'] for row in made)} conditions in each regime"
 
 
 def _sorted(made: list[Row], classifier: str) -> list[Row]:

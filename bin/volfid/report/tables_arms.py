@@ -215,7 +215,7 @@ def retrieval_table(inputs: ReportInputs) -> Table:
     columns = [words(variant) for _, variant in pairs]
     kept = distinct_keys(pivot)
     body = pivot_rows({_words(key): pivot[key] for key in kept}, columns)
-    queries = sorted({row["n"] for row in inputs.retrieval})
+    queries = sorted({row["n"] for row in inputs.retrieval if (row["metric"], row["variant"]) in pairs})
     return Table(
         f"Retrieval by arm: {words(pairs[0][0]) if pairs else 'nDCG@10'}",
         f"Each training set as the corpus, {', '.join(map(count, queries)) or 'no'} queries. Own ideal: the "

@@ -41,11 +41,10 @@ def leak_table(inputs: ReportInputs) -> Table:
     names = [f"{words(m)}: {'above' if figure == 'share_above' else 'real as near'}" for m, figure in columns]
     return Table(
         "Leaks: how near made documents come to real ones",
-        "Above: share of made documents nearer to one of the named side than 95 % of real documents are; "
-        f"{_limit(inputs.leaks)}. Real as near: share of real documents at least as near as a made one; .5 where "
-        "both are alike, 0 where every made one is nearer. Real test documents calibrate train and sources, real train "
-        f"documents test; thresholds: {_thresholds(inputs.leaks)}. Copies are the anchor. Means with 95 % t intervals "
-        "over draws; quantiles and Wilson intervals: tables/leaks.csv.",
+        "Above: share of made documents nearer to one of the named side than 95 % of unseen real documents are; "
+        f"{_limit(inputs.leaks)}. Real as near: share of real documents at least as near: .5 where both are alike, 0 "
+        f"where every made one is nearer. Thresholds: {_thresholds(inputs.leaks)}. Copies are the anchor. Means with "
+        "95 % t intervals over draws; more in tables/leaks.csv.",
         ("real", "arm", "method", "M", "against", *names, "n"),
         "sssss" + "n" * len(names) + "n",
         body,

@@ -41,7 +41,8 @@ def permutation_table(inputs: ReportInputs) -> Table:
         "Tests of the distances",
         "Permutation test of each training set, all its rows, against the real reference fold: can the two be told "
         "apart? Whole parents are permuted, so copies prove nothing. Median p over draws, and the share below "
-        f"{LEVEL}, which is {LEVEL:.0%} for equal laws. Not adjusted for the number of arms. "
+        f"{LEVEL}, which is {LEVEL:.0%} for equal laws. Folds stratified by label are more alike than chance makes "
+        "them: then p of the label MMD is near 1. Not adjusted for the number of arms. "
         "Every p: tables/fidelity.csv.",
         (
             "real",
