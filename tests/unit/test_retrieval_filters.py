@@ -12,7 +12,7 @@ from volfid.report.inputs import ReportInputs
 from volfid.report.tables_retrieval import filter_table
 from volfid.retrieval import patent_classifier, patent_rules
 from volfid.retrieval.evaluate import Evaluator, Settings
-from volfid.retrieval.filtered import FILTERS, Filters, _Search
+from volfid.retrieval.filtered import FILTERS, Filters, _Search, label_shift
 from volfid.retrieval.index import rank
 
 LABELS = list("ABCDEF")
@@ -246,6 +246,19 @@ def test_every_filter_finds_the_planted_half_and_its_gain_is_selection(found):
         assert row["filtered"] > row["matched_high"] > row["matched"] > row["matched_low"], (name, ideal)
     assert rows["sp_clf", "fixed_ideal"]["real_kept"] >= 0.95 and rows["sp_clf", "fixed_ideal"]["other_kept"] == 0
     assert rows["sp_rule", "fixed_ideal"]["real_kept"] == 1 and rows["sp_family", "fixed_ideal"]["real_kept"] is None
+
+
+def test_label_shift_is_the_divergence_of_label_sets():
+    halves = np.array([0, 0, 1, 1])
+    assert label_shift(halves, np.array([1, 0])) == pytest.approx(0, abs=1e-15)
+    assert label_shift(np.zeros(3, int), np.ones(2, int)) == pytest.approx(1)
+    # P = (1/2, 1/2), Q = (1, 0): H(3/4, 1/4) - 1/2
+    assert label_shift(halves, np.array([0])) == pytest.approx(0.8112781244591328 - 0.5, abs=1e-12)
+
+
+def test_the_planted_filter_moves_labels_as_far_as_its_documents_differ(found):
+    for row in found[0].values():
+        assert 0 < row["label_shift"] < 0.2 and 0 < row["label_shift_matched"] < 0.2
 
 
 def test_the_three_parts_sum_to_the_change(found):

@@ -38,6 +38,8 @@ METRICS = (
         F("selection", "float", "filtered - matched: what the choice does", null=True),
         F("ci_low", "float", "of selection: percentile bootstrap over queries, those of one group together", null=True), F("ci_high", "float", "likewise", null=True),
         F("p", "float", "of selection: Fisher's randomisation, two-sided, not adjusted", null=True),
+        F("label_shift", "float", "Jensen-Shannon divergence in bits of the label sets of synthetic documents before and after", null=True),
+        F("label_shift_matched", "float", "the same, mean over random synthetic documents of the same number", null=True),
         F("subsets", "int", "random subsets of each kind"), F("n", "int", "queries"), F("clusters", "int", "groups of queries"), F("note", "str", "why it is undefined, or what was left out", null=True),
     ), ("trainset_id", "filter", "ideal")),
     Contract("patent_rules", "patent_rules.parquet", "parquet", "evaluate_retrieval.py", "Features behind the filter sp_rule, of every document it looked at; faults are 0 or 1.", (

@@ -151,7 +151,7 @@ class Filters:
         made, real = np.flatnonzero(synthetic), np.flatnonzero(~synthetic)
         undefined = dict.fromkeys(
             ("whole", "filtered", "matched", "matched_low", "matched_high", "random", "fewer", "share", "selection",
-             "ci_low", "ci_high", "p")
+             "ci_low", "ci_high", "p", "label_shift", "label_shift_matched")
         )  # fmt: skip
         base = {
             "trainset_id": trainset_id, "filter": name, "metric": f"ndcg_at_{self.evaluator.settings.k}",
@@ -169,19 +169,36 @@ class Filters:
                 base | {"ideal": ideal, "note": "no synthetic document stays: nothing to select"} for ideal in IDEALS
             ]
         subsets = self.evaluator.settings.filter_subsets
-        matched, drawn = [], []
+        matched, drawn, shifts = [], [], []
+        labels = search.corpus.label_sets[made]
         for subset in range(subsets):
             rng = generator(self.evaluator.seed, "retrieval_filters", trainset=trainset_id, filter=name, subset=subset)
-            matched.append(search.ndcg(np.concatenate([real, rng.choice(made, len(kept), replace=False)])))
+            chosen = rng.choice(len(made), len(kept), replace=False)
+            shifts.append(label_shift(labels, labels[chosen]))
+            matched.append(search.ndcg(np.concatenate([real, made[chosen]])))
             drawn.append(search.ndcg(rng.choice(len(synthetic), len(real) + len(kept), replace=False)))
         whole, filtered = search.ndcg(np.arange(len(synthetic))), search.ndcg(np.concatenate([real, kept]))
         return [
-            base | {"ideal": ideal, "subsets": subsets}
+            base | {"ideal": ideal, "subsets": subsets, "label_shift": label_shift(labels, labels[decision.keep]),
+                    "label_shift_matched": float(np.mean(shifts))}
             | _compared(whole[ideal], filtered[ideal], np.array([one[ideal] for one in matched]),
                         np.array([one[ideal] for one in drawn]), self.evaluator.query_groups,
                         generator(self.evaluator.seed, "retrieval_filters_queries", ideal=ideal))
             for ideal in IDEALS
         ]  # fmt: skip
+
+
+def label_shift(before: np.ndarray, after: np.ndarray) -> float:
+    """Jensen-Shannon divergence in bits (0 to 1) of the label sets of documents; both hold numbers of label sets."""
+    sets = np.unique(np.concatenate([before, after]))
+    shares = [np.bincount(np.searchsorted(sets, part), minlength=len(sets)) / len(part) for part in (before, after)]
+    middle = (shares[0] + shares[1]) / 2
+    return float(_entropy(middle) - (_entropy(shares[0]) + _entropy(shares[1])) / 2)
+
+
+def _entropy(shares: np.ndarray) -> float:
+    some = shares[shares > 0]
+    return float(-(some * np.log2(some)).sum())
 
 
 class _Search:
