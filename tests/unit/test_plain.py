@@ -170,7 +170,7 @@ def test_filters_need_to_know_what_a_file_holds(files, run, call, tmp_path):
     found = figures(tmp_path / "retrieval_filters.csv", "trainset_id", "filter", "ideal")
     assert {key[0] for key in found} == {"synthetic"} and len(found) == 6
     assert "every document stays" in found["synthetic", "sp_family", "fixed_ideal"]["note"]
-    assert "do not fit" in found["synthetic", "sp_rule", "fixed_ideal"]["note"]  # texts of made-up words
+    assert "rules do not fit" in found["synthetic", "sp_rule", "fixed_ideal"]["note"]  # texts of made-up words
     assert len(figures(tmp_path / "patent_rules.csv", "doc_id")) == 48
     for wrong in ("real=patent_abstract", "synthetic", "synthetic="):
         done = run(command.replace("synthetic=patent_abstract", wrong), files)

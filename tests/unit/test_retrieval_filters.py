@@ -300,7 +300,7 @@ def reasons(rows):
 def test_what_cannot_be_known_is_undefined_with_its_reason(shelf):
     rows = by_key(shelf.filters(families={}).evaluate("S"))
     why = reasons(rows)
-    assert why["sp_family"].startswith("80 of 80 synthetic documents have no known prompt family")
+    assert why["sp_family"].endswith("is not known of every synthetic document")
     assert why["sp_clf"].startswith("no other generator made text")
     for name in ("sp_family", "sp_clf"):
         for ideal in ("fixed_ideal", "own_ideal"):
@@ -313,7 +313,7 @@ def test_rules_that_do_not_fit_the_real_documents_are_no_filter(shelf):
     for name in filters.train:
         filters.train[name] = filters.train[name] | {"text": "Nothing of that kind."}
     row = by_key(filters.evaluate("S"))["sp_rule", "fixed_ideal"]
-    assert row["filtered"] is None and row["real_kept"] == 0 and "keep 0% of the real documents" in row["note"]
+    assert row["filtered"] is None and row["real_kept"] == 0 and "rules do not fit" in row["note"]
 
 
 def test_a_filter_that_takes_all_or_nothing_has_nothing_to_compare(shelf):
@@ -356,5 +356,10 @@ def test_the_report_shows_what_is_selection_and_why_a_filter_is_undefined(shelf)
     assert set(lines) == {(method, name) for method in "mz" for name in ("family", "rule", "classifier")}
     defined, undefined = lines["m", "family"], lines["z", "family"]
     assert defined[5] == "0.50" and defined[-1] == "2" and not defined[-2]
-    assert undefined[5] == "–" and undefined[-3] == "–" and "no known prompt family" in undefined[-2]
+    assert undefined[5] == "–" and undefined[-3] == "–" and "is not known" in undefined[-2]
+    nothing = [row | {"selection": None, "note": "a reason"} if row["filter"] == "sp_clf" else row for row in rows]
+    merged = [
+        row for row in filter_table(ReportInputs(cells=cells, retrieval_filters=nothing)).rows if row[4][0] == "c"
+    ]
+    assert [(row[0], row[-2], row[-1]) for row in merged] == [("all", "a reason", "0")]
     assert filter_table(ReportInputs()).rows == []

@@ -105,14 +105,20 @@ def filter_table(inputs: ReportInputs) -> Table:
         found.setdefault(key[:5], {})[key[5]] = mean
     kept = distinct_keys({key[:4] for key in found})
     keys = [(*key, name) for key in kept for name in FILTERS if (*key, name) in found]
-    body = []
+    why = {key: found[key]["selection"].note for key in keys if found[key]["selection"].value is None}
+    body, ends = [], []
+    for name in FILTERS:
+        mine = [key for key in keys if key[4] == name]
+        if len(mine) > 1 and len({why.get(key) for key in mine}) == 1 and mine[0] in why:
+            # undefined everywhere for one reason: that is one line
+            ends.append(["all", "all", "–", "–", FILTERS[name], *["–"] * (3 + len(FILTERED)), why[mine[0]] or "", "0"])
+            keys = [key for key in keys if key[4] != name]
     for key in keys:
         line = found[key]
-        figures = [_filtered(line[name]) for name in FILTERED]
         passed = [_share(line[name].value) for name in ("kept", "real_kept", "other_kept")]
-        note = line["selection"].note if line["selection"].value is None else None
-        body.append([count(key[0]), key[1], words(key[2]), count(key[3]), FILTERS[key[4]], *passed, *figures,
-                     note or "", str(max(one.n for one in line.values()))])  # fmt: skip
+        body.append([count(key[0]), key[1], words(key[2]), count(key[3]), FILTERS[key[4]], *passed,
+                     *(_filtered(line[name]) for name in FILTERED), why.get(key) or "",
+                     str(max(one.n for one in line.values()))])  # fmt: skip
     return Table(
         "Retrieval: standard-patent filters, and random documents of the same number",
         "nDCG@10 over the fixed ideal, every document once. A filter takes synthetic documents away; real ones stay. "
@@ -123,7 +129,7 @@ def filter_table(inputs: ReportInputs) -> Table:
         "Means with 95 % t intervals over draws; intervals over queries, subsets and the own ideal are in the file.",
         ("real", "arm", "method", "M", "filter", "kept", "real kept", "other kept", *FILTERED.values(), "why undefined",
          "n"),
-        "sssssnnn" + "n" * len(FILTERED) + "sn", body,
+        "sssssnnn" + "n" * len(FILTERED) + "sn", [*body, *ends],
         empty="No corpus with synthetic documents was searched in this run.",
     ).limited(LIMIT, "tables/retrieval_filters.csv")  # fmt: skip
 

@@ -96,9 +96,8 @@ class Filters:
 
     def _by_family(self, ids: Sequence[str]) -> Decision:
         families = [self.family(name) for name in ids]
-        unknown = sum(family is None for family in families)
-        if unknown:
-            return Decision(None, f"{unknown} of {len(ids)} synthetic documents have no known prompt family")
+        if None in families:
+            return Decision(None, "what kind of text the prompt asked for is not known of every synthetic document")
         return Decision(np.array([patent_rules.is_standard(family) for family in families if family]))
 
     def _by_rule(self, ids: Sequence[str], real: Sequence[str]) -> Decision:
@@ -106,7 +105,7 @@ class Filters:
             return Decision(None, NO_REAL)
         share = float(np.mean([self._look(name, self.train[name]["text"], None)["kept"] for name in real]))
         if share < LEAST_REAL:
-            return Decision(None, f"the rules keep {share:.0%} of the real documents: they do not fit them", share)
+            return Decision(None, "the rules do not fit: they keep fewer than half of the real documents", share)
         kept = [self._look(name, self.made[name]["text"], self.family(name))["kept"] for name in ids]
         return Decision(np.array(kept), None, share)
 
