@@ -57,7 +57,7 @@ workflow STUDY {
     // effects, correlations, findings, claims, status
     STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.counts, TRAINING.out.gaps,
                CURATION.out.gaps, FIDELITY.out.table, FIDELITY.out.keywords, FIDELITY.out.leaks, RETRIEVAL.out.table, RETRIEVAL.out.tests,
-               GENERATION.out.generations)
+               RETRIEVAL.out.filters, GENERATION.out.generations)
 
     // report.html, figures, tables; then the exit status says whether every planned cell is there
     manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, LABELLING.out.manifests, CURATION.out.manifests,

@@ -25,11 +25,12 @@ def main(
     """Evaluate retrieval over every training set of the job, used as a corpus.
 
     Writes retrieval.parquet (nDCG with own, fixed and size-matched ideals, DCG, mean Jaccard, MAP, MRR, hubs, random
-    baselines) and retrieval_tests.parquet (each corpus against the real rows alone, paired over queries).
+    baselines), retrieval_tests.parquet (each corpus against the real rows alone, paired over queries),
+    retrieval_filters.parquet and patent_rules.parquet (standard-patent filters against random documents).
     """
     task = read_job(job)
     if stub:
-        return write_stub(out_dir, "retrieval", "retrieval_tests")
+        return write_stub(out_dir, "retrieval", "retrieval_tests", "retrieval_filters", "patent_rules")
     from volfid.core.log import Progress
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
@@ -38,6 +39,7 @@ def main(
     from volfid.core.vectors import read_vectors
     from volfid.retrieval.compare import compared, comparisons
     from volfid.retrieval.evaluate import Evaluator, Settings
+    from volfid.retrieval.filtered import Filters
 
     settings = settings_of(Settings, task["settings"], "evaluate_retrieval")
     manifest = Manifest("evaluate_retrieval.py", task)
@@ -48,14 +50,18 @@ def main(
         task["master_seed"],
     )  # fmt: skip
     progress = Progress("retrieval", len(files.trainsets), "training sets")
-    lines = []
+    filters = Filters(evaluator, files.real, files.synthetic)
+    mixed = {item["trainset_id"] for item in task["items"] if item["real_share"] is not None}
+    lines, filtered = [], []
     for name in files.trainsets:
         lines += evaluator.evaluate(name, sizes[name])
+        filtered += [] if name in mixed else filters.evaluate(name)
         progress.advance()
-    manifest.wrote(CONTRACTS["retrieval"].write(out_dir, lines), len(lines))
     pairs, metric = comparisons(task["items"]), f"ndcg_at_{settings.k}"
     tests = compared(pairs, evaluator.per_query, evaluator.query_groups, metric, task["master_seed"])
-    manifest.wrote(CONTRACTS["retrieval_tests"].write(out_dir, tests), len(tests))
+    for kind, rows in (("retrieval", lines), ("retrieval_tests", tests), ("retrieval_filters", filtered),
+                       ("patent_rules", filters.rule_rows())):  # fmt: skip
+        manifest.wrote(CONTRACTS[kind].write(out_dir, rows), len(rows))
     manifest.seeds = {"master_seed": task["master_seed"]}
     manifest.settings = settings.echo()
     manifest.counts = {

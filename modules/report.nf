@@ -61,7 +61,8 @@ process WRITE_REPORT {
         --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
         --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
         --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --uses uses.json \\
-        --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet --figures ${figures} --assets assets \\
+        --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet \\
+        --retrieval-filters retrieval_filters.parquet --figures ${figures} --assets assets \\
         --prompts ${prompts} ${options('regimes', regimes)} ${options('waterfall', waterfalls)} \\
         ${options('manifests', manifests)}
     """
@@ -73,7 +74,8 @@ process WRITE_REPORT {
         --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
         --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
         --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --uses uses.json \\
-        --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet --figures ${figures} --assets assets --stub
+        --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet \\
+        --retrieval-filters retrieval_filters.parquet --figures ${figures} --assets assets --stub
     """
 }
 

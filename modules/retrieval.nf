@@ -15,6 +15,8 @@ process EVALUATE_RETRIEVAL {
     output:
     path 'retrieval.parquet', emit: table
     path 'retrieval_tests.parquet', emit: tests
+    path 'retrieval_filters.parquet', emit: filters
+    path 'patent_rules.parquet'
     path 'manifest.json', emit: manifest
 
     script:
@@ -51,10 +53,12 @@ workflow RETRIEVAL {
     )
     table = EVALUATE_RETRIEVAL.out.table
     tests = EVALUATE_RETRIEVAL.out.tests
+    filters = EVALUATE_RETRIEVAL.out.filters
     manifest = EVALUATE_RETRIEVAL.out.manifest.map { f -> ['retrieval', f] }
 
     emit:
     table
     tests
+    filters
     manifest
 }

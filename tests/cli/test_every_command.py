@@ -23,7 +23,7 @@ OUTPUTS = {
     "train_heads": ["predictions", "scores", "counts", "gaps", "manifest"],
     "train_encoder": ["predictions", "scores", "counts", "gaps", "manifest"],
     "measure_fidelity": ["fidelity", "keywords", "leaks", "manifest"],
-    "evaluate_retrieval": ["retrieval", "retrieval_tests", "manifest"],
+    "evaluate_retrieval": ["retrieval", "retrieval_tests", "retrieval_filters", "patent_rules", "manifest"],
     "collect_scores": ["scores", "counts", "gaps", "status", "manifest"],
     "estimate_effects": ["effects", "correlations", "findings", "manifest"],
     "check_claims": ["claims", "manifest"],

@@ -137,6 +137,7 @@ class Chain:
             "--rejects", inputs / "rejects.jsonl", *scores, *found, "--claims", claims / "claims.json", *status,
             "--gaps", collected / "gaps.jsonl", *tables, "--keywords", fidelity / "keywords.parquet",
             "--leaks", fidelity / "leaks.parquet", "--retrieval-tests", retrieval / "retrieval_tests.parquet",
+            "--retrieval-filters", retrieval / "retrieval_filters.parquet",
             "--uses", uses / "uses.json", "--figures", figures / "figures", "--prompts", params / "prompts", *regimes,
             *repeat("waterfall", [c / "waterfall.jsonl" for c in corpora.values()]), *repeat("manifests", manifests),
         )  # fmt: skip

@@ -259,6 +259,31 @@ def make_retrieval(cells: list[Row], rng: np.random.Generator) -> list[Row]:
     return rows
 
 
+def make_filters(cells: list[Row], rng: np.random.Generator) -> list[Row]:
+    """A rule that works, a classifier without other texts, and methods whose prompts are not known."""
+    undefined = dict.fromkeys(
+        ("kept", "real_kept", "other_kept", "whole", "filtered", "matched", "matched_low", "matched_high", "random",
+         "fewer", "share", "selection", "ci_low", "ci_high", "p", "label_shift", "label_shift_matched")
+    )  # fmt: skip
+    rows = []
+    for trainset, cell in {c["trainset_id"]: c for c in cells if c["text"] == "synthetic"}.items():
+        base = {"trainset_id": trainset, "metric": "ndcg_at_10", "real": cell["regime"], "synthetic": 40, "subsets": 0,
+                "n": 0, "clusters": 0, "note": "not known", **undefined}  # fmt: skip
+        parts = {"fewer": -0.01, "share": 0.005, "selection": 0.02 + float(rng.normal(0, 0.002))}
+        rule = {
+            "kept": 30,
+            "real_kept": 0.9,
+            "whole": 0.3,
+            "filtered": 0.3 + sum(parts.values()),
+            "note": None,
+            **parts,
+        }
+        for ideal in ("fixed_ideal", "own_ideal"):
+            rows += [base | {"filter": "sp_rule", "ideal": ideal, **rule}]
+            rows += [base | {"filter": name, "ideal": ideal} for name in ("sp_clf", "sp_family")]
+    return rows
+
+
 def _effect(
     effect: str, estimand: str, contrast: str, value: float | None, half: float | None = None, **over: Any
 ) -> Row:
@@ -651,6 +676,7 @@ def make_inputs() -> dict[str, Any]:
         "scores": make_scores(cells, rng, missing),
         "fidelity": make_fidelity(cells, rng),
         "retrieval": make_retrieval(cells, rng),
+        "retrieval_filters": make_filters(cells, np.random.default_rng(6)),
         "effects": make_effects(rng),
         "correlations": make_correlations(),
         "findings": make_findings(),

@@ -265,6 +265,13 @@ def test_command_is_repeatable_and_stub_is_valid(world, tmp_path, monkeypatch, c
     manifest = json.loads(Path("one", "manifest.json").read_text())
     assert manifest["counts"]["trainsets"]["planned"] == 7 and manifest["settings"]["encoder"] == "minilm"
     assert len({row["trainset_id"] for row in CONTRACTS[contract].read("one")}) == 6
+    if contract == "retrieval":
+        filters = CONTRACTS["retrieval_filters"].read("one")
+        made = {
+            row["trainset_id"] for row in CONTRACTS["trainsets"].read("trainsets.jsonl") if row["source"] == "synthetic"
+        }
+        assert {row["trainset_id"] for row in filters} == made and len(filters) == 6 * len(made)
+        assert {row["source"] for row in CONTRACTS["patent_rules"].read("one")} >= {"real"}
     load(command)(**given, out_dir=Path("stub"), stub=True)
     assert CONTRACTS[contract].read("stub") == []
 

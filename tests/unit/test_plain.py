@@ -164,6 +164,19 @@ def test_each_corpus_is_held_against_the_first_query_by_query(files, run, tmp_pa
     assert float(row["delta"]) == pytest.approx(synthetic - real) and row["n"] == row["clusters"] == "12"
 
 
+def test_filters_need_to_know_what_a_file_holds(files, run, call, tmp_path):
+    command = next(one for one in COMMANDS if "--family" in one).replace("--out retrieval", f"--out {tmp_path}")
+    assert run(command, files).returncode == 0
+    found = figures(tmp_path / "retrieval_filters.csv", "trainset_id", "filter", "ideal")
+    assert {key[0] for key in found} == {"synthetic"} and len(found) == 6
+    assert "every document stays" in found["synthetic", "sp_family", "fixed_ideal"]["note"]
+    assert "rules do not fit" in found["synthetic", "sp_rule", "fixed_ideal"]["note"]  # texts of made-up words
+    assert len(figures(tmp_path / "patent_rules.csv", "doc_id")) == 48
+    for wrong in ("real=patent_abstract", "synthetic", "synthetic="):
+        done = run(command.replace("synthetic=patent_abstract", wrong), files)
+        assert done.returncode == 64 and "--family" in done.stderr and "one of synthetic" in done.stderr
+
+
 def test_equal_files_give_equal_tables(files, run, tmp_path):
     for name in ("one", "two"):
         assert run(COMMANDS[0].replace("--out fidelity", f"--out {tmp_path / name}"), files).returncode == 0

@@ -544,6 +544,13 @@ def test_further_unlabelled_documents_are_drawn_with_the_regime(factorial):
             assert not any(item["text"] == "pseudo_labelled" for item in job["items"])
 
 
+def test_retrieval_knows_what_kind_of_text_each_method_asks_for(demo):
+    (job,) = [job for job in demo.jobs if job["stage"] == "retrieval"]
+    families = job["settings"]["families"]
+    assert families["full_synthesis"] == "patent_abstract" and "zero_shot" not in families
+    assert not any("families" in job["settings"] for job in demo.jobs if job["stage"] != "retrieval")
+
+
 def test_every_job_of_a_stamped_corpus_carries_the_stamp_and_no_other_does(demo):
     stamped = plan(raw(), corpus() | {"stamp": "fixture: not evidence"})
     assert {job["settings"].get("stamp") for job in stamped.jobs} == {"fixture: not evidence"}

@@ -327,9 +327,14 @@ def test_every_input_policy_stands_with_its_choice_its_default_and_what_it_met(p
     assert "drop (default: refuse)" in table and ">17<" in table and "&lt;b&gt;" in table
 
 
+def test_filters_stand_with_what_is_selection_and_undefined_ones_on_one_line(page):
+    table = page.split("Retrieval: standard-patent filters")[1].split("</table>")[0]
+    assert "0.75" in table and "0.90" in table and table.count("not known") == 2  # the classifier and the family
+
+
 def test_csv_twins_hold_every_row_and_no_formula(run):
     inputs, out = run
-    for name in ("scores", "effects", "fidelity", "retrieval", "correlations"):
+    for name in ("scores", "effects", "fidelity", "retrieval", "retrieval_filters", "correlations"):
         lines = (out / "tables" / f"{name}.csv").read_text().splitlines()
         assert lines[0].split(",")[0] == CONTRACTS[name].fields[0].name
         assert len(lines) >= len(getattr(inputs, name)) + 1

@@ -1,7 +1,8 @@
 """From cells to jobs: what one task runs. Groups come from the plan alone, in sorted order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from volfid.core import ids
@@ -44,10 +45,11 @@ def make_jobs(
     design: Design, cells: list[Cell], drawn: dict[str, Any], seed: int, bin_dir: Path,
     models: dict[str, Any], recipes: dict[str, Any], prompts_sha: str, stamp: str | None,
     names: Sequence[str | None] = (), rewriters: frozenset[str] = frozenset(),
+    families: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Job]:  # fmt: skip
     """All jobs, sorted by stage order and id; `drawn` says which regimes cells need, and how they are drawn.
 
-    `rewriters`: methods whose texts may repeat most of their parent.
+    `rewriters`: methods whose texts may repeat most of their parent. `families`: what kind of text a method asks for.
     `stamp`: words that every table made from the corpus carries (contract `corpus`).
     """
     # other versions of the packages may give other numbers, so they are part of the fingerprint
@@ -105,8 +107,8 @@ def make_jobs(
         jobs.append(job("labelling", [name], "gpu_generate", settings, listed, name))
     jobs += _training_jobs(design, cells, recipes, models, words, job)
     labelled = [row for row in trainsets if row["text"] != "pseudo_labelled"]  # no labels to compare before training
-    for stage in ("fidelity", "retrieval"):
-        jobs.append(job(stage, ["all"], "cpu_large", {"encoder": design.encoder}, labelled))
+    for stage, further in (("fidelity", {}), ("retrieval", {"families": dict(families)})):
+        jobs.append(job(stage, ["all"], "cpu_large", {"encoder": design.encoder, **further}, labelled))
     for stage in ("statistics", "report"):
         jobs.append(job(stage, ["all"], "cpu_small", {}, []))
     return sorted(jobs, key=lambda one: one["job_id"])

@@ -17,7 +17,15 @@ from volfid.plan.cost import estimate
 from volfid.plan.design import Design
 from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, saving, without_decided
-from volfid.plan.resolve import LOSSES, PLAIN_LOSS, check_methods, engines_of, rewriting, unpinned
+from volfid.plan.resolve import (
+    LOSSES,
+    PLAIN_LOSS,
+    check_methods,
+    engines_of,
+    prompt_families,
+    rewriting,
+    unpinned,
+)  # fmt: skip
 from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shot_words, shots_of
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -116,7 +124,8 @@ def make_plan(
             "min_positives": design.regime.min_positives, "shots": max(facts.shots, default=0),
         }  # fmt: skip
         jobs = make_jobs(
-            design, some, drawn, master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names, rewriting(methods)
+            design, some, drawn, master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names, rewriting(methods),
+            prompt_families(design, methods),
         )  # fmt: skip
         return jobs, estimate(design, some, jobs, corpus, models, recipes, cores, len(names))
 

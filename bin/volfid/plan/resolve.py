@@ -81,6 +81,17 @@ def rewriting(methods: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(name for name, method in methods.items() if "engine" in method)
 
 
+def prompt_families(design: Design, methods: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The prompt family of every method whose prompt names a genre, e.g. patent_abstract; the design's wins."""
+    sampling = design.pool.sampling if design.pool else {}
+    genres = {
+        name: sampling.get(name, {}).get("genre") or method.get("defaults", {}).get("genre")
+        for name, method in methods.items()
+        if name not in ANSWERS and "genre" in method.get("placeholders", ())
+    }
+    return {name: "_".join(genre.lower().split()) for name, genre in genres.items() if genre}
+
+
 def _without_revision(name: str, entry: Mapping[str, Any]) -> str:
     return f"encoder {name!r} has no pinned revision: {entry.get('revision_unknown', 'it was not looked up')}"
 

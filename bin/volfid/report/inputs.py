@@ -12,7 +12,8 @@ from volfid.core.schemas import CONTRACTS
 OBJECTS = ("job", "plan", "corpus", "findings", "uses", "status")
 TABLES = (
     "cells", "labels", "funnel", "rejects", "scores", "effects", "correlations", "claims",
-    "gaps", "fidelity", "keywords", "leaks", "retrieval", "retrieval_tests", "waterfall", "regimes",
+    "gaps", "fidelity", "keywords", "leaks", "retrieval", "retrieval_tests", "retrieval_filters",
+    "waterfall", "regimes",
 )  # fmt: skip
 
 
@@ -40,6 +41,7 @@ class ReportInputs:
     leaks: list[Row] = field(default_factory=list)
     retrieval: list[Row] = field(default_factory=list)
     retrieval_tests: list[Row] = field(default_factory=list)
+    retrieval_filters: list[Row] = field(default_factory=list)
     waterfall: list[Row] = field(default_factory=list)
     regimes: list[Row] = field(default_factory=list)
     manifests: list[Row] = field(default_factory=list)

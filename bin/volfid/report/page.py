@@ -51,6 +51,7 @@ CSV_TWINS = (
     "leaks",
     "retrieval",
     "retrieval_tests",
+    "retrieval_filters",
     "claims",
     "labels",
     "waterfall",

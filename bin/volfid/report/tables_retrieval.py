@@ -18,12 +18,15 @@ SHOWN = (
 )  # fmt: skip
 NAMED = {("jaccard_at_10", "synthetic"): "Jaccard, synthetic hits", ("jaccard_at_10", "real"): "Jaccard, real hits",
          ("ndcg_at_10", "tie_averaged"): "nDCG@10, tie averaged"}  # fmt: skip
+FILTERED = {"whole": "whole", "filtered": "filtered", "fewer": "fewer documents", "share": "share of real",
+            "selection": "selection"}  # fmt: skip
+FILTERS = {"sp_family": "family", "sp_rule": "rule", "sp_clf": "classifier"}
 Key = tuple[Any, ...]
 
 
 def tables(inputs: ReportInputs) -> list[Table]:
     """The section on retrieval, after the table of arms."""
-    return [query_table(inputs), further_table(inputs)]
+    return [query_table(inputs), further_table(inputs), filter_table(inputs)]
 
 
 def query_table(inputs: ReportInputs) -> Table:
@@ -84,6 +87,59 @@ def further_table(inputs: ReportInputs) -> Table:
         [[*row, str(max(mean.n for mean in pivot[key].values()))] for row, key in zip(body, kept, strict=True)],
         empty="Retrieval was not measured in this run.",
     ).limited(LIMIT, "tables/retrieval.csv")
+
+
+def filter_table(inputs: ReportInputs) -> Table:
+    """Standard-patent filters of the synthetic documents: what they keep, and how much of the change is selection."""
+    cells = [cell for cell in inputs.cells if cell["real_share"] is None]
+    fixed = [row for row in inputs.retrieval_filters if row["ideal"] == "fixed_ideal"]
+    rows = [
+        {"trainset_id": row["trainset_id"], "filter": row["filter"], "figure": one, "note": row["note"], "value": value}
+        for row in fixed
+        for one, value in (*((name, row[name]) for name in FILTERED), ("kept", _part(row["kept"], row["synthetic"])),
+                            ("real_kept", row["real_kept"]), ("other_kept", row["other_kept"]))
+    ]  # fmt: skip
+    means = trainset_means(cells, rows, ("regime", "arm", "method", "added"), ("filter", "figure"))
+    found: dict[Key, dict[str, Mean]] = {}
+    for key, mean in means.items():
+        found.setdefault(key[:5], {})[key[5]] = mean
+    kept = distinct_keys({key[:4] for key in found})
+    keys = [(*key, name) for key in kept for name in FILTERS if (*key, name) in found]
+    why = {key: found[key]["selection"].note for key in keys if found[key]["selection"].value is None}
+    body, ends = [], []
+    for name in FILTERS:
+        mine = [key for key in keys if key[4] == name]
+        if len(mine) > 1 and len({why.get(key) for key in mine}) == 1 and mine[0] in why:
+            # undefined everywhere for one reason: that is one line
+            ends.append(["all", "all", "–", "–", FILTERS[name], *["–"] * (3 + len(FILTERED)), why[mine[0]] or "", "0"])
+            keys = [key for key in keys if key[4] != name]
+    for key in keys:
+        line = found[key]
+        passed = [_share(line[name].value) for name in ("kept", "real_kept", "other_kept")]
+        body.append([count(key[0]), key[1], words(key[2]), count(key[3]), FILTERS[key[4]], *passed,
+                     *(_filtered(line[name]) for name in FILTERED), why.get(key) or "",
+                     str(max(one.n for one in line.values()))])  # fmt: skip
+    return Table(
+        "Retrieval: standard-patent filters, and random documents of the same number",
+        "nDCG@10 over the fixed ideal, every document once. A filter takes synthetic documents away; real ones stay. "
+        "Its change (filtered - whole) is that of fewer documents (as many at random), of a larger share of real ones "
+        "(as many synthetic ones at random) and of selection: only the last speaks for the filter. Family: the prompt "
+        "asked for a patent abstract, claim or summary; rule: features of the text; classifier: real documents against "
+        "other kinds of text. Kept: shares of synthetic documents, of real ones, and of the classifier's other texts. "
+        "Means with 95 % t intervals over draws; intervals over queries, subsets and the own ideal are in the file.",
+        ("real", "arm", "method", "M", "filter", "kept", "real kept", "other kept", *FILTERED.values(), "why undefined",
+         "n"),
+        "sssssnnn" + "n" * len(FILTERED) + "sn", [*body, *ends],
+        empty="No corpus with synthetic documents was searched in this run.",
+    ).limited(LIMIT, "tables/retrieval_filters.csv")  # fmt: skip
+
+
+def _part(count: int | None, whole: int) -> float | None:
+    return None if count is None else count / whole
+
+
+def _filtered(mean: Mean) -> str:
+    return "–" if mean.value is None else value_and_interval(mean.value, mean.low, mean.high, 3)
 
 
 def _share(value: float | None) -> str:

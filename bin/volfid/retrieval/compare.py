@@ -70,7 +70,7 @@ def compared(
             rng = generator(master_seed, "retrieval_tests", variant=variant)  # one set of flips for all corpora
             rows.append(
                 {"trainset_id": pairs[0][0], "base_id": pairs[0][1], "metric": metric, "variant": variant}
-                | _test(delta, groups, rng)
+                | paired(delta, groups, rng)
                 | {"p_adjusted": None, "draws": len(pairs)}
             )
     families: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -83,8 +83,8 @@ def compared(
     return rows
 
 
-def _test(delta: np.ndarray, groups: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
-    """Mean difference of defined queries with interval, p, and shares of queries improved and worsened."""
+def paired(delta: np.ndarray, groups: Sequence[str], rng: np.random.Generator) -> dict[str, Any]:
+    """Mean of defined differences, `delta` (queries,), with interval and p, and shares of queries better and worse."""
     known = ~np.isnan(delta)
     names, cluster = np.unique(np.asarray(groups)[known], return_inverse=True)
     values, n = delta[known], int(known.sum())

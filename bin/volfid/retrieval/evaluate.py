@@ -10,7 +10,7 @@ Beside DCG: precision, recall, MAP and MRR with binary relevance, and hubs (retr
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from volfid.core.labels import jaccard, label_matrix
 from volfid.core.seeds import generator
 from volfid.core.vectors import unit_rows
 from volfid.retrieval import ranked
+from volfid.retrieval.entries import Entries
 from volfid.retrieval.index import Ranking, rank
 
 Row = Mapping[str, Any]
@@ -32,10 +33,15 @@ REQUESTED = "gains of synthetic documents use their requested labels"
 
 @dataclass(frozen=True)
 class Settings:
-    """Fixed choices: cut-off, and how many random subsets the size-matched figures average."""
+    """Fixed choices: cut-off, and how many random subsets the size-matched figures average, and those of filters.
+
+    families: prompt family of each method that has a prompt (what kind of text it asks for).
+    """
 
     k: int = ndcg.K
     subsets: int = 5
+    filter_subsets: int = 20
+    families: Mapping[str, str] = field(default_factory=dict)
     encoder: str | None = None
 
     def echo(self) -> dict[str, Any]:
@@ -43,34 +49,6 @@ class Settings:
         return {**asdict(self), "gain": "Jaccard, linear", "score": "inner product of unit rows, rounded to 1e-6",
                 "relevant": f"Jaccard from {ranked.RELEVANT}", "depth": ranked.DEPTH, "ties": "document id, rising",
                 "fixed_ideal": "all documents of split train"}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Entries:
-    """A corpus: document numbers and label-set numbers of its distinct (document, label set) pairs, and counts.
-
-    Sorted by document number. One document with two label sets is two entries; the unique variant keeps the first.
-    """
-
-    documents: np.ndarray
-    label_sets: np.ndarray
-    counts: np.ndarray
-    synthetic: np.ndarray
-
-    @property
-    def size(self) -> int:
-        """Documents, copies counted."""
-        return int(self.counts.sum())
-
-    def take(self, keep: np.ndarray) -> "Entries":
-        """Some of the entries, each once."""
-        return Entries(
-            self.documents[keep], self.label_sets[keep], np.ones(len(keep), dtype=np.int64), self.synthetic[keep]
-        )
-
-    def once(self) -> "Entries":
-        """Every document once."""
-        return self.take(np.unique(self.documents, return_index=True)[1])
 
 
 class Evaluator:
@@ -148,7 +126,7 @@ class Evaluator:
     def _figures(self, corpus: Entries, trainset_id: str, suffix: str, note: str | None) -> list[tuple[Any, ...]]:
         k = self.settings.k
         found = self._search(corpus)
-        own = self._by_kind(ndcg.ideal_dcg, corpus)
+        own = self.by_kind(ndcg.ideal_dcg, corpus)
         plain = suffix.removeprefix("_") or "as_is"
         name = f"ndcg_at_{k}"
         few = f"the corpus has {corpus.size} documents, fewer than {k}" if corpus.size < k else None
@@ -165,7 +143,7 @@ class Evaluator:
         ]
         if suffix:
             return [*lines, *self._hubs(corpus, found, note)]
-        expected = self._by_kind(ndcg.random_dcg, corpus)
+        expected = self.by_kind(ndcg.random_dcg, corpus)
         return [
             *lines,
             (name, "tie_averaged", *_mean(ndcg.ndcg(found["dcg_tie_averaged"], own), note)),
@@ -179,7 +157,7 @@ class Evaluator:
         """Precision, recall, MAP and MRR of documents that count as relevant or not."""
         k, depth = self.settings.k, ranked.DEPTH
         relevant = ranked.by_rank(found["gains"] >= ranked.RELEVANT, found["end"], depth)
-        total = self._by_kind(_relevant, corpus)
+        total = self.by_kind(_relevant, corpus)
         figures = {
             f"precision_at_{k}": ranked.precision(relevant, k), f"recall_at_{k}": ranked.recall(relevant, total, k),
             f"recall_at_{depth}": ranked.recall(relevant, total, depth),
@@ -219,7 +197,7 @@ class Evaluator:
             rng = generator(self.seed, "retrieval_size_matched", trainset=trainset_id, subset=subset)
             part = unique.take(np.sort(rng.choice(len(unique.documents), size=wanted, replace=False)))
             found = self._search(part, keep=False)
-            own = self._by_kind(ndcg.ideal_dcg, part)
+            own = self.by_kind(ndcg.ideal_dcg, part)
             parts.append(
                 (ndcg.ndcg(found["dcg"], self.fixed), ndcg.ndcg(found["dcg"], own), found["dcg"], found["jaccard"])
             )
@@ -245,15 +223,7 @@ class Evaluator:
         """DCG, tie-averaged DCG, mean Jaccard and synthetic share of the best k, each (queries,), and the ranked
         list behind them: `columns` (entries), `gains` and `end` (last rank + 1), each (queries, columns)."""
         k = self.settings.k
-        depth = max(k, ranked.DEPTH) if keep else k
-        documents = np.unique(corpus.documents)
-        key = documents.tobytes()
-        ranking = self._rankings.pop(key, None) or rank(self.queries, self.vectors, documents, depth)
-        if keep:
-            self._rankings[key] = ranking  # the latest one last
-            if len(self._rankings) > KEPT:
-                del self._rankings[next(iter(self._rankings))]
-        ranking = _expand(ranking, corpus)
+        ranking = _expand(self.ranking(corpus, keep), corpus)
         begin, end = ndcg.slots(ranking.documents, np.append(corpus.counts, 0))
         gains = self.gains[self.query_set[:, None], corpus.label_sets[ranking.documents]]
         averaged = ndcg.tie_averaged(gains, ranking.scores, begin, end)
@@ -265,7 +235,19 @@ class Evaluator:
             "columns": ranking.documents, "gains": gains * (end > begin), "end": end,
         }  # fmt: skip
 
-    def _by_kind(self, figure: Any, corpus: Entries) -> np.ndarray:
+    def ranking(self, corpus: Entries, keep: bool = True) -> Ranking:
+        """The best documents of a corpus, `ranked.DEPTH` of them where it is kept for further figures, else k."""
+        depth = max(self.settings.k, ranked.DEPTH) if keep else self.settings.k
+        documents = np.unique(corpus.documents)
+        key = documents.tobytes()
+        found = self._rankings.pop(key, None) or rank(self.queries, self.vectors, documents, depth)
+        if keep:
+            self._rankings[key] = found  # the latest one last
+            if len(self._rankings) > KEPT:
+                del self._rankings[next(iter(self._rankings))]
+        return found
+
+    def by_kind(self, figure: Any, corpus: Entries) -> np.ndarray:
         """A figure that depends on label sets and their counts only, per query."""
         kinds, inverse = np.unique(corpus.label_sets, return_inverse=True)
         counts = np.bincount(inverse, weights=corpus.counts).astype(np.int64)
