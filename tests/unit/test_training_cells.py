@@ -241,7 +241,7 @@ def test_the_command_writes_what_the_function_returns(tmp_path: Path):
 
 
 def test_copies_are_steps_and_nothing_else_on_the_fixture():
-    """R1 = Pb within noise, and both far above R0 at threshold 0.5 (METHODS 8.2), without any file of real text."""
+    """R1 = Pb within noise, and both far above R0 at threshold 0.5, as on real patents, without real text."""
     world = fixture_world()
     high = {"updates": "high", "added": 1485, "n_updates": 1040}
     r0 = world.cell(n_updates=110)
@@ -256,7 +256,7 @@ def test_copies_are_steps_and_nothing_else_on_the_fixture():
 
 @pytest.mark.real_data
 def test_copies_are_steps_and_nothing_else_on_real_patents():
-    """METHODS 8.2 and 12.5 on 165 patents: R1 = Pb, R0 = Pb at R0's updates, R1 far above R0, prior bias above R0."""
+    """On 165 patents: R1 = Pb, R0 = Pb at R0's updates, R1 far above R0, prior bias above R0."""
     world = patent_world()
     high = {"updates": "high", "added": 825, "n_updates": 620}
     r0, prior = world.cell(n_updates=110), world.cell(n_updates=110, head_start="prior")

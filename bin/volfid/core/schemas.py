@@ -223,7 +223,7 @@ _ALL = (
         F("n", "int", "queries"), F("note", "str", "why it is undefined, or a setting", null=True),
     ), ("trainset_id", "metric", "variant")),
     Contract("effects", "effects.parquet", "parquet", "estimate_effects.py", "Every estimate with its interval.", (
-        F("effect", "str", "name of the estimate, e.g. volume_updates"), F("estimand", "str", "number in ESTIMANDS"),
+        F("effect", "str", "name of the estimate, e.g. volume_updates"), F("estimand", "str", "number in docs/estimands.md"),
         F("contrast", "str", "formula over arms"), F("regime", "int", "real documents", null=True), F("added", "int", "M", null=True),
         F("generator", "str", "generator", null=True), F("method", "str", "method", null=True), F("classifier", "str", "classifier", null=True),
         F("metric", "str", "metric"), F("threshold", "str", "threshold policy"),

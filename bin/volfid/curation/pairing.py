@@ -36,7 +36,7 @@ def pair_with_rows(pool: Sequence[Row], doc_ids: Sequence[str], labels: Mapping[
 
     Every round gives each row at most one unused document: the next one made for that row
     (`parent_doc_id`), or, in pools where no document has a parent, one with the same label set,
-    else one whose label set differs by one label (METHODS-training section 5, rejection by label
+    else one whose label set differs by one label (rejection by label
     set); a row without either is passed over. `pool` is in seeded order. A smaller set of pairs is
     a prefix of the result.
     """

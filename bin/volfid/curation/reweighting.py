@@ -29,7 +29,7 @@ def maximum_entropy_weights(features: np.ndarray, target: np.ndarray, penalty: f
 
     Minimises the dual  log mean exp(F theta) - t theta + penalty / 2 |theta|^2  over theta by L-BFGS;
     w = softmax(F theta). `features` (documents, moments), `target` (moments,). The penalty is the slack
-    that infeasible moments need (METHODS-training section 5).
+    that infeasible moments need.
     """
     f = np.asarray(features, dtype=np.float64)
     t = np.asarray(target, dtype=np.float64)

@@ -1,6 +1,6 @@
 """What may not be trained on: ordered rules over the generations of one pool, each with its count.
 
-METHODS-generation-evaluation section 1.7 (hygiene) and 1.6 (paraphrase). Rules only drop; nothing
+Rules only drop; nothing
 is refilled, because a silent refill would turn the label law towards the label sets that are easy.
 """
 

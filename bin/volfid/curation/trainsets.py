@@ -1,4 +1,4 @@
-"""The rows of every training set: one pure function for each kind of added row (ESTIMANDS section 1)."""
+"""The rows of every training set: one pure function for each kind of added row (docs/controls.md)."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -131,7 +131,7 @@ def mmd2_parent(x: LabelSample, same_parent: np.ndarray, y: LabelSample, table: 
     """U statistic in which `x` leaves out all pairs with one parent (`same_parent`: see parent_histogram).
 
     Copies are not independent draws: with them the plain U statistic keeps the size term of the base set.
-    None when `x` has one parent only, or `y` fewer than two documents. ESTIMANDS section 3.
+    None when `x` has one parent only, or `y` fewer than two documents (docs/estimands.md).
     """
     pairs = x.within - same_parent
     if not pairs.sum() or y.size < 2:

@@ -2,7 +2,7 @@
 
 One operation makes one text. alpha is the share of words that it touches: n = max(1, floor(alpha * words)), and the
 probability of a deletion. `eda` is the published form: lower case, letters alone. `eda_patent` works on the words as
-they stand; numerals, reference signs and units keep their form, number and order (METHODS-training section 4).
+they stand; numerals, reference signs and units keep their form, number and order.
 
 Differs from the published code in two things: synonyms are sorted, and an inserted word is drawn among all synonyms of
 a word, where that code takes whichever a Python set gives first.

@@ -1,8 +1,8 @@
 """Asking a generator for labels: one yes/no question a document and label, planned before anything runs.
 
-The score of a label is the share of yes among yes and no at the first token of the answer (METHODS-training
-2.5 a). Small models say yes to some labels whatever the text; the answer to a text without content measures
-that, and the calibrated score takes it off in log odds (Zhao et al. 2021, Calibrate Before Use, section 4).
+The score of a label is the share of yes among yes and no at the first token of the answer. Small models say yes to
+some labels whatever the text; the answer to a text without content measures that, and the calibrated score takes it off
+in log odds (Zhao et al. 2021, Calibrate Before Use, section 4).
 """
 
 import math

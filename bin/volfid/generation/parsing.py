@@ -1,6 +1,6 @@
 """From raw model output to a document or a reason code; every repair is counted, none is silent.
 
-Answers are raw text between <doc> and </doc> (METHODS 1.4, mode B). No model repairs another's text.
+Answers are raw text between <doc> and </doc>. No model repairs another's text.
 """
 
 import json

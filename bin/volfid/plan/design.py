@@ -121,7 +121,7 @@ class Labelling(Strict):
 
 
 class Arm(Strict):
-    """A named point of the factorial (ESTIMANDS section 1)."""
+    """A named point of the factorial (docs/controls.md)."""
 
     text: Literal[TEXTS] = "none"  # type: ignore[valid-type]
     label_law: Literal[LABEL_LAWS] = "real"  # type: ignore[valid-type]

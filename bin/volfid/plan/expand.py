@@ -226,7 +226,7 @@ def _labeller(generator: str, facts: Facts, engine: str | None) -> dict[str, Any
 
 
 def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: int) -> dict[str, Any]:
-    """Updates of an SGD family, the factor on C of a penalised one, or neither (ESTIMANDS section 1)."""
+    """Updates of an SGD family, the factor on C of a penalised one, or neither (docs/estimands.md)."""
     family = recipe["family"]
     if family in ("floor", "answers"):
         if arm != Arm():

@@ -10,7 +10,7 @@ WORTH = re.compile(r"worth")
 SHAPLEY = re.compile(r"^shapley_")
 PAPER_SPLIT = re.compile(r"^paper_(volume|content|fidelity)$")
 UPDATES_SHARE = "volume_updates_share"
-# Pairs with one parent left out first: the unbiased estimator is not unbiased for replicated sets (ESTIMANDS 3).
+# Pairs with one parent left out first: the unbiased estimator is not unbiased for replicated sets (docs/estimands.md).
 LABEL_MMD = (re.compile(r"^mmd2_label_parent$"), re.compile(r"^mmd2_label"))
 COOCCURRENCE = re.compile(r"^cooccurrence|^lift|^pairs_|^label_set_|^unseen_|^missing_label|^marginal_|^triple_")
 NDCG = (re.compile(r"^ndcg_at_10$"), re.compile(r"^ndcg"))

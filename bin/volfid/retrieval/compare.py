@@ -1,4 +1,4 @@
-"""Is a corpus searched better than another? Paired tests over queries (METHODS-generation-evaluation section 3.6).
+"""Is a corpus searched better than another? Paired tests over queries.
 
 The unit is the query; queries of one group (patent family) are one cluster and move together. Differences are averaged
 over draws first: all draws are searched by the same queries. p comes from sign flips of clusters (Fisher's

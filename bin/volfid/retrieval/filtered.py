@@ -1,6 +1,6 @@
 """Standard-patent filters of the synthetic documents of a corpus, each against random subsets of its size.
 
-METHODS-generation-evaluation section 1.7. `sp_family`: the prompt asked for a patent; `sp_rule`: patent_rules.py;
+`sp_family`: the prompt asked for a patent; `sp_rule`: patent_rules.py;
 `sp_clf`: patent_classifier.py. Real documents stay in any case, every document counts once. What a filter changes is
 taken apart:
 

@@ -1,6 +1,6 @@
 """SP-clf: a linear classifier of real patents against generated text of other kinds.
 
-METHODS-generation-evaluation section 1.7: logistic regression on TF-IDF of words (1-2) and characters (3-5), five
+Logistic regression on TF-IDF of words (1-2) and characters (3-5), five
 folds, threshold at 95 % recall on real documents. Real documents are scored out of fold, all others by models that
 were not trained on the documents they were made from.
 """

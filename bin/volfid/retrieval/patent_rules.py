@@ -1,6 +1,6 @@
 """SP-rule: does a text read like a standard patent? A weighted sum of transparent features.
 
-Features of METHODS-generation-evaluation section 1.7. It gives no weights; these are ours: register counts up to 1,
+The study names no rule; features and weights are ours (docs/metrics.md): register counts up to 1,
 each fault is taken off, and a text is kept from 0.5. A text of full register so survives one or two slight faults,
 and none without a word of the register is kept.
 """

@@ -1,4 +1,4 @@
-"""Does r change between two regimes? Tests with the generator as the unit (METHODS section 4.3).
+"""Does r change between two regimes? Tests with the generator as the unit.
 
 The conditions of one generator are not independent, and the same generators stand in both regimes,
 so Fisher's z has a wrong level whose direction depends on the design. Here whole generators are

@@ -1,7 +1,7 @@
 """The points of a correlation: conditions with their fidelity, score and gain.
 
 A condition is a training set with the arm that trains on it, averaged over draws first: draws and
-training repetitions do not add to n (METHODS section 4.1).
+training repetitions do not add to n.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

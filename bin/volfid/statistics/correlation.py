@@ -1,6 +1,6 @@
 """Correlations and their differences: Fisher, Zou, Dunn and Clark, Steiger, Meng.
 
-Formulas as in METHODS section 4.2 and Zou (2007), Psychological Methods 12, 399-413.
+Formulas as in Zou (2007), Psychological Methods 12, 399-413.
 """
 
 import math

@@ -125,7 +125,7 @@ def fit_power_law(
 ) -> PowerLaw | None:
     """Weighted least squares with a <= 1, b > 0 and c in EXPONENTS; None below four sizes or without a rise.
 
-    For a given c the fit is linear; c is searched alone, first on a grid (METHODS section 4.9).
+    For a given c the fit is linear; c is searched alone, first on a grid.
     `weights` are 1 / variance; standard errors are None without a degree of freedom.
     """
     n, y = np.asarray(sizes, dtype=float), np.asarray(scores, dtype=float)

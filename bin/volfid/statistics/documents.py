@@ -1,7 +1,7 @@
 """Paired comparison of systems over the test documents: micro-F1 from per-document counts.
 
 Documents are resampled jointly for all systems. With multinomial counts W (resamples, documents)
-every resampled sum is one entry of a matrix product W @ counts (METHODS section 4.4).
+every resampled sum is one entry of a matrix product W @ counts.
 """
 
 from collections.abc import Sequence

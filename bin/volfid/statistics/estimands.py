@@ -1,4 +1,4 @@
-"""The estimands of ESTIMANDS section 2 as contrasts of arms, each in every context that was planned."""
+"""The estimands of docs/estimands.md as contrasts of arms, each in every context that was planned."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Linear model with a random intercept by generator, by REML (METHODS section 4.3 c).
+"""Linear model with a random intercept by generator, by REML.
 
 One variance ratio is profiled: given lambda = var(generator) / var(residual), fixed effects and
 residual variance have closed forms (Pinheiro and Bates 2000, section 2.2).

@@ -1,4 +1,4 @@
-"""Several systems at once, effect sizes, and agreement (METHODS sections 4.5, 4.6 and 4.10)."""
+"""Several systems at once, effect sizes, and agreement."""
 
 import math
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The correlation claim under every reading of "1:10", crossed with score, outcome, distance and controls.
 
-What "1:10" means cannot be recovered from the paper (METHODS-training section 6, ESTIMANDS section 4):
+What "1:10" means cannot be recovered from the paper (docs/controls.md has the readings):
 so r in the low and in the high regime, and whether it changes sign, is given for every reading that
 the run's regimes and added sizes allow.
 """

@@ -2,7 +2,7 @@
 
 As the heads on frozen embeddings, with one cheaper rule: `folds_fitted` of the recipe says how many folds get a
 model of their own. Thresholds and grids are then tuned on the documents of these folds alone. One of three folds of
-165 documents holds 55; METHODS-training 7 measured .458 with a threshold from 50 documents and .461 from 100.
+165 documents holds 55; on real patents a threshold from 50 documents gave an F1 of .458, one from 100 .461.
 The planner counts the fits, and the runner hands over only the documents of these folds.
 """
 

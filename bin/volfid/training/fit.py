@@ -198,7 +198,7 @@ def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe
     stack, epoch = rule.best[0], rule.best_epoch[0]
     book = {"epoch_selected": float(epoch), "epochs_done": float(rule.epochs[0])} | _sgd_book(data, stack, 0)
     if epoch == 1:
-        log(f"{cell['cell_id']}: the stop rule kept the first epoch ({int(stack.updates[0])} updates): see METHODS 0.1")
+        log(f"{cell['cell_id']}: the stop rule kept the first epoch ({int(stack.updates[0])} updates)")
     book["stopped_at_first"] = float(epoch == 1)
     return Outcome(oof, stack.predict(0, data.test_vectors), book, represent=partial(stack.represent, 0))
 

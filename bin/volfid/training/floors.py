@@ -1,4 +1,4 @@
-"""Trivial classifiers that use no text. They stand beside every cell (METHODS 0.4)."""
+"""Trivial classifiers that use no text. They stand beside every cell."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
 """Multi-label scores. Undefined results are None (the caller writes null and a reason).
 
-Conventions (METHODS 7): macro averages run over labels with at least one positive document;
+Conventions (docs/estimands.md): macro averages run over labels with at least one positive document;
 documents without labels are left out of LRAP, coverage and ranking loss; a document without
 labels and without predictions counts 0 in the sample averages; a decision is p > t, strict.
 Everything equals scikit-learn on the same input where scikit-learn has the same convention.

@@ -44,7 +44,7 @@ class KnnRecipe:
 class MlpRecipe:
     """embedding -> linear -> GELU -> dropout -> linear, trained by AdamW for a fixed number of updates.
 
-    stop_*: batch, most epochs and patience (epochs) of the paper's stop rule (METHODS-training 0.1).
+    stop_*: batch, most epochs and patience (epochs) of the paper's stop rule (stopping.py).
     """
 
     hidden: int

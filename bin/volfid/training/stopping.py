@@ -1,7 +1,7 @@
 """Early stopping as in the first author's public code: by F1 at 0.5, after every epoch, with patience in epochs.
 
 On few documents the score stays on a plateau near 0 for many epochs, so the rule ends training after
-`patience` + 1 epochs and keeps the first one (METHODS-training section 0.1). It is an arm, never a default.
+`patience` + 1 epochs and keeps the first one. It is an arm, never a default.
 """
 
 from collections.abc import Callable, Sequence

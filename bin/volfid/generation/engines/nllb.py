@@ -1,6 +1,6 @@
 """Back-translation with NLLB through transformers: sentence by sentence, there and back, one sentence a batch.
 
-Models of this family are trained on sentences and drop some of a paragraph without a word (METHODS-training section 4).
+Models of this family are trained on sentences and drop some of a paragraph without a word.
 """
 
 from collections.abc import Callable, Mapping, Sequence

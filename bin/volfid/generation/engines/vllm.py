@@ -1,6 +1,6 @@
 """vLLM, offline and in this process, set up so that a repeat gives the same tokens.
 
-METHODS-generation-evaluation section 1.1. Batches differ in their last bits, so what a chunk holds is
+Batches differ in their last bits, so what a chunk holds is
 fixed by the plan; in float32 on a CPU a request gives the same tokens alone and in a batch.
 """
 

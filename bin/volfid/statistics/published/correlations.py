@@ -1,4 +1,4 @@
-"""The published correlations taken apart (METHODS section 0)."""
+"""The published correlations taken apart."""
 
 from volfid.core.contracts import Row
 from volfid.statistics import correlation

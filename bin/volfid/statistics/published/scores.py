@@ -1,4 +1,4 @@
-"""The published scores taken apart (METHODS section 0, METHODS-training section 0)."""
+"""The published scores taken apart."""
 
 from volfid.core.contracts import Row
 from volfid.statistics.published import arithmetic as p
