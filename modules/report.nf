@@ -31,16 +31,6 @@ process DRAW_FIGURES {
     """
 }
 
-// what a run and its stub give the report alike
-def reportCommand(cells, plan, figures) {
-    return """write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
-        --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
-        --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
-        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --uses uses.json \\
-        --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet \\
-        --retrieval-filters retrieval_filters.parquet --figures ${figures} --assets assets"""
-}
-
 process WRITE_REPORT {
     label 'cpu_small'
 
@@ -67,14 +57,24 @@ process WRITE_REPORT {
     script:
     """
     ${jobFile(job)}
-    ${reportCommand(cells, plan, figures)} --prompts ${prompts} \\
+    write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
+        --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
+        --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
+        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --uses uses.json \\
+        --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet --retrieval-filters retrieval_filters.parquet \\
+        --figures ${figures} --assets assets --prompts ${prompts} \\
         ${options('regimes', regimes)} ${options('waterfall', waterfalls)} ${options('manifests', manifests)}
     """
 
     stub:
     """
     ${jobFile(job)}
-    ${reportCommand(cells, plan, figures)} --stub
+    write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
+        --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
+        --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
+        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --uses uses.json \\
+        --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet --retrieval-filters retrieval_filters.parquet \\
+        --figures ${figures} --assets assets --stub
     """
 }
 

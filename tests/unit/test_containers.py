@@ -409,7 +409,11 @@ def test_the_images_are_named_in_one_place():
         ROOT / "main.nf",
     ):
         text = path.read_text()
-        if path.name != "containers.config":
+        if path.name == "gpu.config":  # puts the image for cards in the place of that for processors, by its name
+            assert set(re.findall(r"^\s*container\s.*", text, re.M)) <= set(
+                re.findall(r".*= params\.image_gpu$", text, re.M)
+            )
+        elif path.name != "containers.config":
             assert not re.search(r"^\s*container\b", text, re.M), path.name
             assert not re.search(r"sha256:[0-9a-f]{64}", text), path.name
         for name in re.findall(r"^\s*image_\w+ *= *'([^']+)'", text, re.M):
