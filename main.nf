@@ -40,14 +40,14 @@ workflow STUDY {
     // answers: ['smollm2_135m', answers.parquet], what the generator says of the documents when it is asked for labels
     LABELLING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes)
 
-    // synthetic, trainsets: ['real' or generator, file]
+    // synthetic, trainsets: ['real', a generator, or one of its draws ('smollm2_135m/d00'), file]
     CURATION(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, GENERATION.out.generations, INPUTS.out.brought)
 
-    // stores: ['real' or generator, folder with embeddings.npy and ids.txt]
+    // stores: ['real' or draw of a generator, folder with embeddings.npy and ids.txt]
     EMBEDDINGS(jobs, INPUTS.out.documents, CURATION.out.synthetic)
 
     // scores, counts, gaps: one list of files each
-    TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, CURATION.out.trainsets, CURATION.out.synthetic,
+    TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, REGIMES.out.drawn, CURATION.out.trainsets, CURATION.out.synthetic,
              EMBEDDINGS.out.stores, LABELLING.out.answers)
 
     // fidelity.parquet and retrieval.parquet: every training set, copies included

@@ -11,6 +11,7 @@ from volfid.core.cli import InFile, InFiles, Job, OutDir, Stub, read_job, run, w
 
 OPTIONAL = partial(typer.Option, exists=True, dir_okay=False)
 OUTPUTS = ("synthetic", "waterfall", "trainsets", "gaps")
+PARTS = ("synthetic", "trainsets")
 
 
 def build_corpus(
@@ -23,12 +24,21 @@ def build_corpus(
     out_dir: OutDir = Path("."),
     stub: Stub = False,
 ) -> None:
-    """Drop duplicates, copies and leaks, with a waterfall; then build the rows of each training set."""
+    """Drop duplicates, copies and leaks, with a waterfall; then build the rows of each training set.
+
+    draws/dNN holds the training sets and the pools of each draw: a task that reads one draw is not disturbed by others.
+    """
     task = read_job(job)
+    from volfid.core.schemas import CONTRACTS
+
+    places = {
+        row["draw"]: out_dir / f"draws/d{row['draw']:02d}" for row in [*task["items"], *task["settings"]["pools"]]
+    }
     if stub:
+        for name, place in ((name, place) for name in PARTS for place in places.values()):
+            CONTRACTS[name].write_empty(place)
         return write_stub(out_dir, *OUTPUTS)
     from volfid.core.manifest import Manifest
-    from volfid.core.schemas import CONTRACTS
     from volfid.curation import corpus
 
     manifest = Manifest("build_corpus.py", task)
@@ -44,6 +54,9 @@ def build_corpus(
     made = corpus.build_corpus(task, **rows)
     for name in OUTPUTS:
         manifest.wrote(CONTRACTS[name].write(out_dir, getattr(made, name)), rows=len(getattr(made, name)))
+    for draw, place in places.items():
+        for name, rows_of_draw in zip(PARTS, made.of_draw(task, draw), strict=True):
+            CONTRACTS[name].write(place, rows_of_draw)
     manifest.settings = {"rules": made.rules}
     manifest.seeds = {"master_seed": task["master_seed"]}
     manifest.counts = {

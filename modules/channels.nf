@@ -10,6 +10,30 @@ def sortedFiles(pairs) {
     return pairs.toSortedList { a, b -> a[0].toString() <=> b[0].toString() }.map { rows -> rows.collect { row -> row[1] } }
 }
 
+// what belongs to a source ('real', a generator, 'brought'), or to one draw of it
+def partOf(source, draw) {
+    return (draw ? "${source}/${draw}" : source).toString()
+}
+
+// whose vectors a part needs beside those of the real documents; brought documents are the same in every draw
+def storeOf(part) {
+    def source = part.tokenize('/')[0]
+    return source == 'real' ? 'real' : source == 'brought' ? 'brought/d00' : part
+}
+
+// parts of single draws whose documents have vectors: a generator whose embedding failed is a gap further on, too
+def embeddedParts(parts, stores) {
+    return parts.filter { part, _f -> part.contains('/') }.map { part, f -> [storeOf(part), part, f] }
+        .combine(stores.map { store, _folder -> [store] }, by: 0)
+        .map { _store, part, f -> [part, f] }
+}
+
+// the folder of a model, or nothing where it has none
+def modelFolder(name) {
+    def model = file("${params.model_dir}/${name}")
+    return model.exists() ? model : []
+}
+
 // '--name file' for each staged file; nothing for none
 def options(name, files) {
     def list = files instanceof List ? files : (files ? [files] : [])

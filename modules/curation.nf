@@ -1,4 +1,4 @@
-include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+include { jobFile ; ofStage ; options ; partOf ; sortedFiles } from './channels.nf'
 
 process BUILD_CORPUS {
     tag "${meta.id}"
@@ -15,6 +15,8 @@ process BUILD_CORPUS {
     output:
     tuple val(meta), path('synthetic.jsonl'), emit: synthetic
     tuple val(meta), path('trainsets.jsonl'), emit: trainsets
+    tuple val(meta), path('draws/*/synthetic.jsonl'), optional: true, emit: synthetic_of_draws
+    tuple val(meta), path('draws/*/trainsets.jsonl'), optional: true, emit: trainsets_of_draws
     tuple val(meta), path('waterfall.jsonl'), emit: waterfall
     tuple val(meta), path('gaps.jsonl'), emit: gaps
     tuple val(meta), path('manifest.json'), emit: manifest
@@ -34,6 +36,13 @@ process BUILD_CORPUS {
     """
 }
 
+// [part, file]: all of a source, and each draw of it
+def parts(whole, drawn) {
+    return whole.map { meta, f -> [partOf(meta.source, ''), f] }.mix(
+        drawn.flatMap { meta, files -> [files].flatten().collect { f -> [partOf(meta.source, f.parent.name), f] } }
+    )
+}
+
 workflow CURATION {
     take:
     jobs
@@ -48,8 +57,8 @@ workflow CURATION {
     texts = generations.mix(channel.of(['real', []]), brought.map { f -> ['brought', f] })
     work = ofStage(jobs, 'curation').map { meta, job -> [meta.source, meta, job] }.combine(texts, by: 0)
     BUILD_CORPUS(work.map { _source, meta, job, text -> [meta, job, text] }, documents, labels, regimes)
-    synthetic = BUILD_CORPUS.out.synthetic.map { meta, f -> [meta.source, f] }
-    trainsets = BUILD_CORPUS.out.trainsets.map { meta, f -> [meta.source, f] }
+    synthetic = parts(BUILD_CORPUS.out.synthetic, BUILD_CORPUS.out.synthetic_of_draws)
+    trainsets = parts(BUILD_CORPUS.out.trainsets, BUILD_CORPUS.out.trainsets_of_draws)
     gaps = BUILD_CORPUS.out.gaps.map { meta, f -> [meta.id, f] }
     waterfalls = sortedFiles(BUILD_CORPUS.out.waterfall.map { meta, f -> [meta.id, f] })
     manifests = BUILD_CORPUS.out.manifest.map { meta, f -> [meta.id, f] }

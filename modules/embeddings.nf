@@ -1,4 +1,4 @@
-include { jobFile ; ofStage ; options } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; options ; partOf } from './channels.nf'
 
 process EMBED_CORPUS {
     tag "${meta.id}"
@@ -34,17 +34,14 @@ workflow EMBEDDINGS {
     synthetic
 
     main:
-    // ['real' or generator, synthetic.jsonl or nothing]: real documents do not wait for generation
-    texts = synthetic.filter { source, _f -> source != 'real' }.mix(channel.of(['real', []]))
-    work = ofStage(jobs, 'embeddings').map { meta, job -> [meta.source, meta, job] }.combine(texts, by: 0)
+    // ['real' or draw of a generator, synthetic.jsonl or nothing]: real documents do not wait for generation
+    texts = synthetic.filter { part, _f -> part.tokenize('/')[0] != 'real' }.mix(channel.of(['real', []]))
+    work = ofStage(jobs, 'embeddings').map { meta, job -> [partOf(meta.source, meta.draw), meta, job] }.combine(texts, by: 0)
     EMBED_CORPUS(
-        work.map { _source, meta, job, text ->
-            def model = file("${params.model_dir}/${meta.model}")
-            [meta, job, text, model.exists() ? model : []]
-        },
+        work.map { _part, meta, job, text -> [meta, job, text, modelFolder(meta.model)] },
         documents,
     )
-    stores = EMBED_CORPUS.out.store.map { meta, folder -> [meta.source, folder] }
+    stores = EMBED_CORPUS.out.store.map { meta, folder -> [partOf(meta.source, meta.draw), folder] }
     manifests = EMBED_CORPUS.out.manifest.map { meta, f -> [meta.id, f] }
 
     emit:

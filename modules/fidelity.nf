@@ -1,4 +1,4 @@
-include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+include { embeddedParts ; jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
 
 process MEASURE_FIDELITY {
     tag "${meta.id}"
@@ -43,11 +43,9 @@ workflow FIDELITY {
     stores
 
     main:
-    // a generator whose embeddings failed is a gap here too: [source, file] of the others
-    embedded = stores.map { source, _folder -> [source] }
     MEASURE_FIDELITY(
         ofStage(jobs, 'fidelity'), documents, labels,
-        sortedFiles(trainsets.combine(embedded, by: 0)), sortedFiles(synthetic.combine(embedded, by: 0)),
+        sortedFiles(embeddedParts(trainsets, stores)), sortedFiles(embeddedParts(synthetic, stores)),
         sortedFiles(stores),
     )
     table = MEASURE_FIDELITY.out.table

@@ -1,4 +1,4 @@
-include { jobFile ; ofStage ; options } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; options } from './channels.nf'
 
 process GENERATE_TEXT {
     tag "${meta.id}"
@@ -41,10 +41,7 @@ workflow GENERATION {
 
     main:
     // [meta, job, model folder or nothing]
-    requests = ofStage(jobs, 'generation').map { meta, job ->
-        def model = file("${params.model_dir}/${meta.model}")
-        [meta, job, model.exists() ? model : []]
-    }
+    requests = ofStage(jobs, 'generation').map { meta, job -> [meta, job, modelFolder(meta.model)] }
     GENERATE_TEXT(requests, documents, labels, regimes, file(params.prompts))
     generations = GENERATE_TEXT.out.generations.map { meta, f -> [meta.source, f] }
     manifests = GENERATE_TEXT.out.manifest.map { meta, f -> [meta.id, f] }

@@ -57,7 +57,10 @@ workflow PLAN {
     // jobs cross as values: a planner that runs again and decides the same disturbs nothing
     jobs = PLAN_EXPERIMENTS.out.jobs.flatten().map { f ->
         def job = new groovy.json.JsonSlurper().parseText(f.text)
-        [job.stage, [id: job.job_id, source: job.settings.source ?: 'real', model: job.model ?: ''], f.readLines().collect { line -> line.trim() }.join('')]
+        def draws = (job.items.collect { item -> item.draw } + [job.settings.draw]).findAll { draw -> draw != null }.unique()
+        def draw = draws.size() == 1 ? String.format('d%02d', draws[0] as Integer) : ''
+        def meta = [id: job.job_id, source: job.settings.source ?: 'real', model: job.model ?: '', draw: draw]
+        [job.stage, meta, f.readLines().collect { line -> line.trim() }.join('')]
     }
 
     emit:

@@ -36,9 +36,12 @@ workflow REGIMES {
     main:
     SAMPLE_REGIMES(ofStage(jobs, 'regimes'), documents, labels)
     regimes = sortedFiles(SAMPLE_REGIMES.out.regimes.map { meta, f -> [meta.id, f] })
+    // ['d00', its file]
+    drawn = SAMPLE_REGIMES.out.regimes.map { meta, f -> [meta.draw, f] }
     manifests = SAMPLE_REGIMES.out.manifest.map { meta, f -> [meta.id, f] }
 
     emit:
     regimes
+    drawn
     manifests
 }

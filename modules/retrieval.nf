@@ -1,4 +1,4 @@
-include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+include { embeddedParts ; jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
 
 process EVALUATE_RETRIEVAL {
     tag "${meta.id}"
@@ -44,11 +44,9 @@ workflow RETRIEVAL {
     stores
 
     main:
-    // a generator whose embeddings failed is a gap here too: [source, file] of the others
-    embedded = stores.map { source, _folder -> [source] }
     EVALUATE_RETRIEVAL(
         ofStage(jobs, 'retrieval'), documents, labels,
-        sortedFiles(trainsets.combine(embedded, by: 0)), sortedFiles(synthetic.combine(embedded, by: 0)),
+        sortedFiles(embeddedParts(trainsets, stores)), sortedFiles(embeddedParts(synthetic, stores)),
         sortedFiles(stores),
     )
     table = EVALUATE_RETRIEVAL.out.table

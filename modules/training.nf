@@ -1,4 +1,4 @@
-include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; options ; partOf ; sortedFiles ; storeOf } from './channels.nf'
 
 process TRAIN_HEADS {
     tag "${meta.id}"
@@ -7,10 +7,9 @@ process TRAIN_HEADS {
     publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
 
     input:
-    tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*'), path(answers, stageAs: 'answers/?/*')
+    tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*'), path(answers, stageAs: 'answers/?/*'), path(regimes, stageAs: 'regimes/?/*')
     path documents
     path labels
-    path regimes, stageAs: 'regimes/?/*'
 
     output:
     tuple val(meta), path('scores.parquet'), emit: scores
@@ -41,10 +40,9 @@ process TRAIN_ENCODERS {
     publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
 
     input:
-    tuple val(meta), val(job), path(trainsets), path(synthetic), path(model, stageAs: 'models/*')
+    tuple val(meta), val(job), path(trainsets), path(synthetic), path(model, stageAs: 'models/*'), path(regimes, stageAs: 'regimes/?/*')
     path documents
     path labels
-    path regimes, stageAs: 'regimes/?/*'
 
     output:
     tuple val(meta), path('scores.parquet'), emit: scores
@@ -68,45 +66,47 @@ process TRAIN_ENCODERS {
     """
 }
 
+// regimes of the one draw of a task, or of all
+def regimesOf(meta, rows) {
+    return rows.findAll { row -> !meta.draw || row[0] == meta.draw }.collect { row -> row[1] }
+}
+
 workflow TRAINING {
     take:
     jobs
     documents
     labels
-    regimes
+    drawn
     trainsets
     synthetic
     stores
     answers
 
     main:
-    // ['real' or generator, [its folders of vectors]]
-    real = stores.filter { source, _folder -> source == 'real' }.map { _source, folder -> folder }
-    vectors = stores.combine(real).map { source, folder, first -> [source, source == 'real' ? [first] : [first, folder]] }
-    work = ofStage(jobs, 'training')
-        .map { meta, job -> [meta.source, meta, job] }
-        .combine(trainsets, by: 0)
-        .combine(vectors, by: 0)
-        .map { _source, meta, job, sets, folders -> [meta, job, sets, folders] }
+    // ['real' or draw of a generator, [its folders of vectors]]
+    vectors = stores.combine(stores.filter { part, _folder -> part == 'real' }).map { part, folder, _real, first -> [part, part == 'real' ? [first] : [first, folder]] }
+    // what a task of one draw reads does not change when there are more draws: they come from the cache
+    order = drawn.toSortedList { a, b -> a[0] <=> b[0] }.map { rows -> [rows] }
+    work = ofStage(jobs, 'training').map { meta, job -> [partOf(meta.source, meta.draw), meta, job] }
+        .combine(trainsets, by: 0).map { part, meta, job, sets -> [storeOf(part), meta, job, sets] }
+        .combine(vectors, by: 0).combine(order)
+        .map { _store, meta, job, sets, folders, rows -> [meta, job, sets, folders, regimesOf(meta, rows)] }
     // cells that a generator answers wait for it, also when it fails: their task then says why they are missing
-    parts = work.branch { meta, _job, _sets, _folders ->
+    parts = work.branch { meta, _job, _sets, _folders, _regimes ->
         answered: meta.model
         trained: true
     }
-    asked = parts.answered.combine(answers.toList().map { rows -> [rows] }).map { meta, job, sets, folders, rows ->
-        [meta, job, sets, folders, rows.findAll { row -> row[0] == meta.model }.collect { row -> row[1] }]
+    asked = parts.answered.combine(answers.toList().map { rows -> [rows] }).map { meta, job, sets, folders, regimes, rows ->
+        [meta, job, sets, folders, rows.findAll { row -> row[0] == meta.model }.collect { row -> row[1] }, regimes]
     }
-    trained = parts.trained.map { meta, job, sets, folders -> [meta, job, sets, folders, []] }
-    TRAIN_HEADS(trained.mix(asked), documents, labels, regimes)
-    // a fine-tuned encoder reads texts and a model instead of vectors: [meta, job, trainsets, synthetic.jsonl, model]
-    tuned = ofStage(jobs, 'encoders')
-        .map { meta, job -> [meta.source, meta, job] }
-        .combine(trainsets, by: 0).combine(synthetic, by: 0)
-        .map { _source, meta, job, sets, texts ->
-            def model = file("${params.model_dir}/${meta.model}")
-            [meta, job, sets, texts, model.exists() ? model : []]
-        }
-    TRAIN_ENCODERS(tuned, documents, labels, regimes)
+    trained = parts.trained.map { meta, job, sets, folders, regimes -> [meta, job, sets, folders, [], regimes] }
+    TRAIN_HEADS(trained.mix(asked), documents, labels)
+    // a fine-tuned encoder reads texts and a model instead of vectors; brought texts are the same in every draw
+    tuned = ofStage(jobs, 'encoders').map { meta, job -> [partOf(meta.source, meta.draw), meta, job] }
+        .combine(trainsets, by: 0).map { part, meta, job, sets -> [part.startsWith('brought/') ? 'brought' : part, meta, job, sets] }
+        .combine(synthetic, by: 0).combine(order)
+        .map { _part, meta, job, sets, texts, rows -> [meta, job, sets, texts, modelFolder(meta.model), regimesOf(meta, rows)] }
+    TRAIN_ENCODERS(tuned, documents, labels)
     scores = sortedFiles(TRAIN_HEADS.out.scores.mix(TRAIN_ENCODERS.out.scores).map { meta, f -> [meta.id, f] })
     counts = sortedFiles(TRAIN_HEADS.out.counts.mix(TRAIN_ENCODERS.out.counts).map { meta, f -> [meta.id, f] })
     gaps = TRAIN_HEADS.out.gaps.mix(TRAIN_ENCODERS.out.gaps).map { meta, f -> [meta.id, f] }

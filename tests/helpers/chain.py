@@ -48,6 +48,12 @@ class Chain:
     def jobs(self, stage: str) -> list[tuple[dict, Path]]:
         return [(json.loads(p.read_text()), p) for p in sorted((self.plan / "jobs" / stage).glob("*.json"))]
 
+    @staticmethod
+    def part(corpus: Path, job: dict) -> Path:
+        """Where the draw of a job lies, the whole corpus where it has several or none."""
+        draws = {item["draw"] for item in job["items"]} | {job["settings"].get("draw")} - {None}
+        return corpus / f"draws/d{draws.pop():02d}" if len(draws) == 1 else corpus
+
     def all(self) -> "Chain":
         """The whole study."""
         inputs = self.run("prepare_documents", "x", "--input", "fixture", "--design", self.design)
@@ -84,19 +90,24 @@ class Chain:
         stores = {}
         for job, path in self.jobs("embeddings"):
             source = job["settings"]["source"]
-            texts = ["--synthetic", corpora[source] / "synthetic.jsonl"] if source != "real" else []
-            stores[source] = self.run("embed_corpus", job["job_id"], "--job", path, "--documents", documents, *texts)
+            part = self.part(corpora[source], job)
+            texts = ["--synthetic", part / "synthetic.jsonl"] if source != "real" else []
+            stores[(source, part.name) if texts else "real"] = self.run(
+                "embed_corpus", job["job_id"], "--job", path, "--documents", documents, *texts
+            )
         trained = []
         for job, path in self.jobs("training"):
             source = job["settings"]["source"]
-            vectors = repeat("embeddings", [stores["real"], *([stores[source]] if source != "real" else [])])
-            sets = ["--trainsets", corpora[source] / "trainsets.jsonl"]
+            part = self.part(corpora[source], job)
+            own = [stores[source, part.name]] if source != "real" else []
+            vectors = repeat("embeddings", [stores["real"], *own])
+            sets = ["--trainsets", part / "trainsets.jsonl"]
             asked = ["--answers", answered[job["model"]] / "answers.parquet"] if job["model"] else []
             trained.append(
                 self.run("train_heads", job["job_id"], "--job", path, *pair, *regimes, *sets, *vectors, *asked)
             )
         for job, path in self.jobs("encoders"):
-            corpus = corpora[job["settings"]["source"]]
+            corpus = self.part(corpora[job["settings"]["source"]], job)
             texts = ["--trainsets", corpus / "trainsets.jsonl", "--synthetic", corpus / "synthetic.jsonl"]
             folder = ["--model-dir", self.folder]
             trained.append(self.run("train_encoder", job["job_id"], "--job", path, *pair, *regimes, *texts, *folder))

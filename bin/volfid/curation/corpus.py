@@ -29,6 +29,15 @@ class Corpus:
     rules: dict[str, Any] = field(default_factory=dict)
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def of_draw(self, job: Mapping[str, Any], draw: int) -> tuple[list[Row], list[Row]]:
+        """Synthetic documents of the pools, and rows of the training sets, that belong to one draw."""
+        pools = {pool["pool_id"] for pool in job["settings"]["pools"] if pool["draw"] == draw}
+        sets = {item["trainset_id"] for item in job["items"] if item["draw"] == draw}
+        return (
+            [row for row in self.synthetic if row["pool_id"] in pools],
+            [row for row in self.trainsets if row["trainset_id"] in sets],
+        )
+
 
 def build_corpus(
     job: Mapping[str, Any],

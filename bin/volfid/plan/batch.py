@@ -82,11 +82,15 @@ def make_jobs(
         mine = [row for row in trainsets if source_of(row) == source]
         settings = {"source": source, "pools": pools, "rules": dict(design.rules)}
         jobs.append(job("curation", [source], "cpu_small", settings, mine))
-        jobs.append(
-            job("embeddings", [design.encoder, source], "gpu_embed",
-                {"source": source, "encoder": encoder, "threads": design.threads, "batch": 32, **masked}, [],
-                design.encoder)
-        )  # fmt: skip
+        embedding = {"source": source, "encoder": encoder, "threads": design.threads, "batch": 32, **masked}
+        # pools of one draw share a task, so that further draws leave the vectors of these alone
+        parts = [([], {})] if source == REAL else [
+            ([f"d{draw:02d}"], {"draw": draw}) for draw in sorted({pool["draw"] for pool in pools})
+        ]  # fmt: skip
+        for part, own in parts:
+            jobs.append(
+                job("embeddings", [design.encoder, source, *part], "gpu_embed", embedding | own, [], design.encoder)
+            )
         if source in models["generators"] and design.pool is not None:
             engine = {"name": source, **models["generators"][source]}
             generation: dict[str, Any] = {
