@@ -55,6 +55,7 @@ def test_every_command_is_in_the_tables_above():
     assert set(COMMANDS) == set(OUTPUTS) | NO_OUTPUT
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_comes_within_a_second_and_version_is_known(name):
     times = []

@@ -220,6 +220,7 @@ def call(checkout, function, env):
     return run(["bash", "-c", f"source tools/setup.sh; {function}"], cwd=checkout, env=env)
 
 
+@pytest.mark.timed
 @needs_setup
 def test_set_up_with_nothing_to_do_ends_within_two_seconds():
     for _ in range(2):  # the first one may have something to do, when a file of set-up has just been edited
@@ -384,6 +385,7 @@ def revision_of(folder, tmp_path):
     return re.search("revision: ([0-9a-f]{64})", refused.value.mend).group(1)
 
 
+@pytest.mark.timed
 def test_fetch_models_answers_help_and_version_within_a_second():
     for option in ("--help", "--version"):
         started = time.monotonic()

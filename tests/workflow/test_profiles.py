@@ -95,6 +95,7 @@ def test_profiles_join_and_touch_no_task_that_they_do_not_mean(project, profile)
     assert found["env.HF_HUB_OFFLINE"] == "'1'"
 
 
+@pytest.mark.timed
 def test_the_literal_command_is_refused_in_seconds_with_everything_that_is_missing(project, tmp_path):
     """On a machine without a card, before `make images`; documents come by the recipe, whose commit is known."""
     docs = (ROOT / "docs/running-on-gpu.md").read_text()

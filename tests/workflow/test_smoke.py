@@ -130,6 +130,7 @@ def test_a_killed_run_resumes_from_its_chunks_and_two_runs_from_scratch_are_equa
         assert content(resumed, name) == content(undisturbed, name), name
 
 
+@pytest.mark.timed
 def test_a_stub_run_of_the_demo_takes_seconds(project, tmp_path):
     seconds = []
     while len(seconds) < 2 and min(seconds, default=99) >= 30:  # a busy machine gets a second try
