@@ -43,12 +43,12 @@ workflow STUDY {
     // synthetic, trainsets: ['real', a generator, or one of its draws ('smollm2_135m/d00'), file]
     CURATION(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, GENERATION.out.generations, INPUTS.out.brought)
 
-    // stores: ['real' or draw of a generator, folder with embeddings.npy and ids.txt]
+    // stores: ['real' or draw of a generator, folder with embeddings.npy and ids.txt]; views: those without label names, too
     EMBEDDINGS(jobs, INPUTS.out.documents, CURATION.out.synthetic)
 
     // scores, counts, gaps: one list of files each
     TRAINING(jobs, INPUTS.out.documents, INPUTS.out.labels, REGIMES.out.drawn, CURATION.out.trainsets, CURATION.out.synthetic,
-             EMBEDDINGS.out.stores, LABELLING.out.answers)
+             EMBEDDINGS.out.views, LABELLING.out.answers)
 
     // fidelity.parquet and retrieval.parquet: every training set, copies included
     FIDELITY(jobs, INPUTS.out.documents, INPUTS.out.labels, CURATION.out.trainsets, CURATION.out.synthetic, EMBEDDINGS.out.stores)

@@ -41,10 +41,13 @@ workflow EMBEDDINGS {
         work.map { _part, meta, job, text -> [meta, job, text, modelFolder(meta.model)] },
         documents,
     )
-    stores = EMBED_CORPUS.out.store.map { meta, folder -> [partOf(meta.source, meta.draw), folder] }
+    // a view of the texts, '' or 'masked', and its folder
+    views = EMBED_CORPUS.out.store.map { meta, folder -> [partOf(meta.source, meta.draw), meta.view, folder] }
+    stores = views.filter { _part, view, _folder -> view == '' }.map { part, _view, folder -> [part, folder] }
     manifests = EMBED_CORPUS.out.manifest.map { meta, f -> [meta.id, f] }
 
     emit:
+    views
     stores
     manifests
 }

@@ -59,7 +59,7 @@ workflow PLAN {
         def job = new groovy.json.JsonSlurper().parseText(f.text)
         def draws = (job.items.collect { item -> item.draw } + [job.settings.draw]).findAll { draw -> draw != null }.unique()
         def draw = draws.size() == 1 ? String.format('d%02d', draws[0] as Integer) : ''
-        def meta = [id: job.job_id, source: job.settings.source ?: 'real', model: job.model ?: '', draw: draw]
+        def meta = [id: job.job_id, source: job.settings.source ?: 'real', model: job.model ?: '', draw: draw, view: job.settings.view ?: '']
         [job.stage, meta, f.readLines().collect { line -> line.trim() }.join('')]
     }
 

@@ -79,28 +79,28 @@ workflow TRAINING {
     drawn
     trainsets
     synthetic
-    stores
+    views
     answers
 
     main:
-    // ['real' or draw of a generator, [its folders of vectors]]
-    vectors = stores.combine(stores.filter { part, _folder -> part == 'real' }).map { part, folder, _real, first -> [part, part == 'real' ? [first] : [first, folder]] }
+    // ['real' or draw of a generator, view of the texts, [its folders of vectors]]
+    real = views.filter { part, _view, _folder -> part == 'real' }.map { _part, view, folder -> [view, folder] }
+    vectors = views.map { part, view, folder -> [view, part, folder] }.combine(real, by: 0)
+        .map { view, part, folder, first -> [part, view, part == 'real' ? [first] : [first, folder]] }
     // what a task of one draw reads does not change when there are more draws: they come from the cache
     order = drawn.toSortedList { a, b -> a[0] <=> b[0] }.map { rows -> [rows] }
     work = ofStage(jobs, 'training').map { meta, job -> [partOf(meta.source, meta.draw), meta, job] }
-        .combine(trainsets, by: 0).map { part, meta, job, sets -> [storeOf(part), meta, job, sets] }
-        .combine(vectors, by: 0).combine(order)
-        .map { _store, meta, job, sets, folders, rows -> [meta, job, sets, folders, regimesOf(meta, rows)] }
+        .combine(trainsets, by: 0).map { part, meta, job, sets -> [storeOf(part), meta.view, meta, job, sets] }
+        .combine(vectors, by: [0, 1]).combine(order)
+        .map { _store, _view, meta, job, sets, folders, rows -> [meta, job, sets, folders, regimesOf(meta, rows)] }
     // cells that a generator answers wait for it, also when it fails: their task then says why they are missing
     parts = work.branch { meta, _job, _sets, _folders, _regimes ->
         answered: meta.model
         trained: true
     }
-    asked = parts.answered.combine(answers.toList().map { rows -> [rows] }).map { meta, job, sets, folders, regimes, rows ->
-        [meta, job, sets, folders, rows.findAll { row -> row[0] == meta.model }.collect { row -> row[1] }, regimes]
-    }
-    trained = parts.trained.map { meta, job, sets, folders, regimes -> [meta, job, sets, folders, [], regimes] }
-    TRAIN_HEADS(trained.mix(asked), documents, labels)
+    asked = parts.answered.combine(answers.toList().map { rows -> [rows.groupBy { row -> row[0] }] })
+        .map { meta, job, sets, folders, regimes, found -> [meta, job, sets, folders, (found[meta.model] ?: []).collect { row -> row[1] }, regimes] }
+    TRAIN_HEADS(parts.trained.map { meta, job, sets, folders, regimes -> [meta, job, sets, folders, [], regimes] }.mix(asked), documents, labels)
     // a fine-tuned encoder reads texts and a model instead of vectors; brought texts are the same in every draw
     tuned = ofStage(jobs, 'encoders').map { meta, job -> [partOf(meta.source, meta.draw), meta, job] }
         .combine(trainsets, by: 0).map { part, meta, job, sets -> [part.startsWith('brought/') ? 'brought' : part, meta, job, sets] }

@@ -106,7 +106,34 @@ def test_a_masked_design_has_no_texts_with_names_and_other_differences_are_no_fa
     assert all(point.masked for point in points)
 
 
+def test_heads_are_compared_with_themselves_on_texts_without_names_and_have_no_other_factor():
+    results = made({"linear": 0.50, "linear_masked": 0.44, "mlp": 0.52, "mlp_masked": 0.52, "ridge": 0.3})
+    rows = [row for row in results.effects if row["metric"] == "ap_micro" and row["effect"].startswith("label_")]
+    found = {row["classifier"]: row for row in rows}
+    assert len(rows) == 2 and {row["contrast"] for row in rows} == {"with names - masked [R0]"}
+    assert found["linear"]["estimate"] == pytest.approx(0.06) and found["linear"]["n"] == 5
+    assert found["linear"]["verdict"] == "positive"
+    assert found["mlp"]["estimate"] == 0 and (found["mlp"]["ci_low"], found["mlp"]["ci_high"]) == (0, 0)
+    assert found["mlp"]["verdict"] == "cannot decide"
+    assert not [row for row in results.effects if row["effect"].startswith(("attention_", "dtype_"))]
+
+
 # ---- plan ----------------------------------------------------------------------------------
+
+
+def test_a_masked_head_reads_vectors_of_its_own_of_every_corpus_that_it_trains_on():
+    design = raw()
+    design["factors"]["classifier"] = ["linear", "linear_masked"]
+    jobs = {job["job_id"]: job["settings"] for job in known(design).jobs if job["stage"] == "embeddings"}
+    masked = {name: settings for name, settings in jobs.items() if settings.get("view") == "masked"}
+    assert {name.removesuffix("__masked") for name in masked} == set(jobs) - set(masked) and len(masked) >= 2
+    assert all(settings["masked_words"] == ["cell", "solar"] for settings in masked.values())
+    assert not any("masked_words" in jobs[name] for name in set(jobs) - set(masked))
+    trained = [job for job in known(design).jobs if job["stage"] == "training"]
+    assert {job["settings"].get("view") for job in trained if "linear_masked" in job["job_id"]} == {"masked"}
+    assert {job["settings"].get("view") for job in trained if "linear_masked" not in job["job_id"]} == {None}
+    alone = known(raw())
+    assert not [job for job in alone.jobs if job["settings"].get("view")]
 
 
 def known(design, facts=None, **changes):

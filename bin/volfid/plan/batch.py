@@ -1,6 +1,7 @@
 """From cells to jobs: what one task runs. Groups come from the plan alone, in sorted order."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +17,7 @@ from volfid.plan.resolve import FINE_TUNED, LOSSES, PLAIN_LOSS
 
 Cell = dict[str, Any]
 Job = dict[str, Any]
-REAL = "real"
+REAL, MASKED = "real", "masked"
 TRAINSET_FIELDS = (
     "trainset_id", "pool_id", "regime", "draw", "generator", "method", "label_plan", "text",
     "label_law", "dose", "rows_added", "real_share", "budget", "pool_size", "round",
@@ -82,15 +83,17 @@ def make_jobs(
         mine = [row for row in trainsets if source_of(row) == source]
         settings = {"source": source, "pools": pools, "rules": dict(design.rules)}
         jobs.append(job("curation", [source], "cpu_small", settings, mine))
-        embedding = {"source": source, "encoder": encoder, "threads": design.threads, "batch": 32, **masked}
+        mine = [cell for cell in cells if source_of(cell) == source or source == REAL]
+        views = [("", masked)] + ([(MASKED, words)] if any(_masks(cell, recipes) for cell in mine) else [])
+        embedding = {"source": source, "encoder": encoder, "threads": design.threads, "batch": 32}
         # pools of one draw share a task, so that further draws leave the vectors of these alone
         parts = [([], {})] if source == REAL else [
             ([f"d{draw:02d}"], {"draw": draw}) for draw in sorted({pool["draw"] for pool in pools})
         ]  # fmt: skip
-        for part, own in parts:
-            jobs.append(
-                job("embeddings", [design.encoder, source, *part], "gpu_embed", embedding | own, [], design.encoder)
-            )
+        for (part, own), (view, hidden) in product(parts, views):
+            names_of = [design.encoder, source, *part, *([view] if view else [])]
+            settings = embedding | own | hidden | ({"view": view} if view else {})
+            jobs.append(job("embeddings", names_of, "gpu_embed", settings, [], design.encoder))
         if source in models["generators"] and design.pool is not None:
             engine = {"name": source, **models["generators"][source]}
             generation: dict[str, Any] = {
@@ -116,6 +119,12 @@ def make_jobs(
     for stage in ("statistics", "report"):
         jobs.append(job(stage, ["all"], "cpu_small", {}, []))
     return sorted(jobs, key=lambda one: one["job_id"])
+
+
+def _masks(cell: Cell, recipes: Mapping[str, Any]) -> bool:
+    """Whether a cell reads vectors of texts without label names, beside cells that read them as they are."""
+    recipe = recipes[cell["classifier"]]
+    return recipe["family"] not in FINE_TUNED and bool(recipe.get("mask_label_names"))
 
 
 def _pools(design: Design, cells: list[Cell], rewriters: frozenset[str]) -> list[dict[str, Any]]:
@@ -155,6 +164,7 @@ def _training_jobs(
         settings = {
             "source": group[1], "recipe": recipes[members[0]["classifier"]],
             "thresholds": THRESHOLDS, "folds": design.regime.folds,
+            **({"view": MASKED} if _masks(members[0], recipes) else {}),
         }  # fmt: skip
         recipe = settings["recipe"]
         stage, most = "training", design.cells_per_job

@@ -42,6 +42,7 @@ QUESTIONS: Mapping[str, str] = {
     "ceiling_tuned": "As many further real documents against real only?",
     "search_synthetic_over_updates": "Search with the learnt representation: synthetic text at equal updates?",
     "search_gain_tuned": "... tuned?",
+    "label_removal_loss": "Texts as they are, against the same without the words of label names?",
     "sequential": "Decision of the sequential rule",
 }
 

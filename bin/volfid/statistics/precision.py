@@ -1,14 +1,15 @@
-"""Attention, precision and label names in the texts as factors of one encoder (claim C11).
+"""Label names in the texts, and for encoders attention and precision, as factors of one classifier (claim C11).
 
 Classifiers whose recipes differ in nothing but `attention`, `dtype` and `mask_label_names` are the points of a
-factorial. What is compared is the same arm on the same draws and training seeds:
+factorial; heads on frozen vectors have the last alone. What is compared is the same arm on the same draws and training
+seeds:
 
     label_removal_loss       with label names - with the words of label names masked, for each attention and precision
     label_removal_regained   float32 with eager attention - bfloat16 with FlashAttention 2, both with masked words
     label_removal_recovered  the share of the loss under bfloat16 and FlashAttention 2 that this is
     attention_<a>_over_<b>, dtype_<a>_over_<b>   two points that differ in that factor alone
 
-The classifier of these effects is the entry of params/models.yaml.
+The classifier of these effects is the entry of params/models.yaml, for heads the recipe that masks nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,16 +61,18 @@ def crossed(recipes: Mapping[str, Row], classifiers: Sequence[str], always_maske
     groups: dict[tuple[str, str], dict[Point, str]] = {}
     for name in sorted(classifiers):
         recipe = recipes.get(name, {})
-        if all(factor in recipe for factor in FACTORS):
-            point = Point(recipe["attention"], recipe["dtype"], always_masked or recipe["mask_label_names"])
+        if recipe:
+            own = [recipe.get(factor, "") for factor in FACTORS[:2]]
+            point = Point(*own, always_masked or recipe.get("mask_label_names", False))
             rest = {key: value for key, value in sorted(recipe.items()) if key not in FACTORS}
-            groups.setdefault((recipe["model"], repr(rest)), {})[point] = name
+            groups.setdefault((recipe.get("model", ""), repr(rest)), {})[point] = name
     several = {key: points for key, points in groups.items() if len(points) > 1}
     models = [model for model, _ in several]
     return {
-        model if models.count(model) == 1 else f"{model}/{min(points.values())}": points
+        (model if models.count(model) == 1 else f"{model}/{min(points.values())}") if model
+        else points[min(points)]: points
         for (model, _), points in several.items()
-    }
+    }  # fmt: skip
 
 
 def _places(table: ScoreTable, names: Sequence[str]) -> list[tuple[str, Context]]:
@@ -90,7 +93,10 @@ def _effects(
     for point in sorted({point._replace(masked=False) for point in found}):
         twin = point._replace(masked=True)
         estimate = _difference(found, point, twin)
-        yield effect("label_removal_loss", f"{point.words}: with names - masked", estimate)
+        place = f"{point.words}: " if point.attention else ""
+        yield effect("label_removal_loss", f"{place}with names - masked", estimate)
+    if not any(point.attention for point in found):
+        return
     yield effect("label_removal_regained", f"{EAGER.words} - {FLASH.words}", _difference(found, EAGER, FLASH))
     yield effect("label_removal_recovered", f"{EAGER.words} of {FLASH.words}", _recovered(found), RATIO)
     for one, other in combinations(sorted(found, key=lambda p: (p.masked, ORDER[p.dtype], ORDER[p.attention])), 2):

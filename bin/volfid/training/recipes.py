@@ -1,7 +1,7 @@
 """Checked recipes: what stands in params/recipes.yaml, as frozen dataclasses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from itertools import pairwise
 from typing import Any
 
@@ -10,12 +10,16 @@ from volfid.core.exits import ConfigError
 
 @dataclass(frozen=True)
 class LinearRecipe:
-    """L2 logistic regression; C as in scikit-learn (0.5 |w|^2 + C x summed log losses)."""
+    """L2 logistic regression; C as in scikit-learn (0.5 |w|^2 + C x summed log losses).
+
+    mask_label_names, of every head on frozen vectors: whether its texts are embedded without the words of label names.
+    """
 
     C: float
     grid_C: tuple[float, ...]
     tolerance: float
     max_iterations: int
+    mask_label_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class RidgeRecipe:
 
     C: float
     grid_C: tuple[float, ...]
+    mask_label_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class KnnRecipe:
     grid_k: tuple[int, ...]
     vote: str
     tau: float | None
+    mask_label_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class MlpRecipe:
     stop_batch: int
     stop_epochs: int
     stop_patience: int
+    mask_label_names: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,8 +165,9 @@ def read_recipe(entry: Mapping[str, Any]) -> Recipe:
     if kind is None:
         return None
     names = {field.name for field in fields(kind)}
-    if set(values) != names:
-        odd = sorted(set(values) ^ names)
+    needed = {field.name for field in fields(kind) if field.default is MISSING}
+    if not needed <= set(values) <= names:
+        odd = sorted((set(values) - names) | (needed - set(values)))
         raise ConfigError(f"a recipe of family {family!r} has missing or unknown fields: {', '.join(odd)}")
     recipe = kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
     if not isinstance(recipe, AnswersRecipe):
@@ -199,8 +207,10 @@ def _check(recipe: Trained) -> None:
         positive += ["max_tokens", "micro_batch", *(["folds_fitted"] if recipe.folds_fitted is not None else [])]
         if not 0 <= recipe.body_dropout < 1:
             raise ConfigError("body_dropout must lie in [0, 1)")
-        if not isinstance(recipe.deterministic, bool) or not isinstance(recipe.mask_label_names, bool):
-            raise ConfigError("deterministic and mask_label_names must be true or false")
+        if not isinstance(recipe.deterministic, bool):
+            raise ConfigError("deterministic must be true or false")
+    if not isinstance(recipe.mask_label_names, bool):
+        raise ConfigError("mask_label_names must be true or false")
     for name, known in _CHOICES.items():
         if getattr(recipe, name, known[0]) not in known:
             raise ConfigError(f"{name} {getattr(recipe, name)!r} is unknown", mend=f"Use {' or '.join(known)}")
