@@ -3,7 +3,7 @@
 from typing import Any
 
 from volfid.plan.design import Design
-from volfid.plan.resolve import FINE_TUNED
+from volfid.plan.resolve import FINE_TUNED, LLMS, model_entry
 
 # Seconds a cell of each family on one core of a 2-core machine, frozen embeddings: (fixed recipe, tuned grid).
 SECONDS_PER_CELL = {
@@ -13,7 +13,8 @@ TOKENS_PER_WORD = 1.4
 WORDS_A_DOCUMENT = 80
 QUESTION_TOKENS = {False: 16, True: 42}  # without and with the label's definition
 ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
-# an update costs 6 FLOP a token and parameter, a pass forward 2; of one core measured, of a card a guess
+# an update costs 6 FLOP a token and parameter (4 where these are frozen under adapters), a pass forward 2;
+# of one core measured, of a card a guess
 CORE_FLOP_PER_S, CARD_FLOP_PER_S = 5e10, 3e13
 ON_CARDS = ("generation", "labelling", "embeddings", "encoders")
 START_SECONDS = {"engine": 40, "task": 4}
@@ -51,9 +52,10 @@ def estimate(
     for cell in cells:
         recipe = recipes[cell["classifier"]]
         if recipe["family"] in FINE_TUNED:
-            entry = models["encoders"][recipe["model"]]
+            entry = model_entry(models, recipe)
             rate = None if cards else entry.get("train_tokens_per_s")
-            rate = rate * max(cores, 1) if rate else flop / (6 * max(entry["parameters"], 1))
+            each = 4 if recipe["family"] in LLMS else 6
+            rate = rate * max(cores, 1) if rate else flop / (each * max(entry["parameters"], 1))
             tuned += _encoder_tokens(design, cell, recipe, documents) / rate
             continue
         kind = recipe["family"] if recipe["family"] in SECONDS_PER_CELL else "floor"

@@ -17,7 +17,7 @@ from volfid.plan.cost import estimate
 from volfid.plan.design import Design
 from volfid.plan.expand import BEYOND, expand
 from volfid.plan.looks import decided_arms, draws_of_look, saving, without_decided
-from volfid.plan.resolve import LOSSES, PLAIN_LOSS, check_methods, engines_of, rewriting, unpinned
+from volfid.plan.resolve import LOSSES, PLAIN_LOSS, check_methods, engines_of, needs, rewriting, unpinned
 from volfid.plan.sizes import Facts, regime_sizes, relative_added, relative_sizes, shot_sizes, shot_words, shots_of
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -146,7 +146,8 @@ def make_plan(
                      "losses": {name: recipes[LOSSES][name] for name in used_losses},
                      "claims_fed": fed, "prompts_sha": sha, "rules": dict(design.rules),
                      "label_names_masked": design.mask_label_names,
-                     "folds_fitted": _folds_fitted(design, cells, recipes)},
+                     "folds_fitted": _folds_fitted(design, cells, recipes),
+                     "needs": needs(recipes, {cell["classifier"] for cell in cells})},
     }  # fmt: skip
     return Plan(cells, jobs, record)
 
@@ -238,6 +239,8 @@ def summary(plan: Plan) -> str:
         f"  about {costs['minutes_total']} minutes on {costs['cores']} cores ({parts}); "
         f"GPU hours {costs['gpu_hours']:g}"
     )
+    needed = record["protocol"]["needs"].items()
+    lines += [f"  {name} needs {what}: elsewhere its cells are gaps" for name, what in needed]
     lines += [
         f"  ended by its look at {row['draws']} draws ({row['verdict']}): {row['arm']} - {row['baseline']}, "
         f"{row['classifier']}, {row['regime']} + {row['added']}; {row['cells_spared']} cells spared"

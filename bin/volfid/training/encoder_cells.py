@@ -1,4 +1,4 @@
-"""One cell of a fine-tuned encoder: models for the folds, the grid, the final model, test scores.
+"""One cell of a fine-tuned encoder or causal LLM: models for the folds, the grid, the final model, test scores.
 
 As the heads on frozen embeddings, with one cheaper rule: `folds_fitted` of the recipe says how many folds get a
 model of their own. Thresholds and grids are then tuned on the documents of these folds alone. One of three folds of
@@ -19,7 +19,7 @@ from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.encoder import FineTuning, Lesson, Tuned
 from volfid.training.fit import ORDERED, final_loss, loss_book, selected
 from volfid.training.memory import MicroBatch
-from volfid.training.pretrained import load_encoder
+from volfid.training.pretrained import load_decoder, load_encoder
 from volfid.training.recipes import BodyRecipe, EncoderRecipe, read_recipe
 from volfid.training.tokens import token_store
 
@@ -28,19 +28,21 @@ _LESS = 4  # a task that is tried again starts with this much smaller micro-batc
 
 
 class BodyTuner:
-    """The encoder of a job with the tokens of all its texts; its subclasses fit one cell after another.
+    """The model of a job with the tokens of all its texts; its subclasses fit one cell after another.
 
     settings   of the job: recipe, encoder (models.yaml entry with its name), masked_words
     documents  rows with doc_id and text: real documents, and synthetic ones that were kept
     attempt    number of the try, from 1: later ones have less memory to fill
     """
 
+    load = staticmethod(load_encoder)
+
     def __init__(self, settings: Row, documents: Iterable[Row], model_dir: Path, attempt: int = 1):
         recipe = read_recipe(settings["recipe"])
         if not isinstance(recipe, BodyRecipe):
             raise ConfigError("the job's recipe does not fine-tune an encoder", mend="train_heads.py runs such jobs")
         self.recipe = recipe
-        self.start = load_encoder(settings["encoder"], model_dir, recipe)
+        self.start = self.load(settings["encoder"], model_dir, recipe)
         words = frozenset(settings.get("masked_words") or ())
         self.store = token_store(documents, self.start.tokenise, self.start.padding, words)
         self.size = max(1, recipe.micro_batch // _LESS ** (attempt - 1))
@@ -50,10 +52,11 @@ class BodyTuner:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """How the encoder ran, for the manifest."""
+        """How the model ran, for the manifest."""
+        trained = sum(value.numel() for value in self.start.body.parameters() if value.requires_grad)
         return {
             "precision": "bfloat16 autocast" if self.start.bfloat16 else "float32", "device": self.start.device,
-            "attention": self.recipe.attention, "texts": len(self.store.lengths),
+            "attention": self.recipe.attention, "weights_trained": trained, "texts": len(self.store.lengths),
             "texts_cut": int(self.store.cut.sum()), "micro_batch": self.size, "cells_with_half_of_it": self.halved,
         }  # fmt: skip
 
@@ -123,6 +126,12 @@ class EncoderTuner(BodyTuner):
     def _train(self, lesson: Lesson, micro: MicroBatch) -> Tuned:
         self.updates += lesson.updates
         return self.tuning.train(lesson, micro)
+
+
+class DecoderTuner(EncoderTuner):
+    """Adapters of a causal LLM and a head trained together."""
+
+    load = staticmethod(load_decoder)
 
 
 def _lesson(data: CellData, cell: Row, fold: int, updates: int) -> Lesson:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from volfid.core.exits import ConfigError
+from volfid.training.adapted import Adapted, check_adapted
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,11 @@ class EncoderRecipe(BodyRecipe):
 
 
 @dataclass(frozen=True)
+class DecoderRecipe(EncoderRecipe, Adapted):
+    """A causal LLM with adapters and a linear head without bias on the hidden state of its last token."""
+
+
+@dataclass(frozen=True)
 class ContrastiveRecipe(BodyRecipe):
     """SetFit: an encoder tuned on pairs of documents, then a linear head on its vectors as they are then.
 
@@ -137,7 +143,7 @@ Trained = LinearRecipe | RidgeRecipe | KnnRecipe | MlpRecipe | EncoderRecipe | C
 Recipe = Trained | AnswersRecipe | None
 _FAMILIES = {
     "penalised": LinearRecipe, "ridge": RidgeRecipe, "knn": KnnRecipe, "sgd": MlpRecipe, "encoder": EncoderRecipe,
-    "contrastive": ContrastiveRecipe, "answers": AnswersRecipe, "floor": None,
+    "contrastive": ContrastiveRecipe, "decoder": DecoderRecipe, "answers": AnswersRecipe, "floor": None,
 }  # fmt: skip
 _CHOICES = {
     "dtype": ("auto", "float32", "bfloat16"), "attention": ("sdpa", "eager", "flash_attention_2"),
@@ -177,6 +183,8 @@ def _check(recipe: Trained) -> None:
         positive += ["C", "tolerance", "max_iterations"]
     if isinstance(recipe, RidgeRecipe):
         positive.append("C")
+    if isinstance(recipe, Adapted):
+        check_adapted(recipe)
     if isinstance(recipe, KnnRecipe):
         _check_votes(recipe)
     if isinstance(recipe, MlpRecipe | BodyRecipe):
