@@ -47,6 +47,7 @@ def make_llm(folder: Path, texts: Iterable[str], name: str = "tiny_llama", templ
     for parameter in model.parameters():  # wide enough that texts and tokens differ
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.1)
+    torch.nn.init.normal_(model.lm_head.weight, std=0.5)  # frozen, too: adapters alone have to reach every token
     target = folder / name
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)

@@ -12,6 +12,8 @@ SECONDS_PER_CELL = {
 TOKENS_PER_WORD = 1.4
 WORDS_A_DOCUMENT = 80
 QUESTION_TOKENS = {False: 16, True: 42}  # without and with the label's definition
+LIST_TOKENS, LABEL_TOKENS, ANSWER_TOKENS = 70, 9, 25  # prompt around the label list, a label in it, an answer
+SCORED_SHARE = 0.3  # of all documents, by each fit: those of a fold, or the test documents
 ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
 # an update costs 6 FLOP a token and parameter (4 where these are frozen under adapters), a pass forward 2;
 # of one core measured, of a card a guess
@@ -56,7 +58,7 @@ def estimate(
             rate = None if cards else entry.get("train_tokens_per_s")
             each = 4 if recipe["family"] in LLMS else 6
             rate = rate * max(cores, 1) if rate else flop / (each * max(entry["parameters"], 1))
-            tuned += _encoder_tokens(design, cell, recipe, documents) / rate
+            tuned += _encoder_tokens(design, cell, recipe, documents, labels) / rate
             continue
         kind = recipe["family"] if recipe["family"] in SECONDS_PER_CELL else "floor"
         training += SECONDS_PER_CELL[kind][cell["tuning"] == "tuned"]
@@ -84,14 +86,30 @@ def _embedding_rate(entry: dict[str, Any], flop: float) -> float:
     return float(flop / (2 * max(entry["parameters"], 1) * tokens))
 
 
-def _encoder_tokens(design: Design, cell: dict[str, Any], recipe: dict[str, Any], documents: int) -> float:
+def _encoder_tokens(design: Design, cell: dict[str, Any], recipe: dict[str, Any], documents: int, labels: int) -> float:
     """Tokens of every update of every fit, and of all documents once forward (a third of an update)."""
     folds = min(recipe["folds_fitted"] or design.regime.folds, design.regime.folds)
     updates = cell["n_updates"] * (folds + 1) if cell["n_updates"] else 0
     if cell["tuning"] == "tuned":
         updates = folds * sum(recipe["grid_updates"]) + max(recipe["grid_updates"])
+    if recipe["family"] == "instruct":
+        return _instruct_tokens(recipe, updates, documents, folds + 1, labels)
     shown = recipe["batch"] * (2 if recipe["family"] == "contrastive" else 1)  # a pair is two documents
     return float((updates * shown + documents / 3) * recipe["max_tokens"])
+
+
+def _instruct_tokens(recipe: dict[str, Any], updates: int, documents: int, fits: int, labels: int) -> float:
+    """Tokens of all updates, and of answers to the held-out and test documents as tokens of updates.
+
+    The label list is read once for a micro-batch, with every document where activations are computed again.
+    """
+    listed = LIST_TOKENS + labels * (LABEL_TOKENS if recipe["label_names"] else 5)
+    lists = recipe["batch"] if recipe["checkpointing"] else -(-recipe["batch"] // recipe["micro_batch"])
+    each = recipe["max_tokens"] + ANSWER_TOKENS
+    # a token that is said alone costs as much as one of an update
+    asked = recipe["max_tokens"] / 3 + ANSWER_TOKENS * recipe["beams"]
+    asked += labels * QUESTION_TOKENS[False] / 3 if recipe["ranking"] == "yes_no" else 0
+    return float(updates * (recipe["batch"] * each + lists * listed) + documents * SCORED_SHARE * fits * asked)
 
 
 def _questions(

@@ -132,6 +132,8 @@ def make_cell(
     """
     size, block, recipe = point["size"], point["block"], recipes[point["classifier"]]
     answers = recipe["family"] == "answers"
+    if recipe["family"] == "instruct" and recipe["label_names"] and not facts.named_labels:
+        raise NotPlanned("the prompt lists label names, and labels have none (give --labels, or label_names: false)")
     if recipe.get("mask_label_names") and (design.mask_label_names or not facts.named_labels):
         why = "the design masks them everywhere" if facts.named_labels else "labels have no names (give --labels)"
         raise NotPlanned(f"there are no label names that this recipe alone could mask: {why}")

@@ -1,4 +1,4 @@
-"""What the recipe of a causal LLM says about its adapters (training/lora.py makes them)."""
+"""What the recipe of a causal LLM says about its adapters (training/lora.py makes them) and its answers."""
 
 from dataclasses import dataclass
 
@@ -35,3 +35,43 @@ def check_adapted(recipe: Adapted) -> None:
         raise ConfigError(f"quantisation {recipe.quantisation!r} is unknown", mend=f"Use null or {NF4}")
     if not isinstance(recipe.checkpointing, bool):
         raise ConfigError("checkpointing must be true or false")
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What a recipe says about answers in words.
+
+    label_names  whether the prompt lists the labels' names, or ids alone
+    decoding     constrained: arrays of known ids, none twice; free: any tokens, then parsed (the ablation)
+    beams        answers that beam search keeps; 1 is greedy
+    max_labels   most labels of an answer
+    ranking      beam_softmax: the summed softmax of the answers that name a label, so that one beam gives the answer
+                 itself as 0 and 1; yes_no: the mean of that and the probability of yes to "does L17 apply?", so that
+                 0.5 cuts at the answer
+    """
+
+    label_names: bool
+    decoding: str
+    beams: int
+    max_labels: int
+    ranking: str
+
+
+DECODINGS, RANKINGS = ("constrained", "free"), ("beam_softmax", "yes_no")
+
+
+def check_spoken(recipe: Spoken) -> None:
+    """Raise ConfigError for a value that means nothing."""
+    if recipe.decoding not in DECODINGS or recipe.ranking not in RANKINGS:
+        raise ConfigError(
+            f"decoding {recipe.decoding!r} or ranking {recipe.ranking!r} is unknown",
+            mend=f"Use decoding {' or '.join(DECODINGS)}, ranking {' or '.join(RANKINGS)}",
+        )
+    if recipe.beams < 1 or recipe.max_labels < 1:
+        raise ConfigError("beams and max_labels must be positive")
+    if recipe.decoding == "free" and recipe.beams > 1:
+        raise ConfigError("free decoding is greedy", mend="Give beams: 1, or decoding: constrained")
+    if recipe.ranking == "yes_no" and recipe.beams > 1:
+        raise ConfigError("ranking yes_no goes with the one answer of beams: 1")
+    if not isinstance(recipe.label_names, bool):
+        raise ConfigError("label_names must be true or false")

@@ -125,13 +125,16 @@ class FineTuning:
             places = np.flatnonzero(weight[update])
             places = places[np.argsort(lengths[plan[update][places]], kind="stable")]
             rows = plan[update][places]
-            kept = drops.random((recipe.batch, self.start.width), dtype=np.float32) >= recipe.dropout
-            drop = kept[places].astype(np.float32) / np.float32(1 - recipe.dropout)
-            batch = lesson.texts[rows], truth[rows], weight[update][places], drop
+            batch = lesson.texts[rows], truth[rows], weight[update][places], self._drops(drops, places)
             micro.run(lambda size: self._gradients(size, *batch, lesson.loss, counts))
             np.add.at(shown, rows, 1)
 
         return self._optimise(lesson.updates, gradients, shown)
+
+    def _drops(self, rng: np.random.Generator, places: np.ndarray) -> np.ndarray:
+        """Factors on the pooled vectors (rows, width) of the filled places of a batch."""
+        kept = rng.random((self.recipe.batch, self.start.width), dtype=np.float32) >= self.recipe.dropout
+        return kept[places].astype(np.float32) / np.float32(1 - self.recipe.dropout)
 
     def _optimise(self, updates: int, gradients: Callable[[int], None], shown: np.ndarray) -> Tuned:
         """`updates` steps of AdamW; gradients(u) leaves those of update u in the network, and counts what it shows."""
@@ -211,13 +214,21 @@ class FineTuning:
             terms = functional.binary_cross_entropy_with_logits(network(pooled, kept), goal, reduction="none")
             (terms * share[:, None]).sum().div(terms.shape[1]).backward()
 
-    def _apply(
-        self, tuned: Tuned, texts: np.ndarray, micro: MicroBatch, output: Callable[[torch.Tensor], torch.Tensor]
-    ) -> np.ndarray:
+    def _load(self, tuned: Tuned) -> None:
+        """Put a trained model back, for prediction."""
         if self.loaded is not tuned:
             self.network.load_state_dict(tuned.state, strict=False)  # what is frozen is there already
             self.loaded = tuned
         self.network.eval()
+
+    def _at_once(self, size: int) -> int:
+        """Documents that go through without gradients in place of a micro-batch of `size`."""
+        return _PREDICT * size
+
+    def _apply(
+        self, tuned: Tuned, texts: np.ndarray, micro: MicroBatch, output: Callable[[torch.Tensor], torch.Tensor]
+    ) -> np.ndarray:
+        self._load(tuned)
         if not len(texts):
             return np.zeros((0, self.labels), dtype=np.float32)
         unique, place = np.unique(texts, return_inverse=True)
@@ -227,7 +238,7 @@ class FineTuning:
         with torch.inference_mode(), _deterministic(self.recipe.deterministic):
             while done < len(by_length):
                 made = micro.run(
-                    lambda size, first=done: self._outputs(by_length[first : first + _PREDICT * size], output)
+                    lambda size, first=done: self._outputs(by_length[first : first + self._at_once(size)], output)
                 )
                 found.update(zip(by_length[done : done + len(made)].tolist(), made, strict=True))
                 done += len(made)

@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
+from volfid.core.chat import harmless
 from volfid.core.encoder_models import model_folder, pooling_of, token_numbers
 from volfid.core.exits import ConfigError, UnavailableError
 from volfid.training.lora import add_adapters, draw_adapters, quantised
-from volfid.training.recipes import BodyRecipe, DecoderRecipe
+from volfid.training.prompts import Speech, speech
+from volfid.training.recipes import BodyRecipe, DecoderRecipe, InstructRecipe
 from volfid.training.tokens import Tokenise
 
 
@@ -21,6 +23,7 @@ class Pretrained:
 
     start      its weights; empty where they are frozen and adapters are trained
     head_bias  whether a head on it has a bias
+    speech     prompt and answers of a model that is asked in words
     """
 
     body: torch.nn.Module
@@ -32,6 +35,7 @@ class Pretrained:
     device: str
     bfloat16: bool
     head_bias: bool = True
+    speech: Speech | None = None
 
     def restart(self, seed: int) -> None:
         """The weights as they were fetched; adapters are drawn from `seed`."""
@@ -73,6 +77,43 @@ def load_decoder(entry: Mapping[str, Any], model_dir: Path, recipe: DecoderRecip
         body=body, start={}, pool=pooling_of(closed), tokenise=_tokeniser(closed, tokenizer, recipe.max_tokens),
         padding=int(tokenizer.eos_token_id or 0), width=int(body.config.get_text_config().hidden_size),
         device="cuda" if gpu else "cpu", bfloat16=_halved(recipe, gpu), head_bias=False,
+    )  # fmt: skip
+
+
+def load_writer(
+    entry: Mapping[str, Any], model_dir: Path, recipe: InstructRecipe, names: Sequence[str | None]
+) -> Pretrained:
+    """A causal LLM with adapters that answers in words; `names` of the labels, sorted by their ids.
+
+    Errors as of load_encoder, and ConfigError where list, document and answer do not fit into the model.
+    """
+    body, tokenizer, gpu = load_adapted("AutoModelForCausalLM", entry, model_dir, recipe)
+    given = body.generation_config.eos_token_id
+    ends = frozenset(given if isinstance(given, list) else [given]) - {None}
+    said = speech(entry, tokenizer, names, recipe.label_names, recipe.ranking == "yes_no", ends)
+    parts = (
+        len(said.head),
+        recipe.max_tokens,
+        max(map(len, [said.tail, *said.questions])),
+        said.longest(recipe.max_labels),
+    )
+    longest = body.config.get_text_config().max_position_embeddings
+    if sum(parts) > longest:
+        listed = " + ".join(map(str, parts))
+        raise ConfigError(
+            f"{entry['name']} reads {longest} tokens; label list, document, question and answer take {listed}",
+            mend="Lower max_tokens or max_labels of the recipe",
+        )
+
+    def tokenise(texts: Sequence[str]) -> tuple[Sequence[Sequence[int]], Sequence[bool]]:
+        plain = [harmless(tokenizer, text) for text in texts]
+        numbers = tokenizer(plain, add_special_tokens=False)["input_ids"] if plain else []
+        return [part[: recipe.max_tokens] for part in numbers], [len(part) > recipe.max_tokens for part in numbers]
+
+    return Pretrained(
+        body=body, start={}, pool=pooling_of({**entry, "pooling": "last"}), tokenise=tokenise,
+        padding=int(tokenizer.eos_token_id), width=0, device="cuda" if gpu else "cpu",
+        bfloat16=_halved(recipe, gpu), speech=said,
     )  # fmt: skip
 
 

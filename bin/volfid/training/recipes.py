@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from volfid.core.exits import ConfigError
-from volfid.training.adapted import Adapted, check_adapted
+from volfid.training.adapted import Adapted, Spoken, check_adapted, check_spoken
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,14 @@ class DecoderRecipe(EncoderRecipe, Adapted):
 
 
 @dataclass(frozen=True)
+class InstructRecipe(BodyRecipe, Adapted, Spoken):
+    """A causal LLM with adapters that answers with the labels' ids. bucket, epochs: as of EncoderRecipe."""
+
+    bucket: int
+    epochs: int
+
+
+@dataclass(frozen=True)
 class ContrastiveRecipe(BodyRecipe):
     """SetFit: an encoder tuned on pairs of documents, then a linear head on its vectors as they are then.
 
@@ -139,11 +147,12 @@ class AnswersRecipe:
     """A generator's answers as they are; nothing is trained."""
 
 
-Trained = LinearRecipe | RidgeRecipe | KnnRecipe | MlpRecipe | EncoderRecipe | ContrastiveRecipe
+Trained = LinearRecipe | RidgeRecipe | KnnRecipe | MlpRecipe | EncoderRecipe | InstructRecipe | ContrastiveRecipe
 Recipe = Trained | AnswersRecipe | None
 _FAMILIES = {
     "penalised": LinearRecipe, "ridge": RidgeRecipe, "knn": KnnRecipe, "sgd": MlpRecipe, "encoder": EncoderRecipe,
-    "contrastive": ContrastiveRecipe, "decoder": DecoderRecipe, "answers": AnswersRecipe, "floor": None,
+    "contrastive": ContrastiveRecipe, "decoder": DecoderRecipe, "instruct": InstructRecipe,
+    "answers": AnswersRecipe, "floor": None,
 }  # fmt: skip
 _CHOICES = {
     "dtype": ("auto", "float32", "bfloat16"), "attention": ("sdpa", "eager", "flash_attention_2"),
@@ -185,6 +194,11 @@ def _check(recipe: Trained) -> None:
         positive.append("C")
     if isinstance(recipe, Adapted):
         check_adapted(recipe)
+    if isinstance(recipe, InstructRecipe):
+        check_spoken(recipe)
+        positive += ["bucket", "epochs"]
+        if recipe.attention == "flash_attention_2":
+            raise ConfigError("answers are made with attention: sdpa or eager")
     if isinstance(recipe, KnnRecipe):
         _check_votes(recipe)
     if isinstance(recipe, MlpRecipe | BodyRecipe):
