@@ -6,10 +6,11 @@ import json
 import numpy as np
 import pytest
 import torch
+import yaml
 from helpers.tiny_llm import NO_SYSTEM, TEMPLATE, make_llm, tiny_tokenizer
 from test_encoder import LABELS, WORDS, documents, gradients, lesson, world
 from test_llm_head import small_design
-from test_plan import corpus, plan
+from test_plan import ROOT, corpus, plan
 from training_world import POLICIES, RECIPES, World, test_scores, value
 
 from volfid.core.exits import ConfigError
@@ -340,6 +341,37 @@ def cell(made: World, text: str = "none", added: int = 0, **factors):
     return made.cell(text, added, **{"classifier": "llm_answers", "n_updates": 12, "encoder": "tiny_llama", **factors})
 
 
+def test_the_command_reads_label_names_and_writes_what_every_training_task_writes(model, tmp_path):
+    """As a task runs it, in this process: files in, files out."""
+    import train_encoder as command
+
+    from volfid.core.schemas import CONTRACTS
+
+    folder, entry = model
+    made = world(24)
+    one = cell(made, n_updates=2)
+    settings = {"recipe": recipe_entry(), "encoder": entry, "thresholds": POLICIES, "folds": 3, "source": "real"}
+    job = {"job_id": "encoders__x", "stage": "encoders", "label": "gpu_train", "model": entry["name"], "code": "x",
+           "master_seed": 11, "settings": settings, "items": [one]}  # fmt: skip
+    CONTRACTS["job"].write(tmp_path / "job.json", job)
+    CONTRACTS["documents"].write(tmp_path, [{**row, "text_sha": "x"} for row in made.documents])
+    names = [{**row, "name": name, "definition": None} for row, name in zip(made.labels, NAMES, strict=True)]
+    CONTRACTS["labels"].write(tmp_path, names)
+    CONTRACTS["regimes"].write(tmp_path, made.regimes)
+    rows = [{**row, "trainset_id": one["trainset_id"], "position": i} for i, row in enumerate(made.trainset("none"))]
+    CONTRACTS["trainsets"].write(tmp_path, rows)
+    files = {name: tmp_path / f"{name}.jsonl" for name in ("documents", "regimes", "trainsets")}
+    command.train_encoder(
+        tmp_path / "job.json", files["documents"], tmp_path / "labels.json", [files["regimes"]], [files["trainsets"]],
+        model_dir=folder, out_dir=tmp_path / "out",
+    )  # fmt: skip
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["counts"]["scored"] == 1 and manifest["settings"]["ran"]["decoding"] == "constrained"
+    metrics = {row["metric"] for row in CONTRACTS["scores"].read(tmp_path / "out" / "scores.parquet")}
+    assert {"answers_unparsed_share", "answer_ids_unknown_share", "ap_micro", "updates_done"} <= metrics
+    assert not CONTRACTS["gaps"].read(tmp_path / "out" / "gaps.jsonl")
+
+
 @pytest.fixture(scope="module")
 def trained(model):
     made = world(24)
@@ -385,6 +417,31 @@ def test_the_parse_of_free_answers_reaches_scores_and_rates(model, monkeypatch):
     found = made._outputs(np.array([0, 1, 2]), None)
     assert found[:, :LABELS].tolist() == [[0, 1, 0, 0, 0], [0] * 5, [0] * 5]
     assert found[:, LABELS:].tolist() == [[0, 3, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("family", ["llm_head", "llm_answers_free"])
+def test_smollm2_is_trained_and_answers(family):
+    """The model of the repository, one update on three short documents: that what is asked for fits real weights."""
+    models = ROOT / "models"
+    if not (models / "smollm2_135m" / "model.json").is_file():
+        pytest.skip("SmolLM2 is not fetched")
+    entry = yaml.safe_load((ROOT / "params/models.yaml").read_text())["generators"]["smollm2_135m"]
+    small = {"batch": 3, "max_tokens": 8, "max_labels": 1, "folds_fitted": 1}
+    recipe = {**RECIPES[family], **{name: value for name, value in small.items() if name in RECIPES[family]}}
+    rows = [*documents()[:4], *documents()[60:62]]
+    made = World(rows, np.zeros((1, 1)), 4, folds=2)
+    one = made.cell(classifier=family, n_updates=1, encoder="smollm2_135m")
+    settings = {"recipe": recipe, "encoder": {"name": "smollm2_135m", **entry}, "thresholds": POLICIES, "folds": 2}
+    names = [{**row, "name": f"{row['label']} units"} for row in made.labels]
+    torch.set_num_threads(1)
+    tuner = make_tuner(settings, rows, models, 1, names)
+    sets = [{**row, "trainset_id": one["trainset_id"], "position": i} for i, row in enumerate(made.trainset("none"))]
+    job = {"master_seed": 11, "items": [one], "settings": settings}
+    numbers = np.arange(len(tuner.store.lengths))[:, None]
+    results = run_cells(job, rows, names, made.regimes, sets, tuner.store.row, numbers, tuner=tuner)
+    assert not results.gaps and value(results, one, "updates_done") == 1
+    assert tuner.facts["weights_trained"] == 4884480  # rank 16 on seven layers of each of 30 blocks
+    assert test_scores(results, one).shape == (2, len(made.labels))
 
 
 # ---- prompts and refusals ------------------------------------------------------------------

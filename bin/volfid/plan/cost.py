@@ -92,6 +92,8 @@ def _encoder_tokens(design: Design, cell: dict[str, Any], recipe: dict[str, Any]
     updates = cell["n_updates"] * (folds + 1) if cell["n_updates"] else 0
     if cell["tuning"] == "tuned":
         updates = folds * sum(recipe["grid_updates"]) + max(recipe["grid_updates"])
+    if recipe["family"] in LLMS:  # whose texts are rarely as long as they may be
+        recipe = {**recipe, "max_tokens": min(recipe["max_tokens"], WORDS_A_DOCUMENT * TOKENS_PER_WORD)}
     if recipe["family"] == "instruct":
         return _instruct_tokens(recipe, updates, documents, folds + 1, labels)
     shown = recipe["batch"] * (2 if recipe["family"] == "contrastive" else 1)  # a pair is two documents
