@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fine-tune and score the encoder cells of one job."""
+"""Fine-tune and score the cells of one job: an encoder or a causal LLM."""
 
 import time
 from pathlib import Path
@@ -26,7 +26,7 @@ def train_encoder(
     out_dir: OutDir = Path("."),
     stub: Stub = False,
 ) -> None:
-    """Fine-tune the encoder anew for every cell of the job, tune thresholds out of fold, score the test documents.
+    """Fine-tune the model anew for every cell of the job, tune thresholds out of fold, score the test documents.
 
     Writes what train_heads.py writes. Ends with 75 when the GPU's memory runs out twice in one cell.
     """
@@ -51,7 +51,7 @@ def train_encoder(
     draws, sets = CONTRACTS["regimes"].read_many(regimes), CONTRACTS["trainsets"].read_many(trainsets)
     for path in (documents, labels, *regimes, *trainsets, *([synthetic] if synthetic else [])):
         manifest.read(path)
-    tuner = make_tuner(settings, [*real, *made], model_dir, attempt)
+    tuner = make_tuner(settings, [*real, *made], model_dir, attempt, label_list)
     numbers = np.arange(len(tuner.store.lengths))[:, None]  # what stands for the vector of a text: its number
     started = time.monotonic()
     results = run_cells(task, real, label_list, draws, sets, tuner.store.row, numbers, tuner=tuner)

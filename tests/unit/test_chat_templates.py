@@ -10,7 +10,8 @@ pytest.importorskip("transformers")
 
 from tiny_models import FAMILIES, ROOT, chat_of, tiny_tokenizer
 
-from volfid.generation.engines.tokens import encode, harmless
+from volfid.core.chat import harmless
+from volfid.generation.engines.tokens import encode
 
 GOLDEN = json.loads((ROOT / "tests/golden/chat_templates.json").read_text(encoding="utf-8"))
 MODELS = Path(os.environ.get("VOLFID_MODELS", ROOT / "models"))

@@ -10,10 +10,11 @@ pytest.importorskip("transformers")
 
 from tiny_models import FAMILIES, POSITIONS, entry_of, save_tiny  # noqa: E402
 
+from volfid.core.chat import choice_tokens  # noqa: E402
 from volfid.core.exits import ConfigError  # noqa: E402
 from volfid.generation.engines import make_engine  # noqa: E402
 from volfid.generation.engines.base import ChoiceRequest, EngineRequest, engine_settings  # noqa: E402
-from volfid.generation.engines.tokens import choice_tokens, encode  # noqa: E402
+from volfid.generation.engines.tokens import encode  # noqa: E402
 from volfid.inputs.models import ModelEntry, fetch_model  # noqa: E402
 
 # longer than Gemma's window here, so that its layers see different parts of it

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from volfid.core.chat import harmless
 from volfid.core.exits import ConfigError, DataError
-from volfid.generation.engines.tokens import check_bos, encode, harmless
+from volfid.generation.engines.tokens import check_bos, encode
 from volfid.generation.engines.vllm import ran_out_of_memory
 
 

@@ -11,11 +11,12 @@ from test_plan import corpus as facts
 from test_plan import plan, raw
 from training_world import small_world, test_scores, value
 
+from volfid.core.chat import choice_tokens
 from volfid.core.exits import ConfigError, DataError, RetryError, VolfidError
 from volfid.core.labels import label_order_sha
 from volfid.core.schemas import CONTRACTS
 from volfid.generation.engines.fake import FakeEngine, Faults
-from volfid.generation.engines.tokens import choice_output, choice_tokens, common_length
+from volfid.generation.engines.tokens import choice_output, common_length
 from volfid.generation.labelling import calibrated, plan_labelling, read_labelling
 from volfid.generation.labelling_run import run_labelling
 from volfid.generation.requests import Corpus

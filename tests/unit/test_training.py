@@ -46,6 +46,11 @@ def test_every_recipe_of_the_project_is_valid():
         **dict.fromkeys(("knn", "knn_share", "knn_weighted"), "KnnRecipe"),
         **dict.fromkeys(ENCODERS, "EncoderRecipe"),
         **dict.fromkeys(("setfit", "setfit_patentsberta"), "ContrastiveRecipe"),
+        **dict.fromkeys(("llm_head", "qwen3_4b_head", "qwen3_8b_head_nf4"), "DecoderRecipe"),
+        **dict.fromkeys(
+            ("llm_answers", "llm_answers_free", "llm_answers_greedy", "qwen3_4b_answers", "qwen3_8b_answers_nf4"),
+            "InstructRecipe",
+        ),
         "zero_shot": "AnswersRecipe", "few_shot": "AnswersRecipe",
         "predict_all": "NoneType", "prior": "NoneType", "top_k": "NoneType", "random": "NoneType",
     }  # fmt: skip

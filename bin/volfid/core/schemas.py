@@ -118,7 +118,7 @@ _ALL = (
     )),
     Contract("job", "job.json", "object", "plan_experiments.py", "What one task runs.", (
         F("job_id", "str", "identifies the job"), F("stage", "str", "stage that runs it"),
-        F("label", "str", "resource label"), F("model", "str", "generator or encoder", null=True),
+        F("label", "str", "resource label"), F("model", "str", "generator, encoder or causal LLM", null=True),
         F("code", "str", "fingerprint of the package code of its stage and of the installed versions"),
         F("master_seed", "int", "the seed all others derive from"),
         F("settings", "object", "names and numbers the stage needs"),

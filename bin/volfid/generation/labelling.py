@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from volfid.core.chat import NO, YES
 from volfid.core.exits import ConfigError
 from volfid.core.files import canonical_json, sha256_text
 from volfid.core.labels import label_order_sha
 from volfid.core.seeds import generator
 from volfid.generation import prompts
 from volfid.generation.engines.base import ChoiceOutput
-from volfid.generation.engines.tokens import NO, YES
 from volfid.generation.prompts import Template
 from volfid.generation.requests import Corpus
 

@@ -50,10 +50,10 @@ class ModelEntry:
 
 
 def read_models(path: Path) -> dict[str, ModelEntry]:
-    """Generators and encoders of a models file by name; names must be unique (78)."""
+    """Generators, encoders and decoders of a models file by name; names must be unique (78)."""
     document = read_yaml(path)
     entries: dict[str, ModelEntry] = {}
-    for section in ("generators", "encoders"):
+    for section in ("generators", "encoders", "decoders"):
         for name, fields in ((document or {}).get(section) or {}).items():
             if name in entries:
                 raise ConfigError(f"{path}: the name {name} stands twice")

@@ -13,7 +13,7 @@ from volfid.core.manifest import installed_versions
 from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 from volfid.plan.fingerprint import code_fingerprint
-from volfid.plan.resolve import FINE_TUNED, LOSSES, PLAIN_LOSS
+from volfid.plan.resolve import FINE_TUNED, LOSSES, PLAIN_LOSS, model_entry
 
 Cell = dict[str, Any]
 Job = dict[str, Any]
@@ -146,7 +146,7 @@ def _training_jobs(
 ) -> list[Job]:
     """Cells of one classifier, corpus and draw share a task; all floors of a corpus share one.
 
-    Cells that fine-tune an encoder have a stage of their own: they read texts and a model, not embeddings.
+    Cells that fine-tune a model have a stage of their own: they read texts and a model, not embeddings.
     `words`: the setting with the words of label names, for recipes that mask them.
     """
     groups: dict[tuple[str, ...], list[Cell]] = {}
@@ -171,7 +171,7 @@ def _training_jobs(
         if recipe["family"] in FINE_TUNED:
             stage, most = "encoders", design.encoder_cells_per_job
             settings |= words if design.mask_label_names or recipe["mask_label_names"] else {}
-            settings |= {"encoder": {"name": recipe["model"], **models["encoders"][recipe["model"]]}}
+            settings |= {"encoder": {"name": recipe["model"], **model_entry(models, recipe)}}
         for part, start in enumerate(range(0, len(members), most)):
             chunk = members[start : start + most]
             losses = {name: recipes[LOSSES][name] for name in sorted({c["loss"] for c in chunk} - {PLAIN_LOSS})}

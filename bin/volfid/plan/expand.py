@@ -10,7 +10,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS, REWRITERS
 from volfid.core.updates import step_budget
 from volfid.plan.design import Added, Arm, Block, Design
-from volfid.plan.resolve import FINE_TUNED, PENALISED, PLAIN_LOSS, WITH_LOSSES
+from volfid.plan.resolve import FINE_TUNED, LLMS, PENALISED, PLAIN_LOSS, WITH_LOSSES
 from volfid.plan.sizes import Facts, regime_sizes, resolve_added, resolve_size
 
 Cell = dict[str, Any]
@@ -132,6 +132,8 @@ def make_cell(
     """
     size, block, recipe = point["size"], point["block"], recipes[point["classifier"]]
     answers = recipe["family"] == "answers"
+    if recipe["family"] == "instruct" and recipe["label_names"] and not facts.named_labels:
+        raise NotPlanned("the prompt lists label names, and labels have none (give --labels, or label_names: false)")
     if recipe.get("mask_label_names") and (design.mask_label_names or not facts.named_labels):
         why = "the design masks them everywhere" if facts.named_labels else "labels have no names (give --labels)"
         raise NotPlanned(f"there are no label names that this recipe alone could mask: {why}")
@@ -246,8 +248,10 @@ def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: 
             raise NotPlanned("the head on the tuned encoder is solved: its optimum does not depend on its start")
         if arm.exposure in ("half_real", "curriculum"):
             raise NotPlanned("a batch of pairs has no real half and no order: each pair may hold both kinds")
+    if family in LLMS and arm.head_start == "prior":
+        raise NotPlanned("a causal LLM has no bias over the labels that could start at their shares")
     if family in FINE_TUNED and arm.updates == "stopped":
-        raise NotPlanned("the stop rule is there for heads on frozen embeddings; a fine-tuned encoder has a fixed U")
+        raise NotPlanned("the stop rule is there for heads on frozen embeddings; a fine-tuned model has a fixed U")
     judged = arm.exposure == "filtered" or arm.text == "pseudo_labelled"
     if family in FINE_TUNED and recipe["folds_fitted"] and judged:
         raise NotPlanned("rows are judged by a model of every fold; the recipe has folds_fitted")

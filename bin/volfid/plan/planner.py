@@ -22,6 +22,7 @@ from volfid.plan.resolve import (
     PLAIN_LOSS,
     check_methods,
     engines_of,
+    needs,
     prompt_families,
     rewriting,
     unpinned,
@@ -155,7 +156,8 @@ def make_plan(
                      "losses": {name: recipes[LOSSES][name] for name in used_losses},
                      "claims_fed": fed, "prompts_sha": sha, "rules": dict(design.rules),
                      "label_names_masked": design.mask_label_names,
-                     "folds_fitted": _folds_fitted(design, cells, recipes)},
+                     "folds_fitted": _folds_fitted(design, cells, recipes),
+                     "needs": needs(recipes, {cell["classifier"] for cell in cells})},
     }  # fmt: skip
     return Plan(cells, jobs, record)
 
@@ -247,6 +249,8 @@ def summary(plan: Plan) -> str:
         f"  about {costs['minutes_total']} minutes on {costs['cores']} cores ({parts}); "
         f"GPU hours {costs['gpu_hours']:g}"
     )
+    needed = record["protocol"]["needs"].items()
+    lines += [f"  {name} needs {what}: elsewhere its cells are gaps" for name, what in needed]
     lines += [
         f"  ended by its look at {row['draws']} draws ({row['verdict']}): {row['arm']} - {row['baseline']}, "
         f"{row['classifier']}, {row['regime']} + {row['added']}; {row['cells_spared']} cells spared"

@@ -8,10 +8,12 @@ from volfid.core.exits import ConfigError, InputMissingError
 from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 
-FINE_TUNED = ("encoder", "contrastive")  # families of recipes that train the weights of an encoder
+LLMS = ("decoder", "instruct")  # families that train adapters of a causal LLM
+FINE_TUNED = ("encoder", "contrastive", *LLMS)  # families of recipes that train the weights of a model
 PENALISED = ("penalised", "ridge")  # families whose summed loss is weighed by C against a penalty
-WITH_LOSSES = ("sgd", "encoder")  # families that know other losses than the plain one
+WITH_LOSSES = ("sgd", "encoder", "decoder")  # families that know other losses than the plain one
 PLAIN_LOSS, LOSSES = "bce", "losses"  # the key of recipes.yaml that holds the others
+_WEIGHTS = ("vllm", "transformers")  # engines that run the weights of an entry as they are
 _SUMS = (r"[0-9a-f]{64}", "the sha256 of its SHA256SUMS (fetch_models names it)")
 # by kind of source: what pins a revision, and how to get it
 _PINS = {
@@ -35,13 +37,17 @@ def check_methods(
     _known("classifier", classifiers, [name for name in recipes if name != LOSSES])
     asked = [*design.factors.loss, *(name for block in design.blocks for name in block.loss)]
     _known("loss", asked, {PLAIN_LOSS, *recipes.get(LOSSES, {})})
-    tuned = [recipes[name]["model"] for name in classifiers if recipes[name]["family"] in FINE_TUNED]
-    _known("encoder", tuned, {name: entry for name, entry in models["encoders"].items() if entry["source"]})
+    tuned = {recipes[name]["model"]: recipes[name] for name in classifiers if recipes[name]["family"] in FINE_TUNED}
+    for recipe in tuned.values():
+        what = "causal LLM" if recipe["family"] in LLMS else "encoder"
+        _known(what, [recipe["model"]], trainable(models, recipe["family"]))
     wanted = {name for block in design.blocks if not block.optional for name in listed[block.name]}
     spared = {recipes[name]["model"] for name in set(unpinned(models, recipes)) - wanted}
     spared -= {design.encoder, *(recipes[name].get("model") for name in wanted)}
-    for encoder in sorted({design.encoder, *tuned} - spared):
-        entry = models["encoders"][encoder]
+    chosen = {design.encoder: models["encoders"][design.encoder]}
+    chosen |= {name: model_entry(models, recipe) for name, recipe in tuned.items()}
+    for encoder in sorted(set(chosen) - spared):
+        entry = chosen[encoder]
         if entry["source"] and not entry["revision"]:
             raise ConfigError(f"models.yaml: {_without_revision(encoder, entry)}", mend="Pin its commit")
         if design.scale == "paper":
@@ -59,14 +65,45 @@ def check_methods(
         _known("method", named, [name for name in methods if name not in ANSWERS])
 
 
+def trainable(models: Mapping[str, Any], family: str) -> dict[str, Any]:
+    """The entries of models.yaml that a family of recipes may fine-tune, by name.
+
+    Causal LLMs are those under `decoders`, and generators whose own weights lie on this machine.
+    """
+    if family not in LLMS:
+        return {name: entry for name, entry in models["encoders"].items() if entry["source"]}
+    writers = {name: entry for name, entry in models["generators"].items() if entry["engine"] in _WEIGHTS}
+    return {name: entry for name, entry in {**writers, **models.get("decoders", {})}.items() if entry["source"]}
+
+
+def model_entry(models: Mapping[str, Any], recipe: Mapping[str, Any]) -> Any:
+    """The entry of models.yaml that a recipe of a family of FINE_TUNED trains."""
+    return trainable(models, recipe["family"])[recipe["model"]]
+
+
+def needs(recipes: Mapping[str, Any], used: Collection[str]) -> dict[str, str]:
+    """Classifiers among `used` whose recipe cannot run everywhere, each with what it needs."""
+    found = {}
+    for name in sorted(used):
+        recipe = recipes[name]
+        wanted = ["a CUDA device", "the package bitsandbytes"] if recipe.get("quantisation") else []
+        wanted += ["a GPU"] if not wanted and recipe.get("dtype") == "bfloat16" else []
+        wanted += ["a GPU", "the package flash-attn"] if recipe.get("attention") == "flash_attention_2" else []
+        if wanted:
+            found[name] = " and ".join(dict.fromkeys(wanted))
+    return found
+
+
 def unpinned(models: Mapping[str, Any], recipes: Mapping[str, Any]) -> dict[str, str]:
     """Classifiers whose encoder has no revision in models.yaml, each with the reason why it cannot be planned."""
     found = {}
     for name, recipe in recipes.items():
         if name == LOSSES:
             continue
-        entry = models["encoders"].get(recipe.get("model"))
-        if recipe["family"] in FINE_TUNED and entry and entry["source"] and not entry["revision"]:
+        if recipe["family"] not in FINE_TUNED:
+            continue
+        entry = trainable(models, recipe["family"]).get(recipe["model"])
+        if entry and not entry["revision"]:
             found[name] = _without_revision(recipe["model"], entry)
     return found
 
@@ -115,7 +152,7 @@ def _pinned(what: str, name: str, entry: Mapping[str, Any]) -> None:
 
 def check_fetched(jobs: Sequence[Mapping[str, Any]], models: Mapping[str, Any], fetched: Collection[str]) -> None:
     """InputMissingError (66) when a job needs weights that are not among the fetched models; served ones need none."""
-    entries = {**models["generators"], **models["encoders"]}
+    entries = {**models["generators"], **models["encoders"], **models.get("decoders", {})}
     named = sorted({job["model"] for job in jobs if job["model"] in entries})
     missing = [name for name in named if entries[name].get("source") and name not in fetched]
     if missing:

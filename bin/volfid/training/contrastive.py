@@ -57,7 +57,7 @@ class PairTuning(FineTuning):
         rng = generator(lesson.master_seed, "pairs", **lesson.seed)
         plan = pair_plan(lesson.labels, lesson.texts, lesson.weight, lesson.updates, recipe.batch, rng)
         torch.manual_seed(derive_seed(lesson.master_seed, "body_dropout", **lesson.seed))
-        self.network.body.load_state_dict(self.start.start)
+        self.start.restart(derive_seed(lesson.master_seed, "adapters", **lesson.seed))
         shown = np.zeros(len(lesson.texts), dtype=np.int64)
 
         def gradients(update: int) -> None:

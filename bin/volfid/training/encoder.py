@@ -1,6 +1,7 @@
-"""A transformer encoder with a linear head on its pooled output, all weights fine-tuned for U updates.
+"""A transformer with a linear head on its pooled output, fine-tuned for U updates: an encoder with all its weights, a
+causal LLM with adapters (training/lora.py) and without the bias b.
 
-    p = sigmoid(W dropout(pool(encoder(text))) + b),  loss = BCE summed over the document x label terms of the
+    p = sigmoid(W dropout(pool(body(text))) + b),  loss = BCE summed over the document x label terms of the
     whole batch, divided by their number (a mean of micro-batch means would weigh a short last one too much, and
     a mean that is not divided by the micro-batches would multiply the gradient, as in transformers 5.23)
 
@@ -64,7 +65,8 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Tuned:
-    """A trained model: its weights on the CPU, and what was done. `exposures` (rows,): how often each was shown."""
+    """A trained model: what training moved of it, on the CPU, and what was done. `exposures` (rows,): how often each
+    row was shown."""
 
     state: Mapping[str, torch.Tensor]
     updates: int
@@ -73,11 +75,12 @@ class Tuned:
 
 
 class Network(torch.nn.Module):
-    """Encoder, pooling and head; `drop` (documents, width) scales the pooled vectors."""
+    """Body, pooling and head; `drop` (documents, width) scales the pooled vectors."""
 
-    def __init__(self, body: torch.nn.Module, pool: Callable[[Any, Any], Any], width: int, labels: int):
+    def __init__(self, start: Pretrained, labels: int):
         super().__init__()
-        self.body, self.pool, self.head = body, pool, torch.nn.Linear(width, labels)
+        self.body, self.pool = start.body, start.pool
+        self.head = torch.nn.Linear(start.width, labels, bias=start.head_bias)
 
     def pooled(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Pooled output, (documents, width) float32."""
@@ -92,9 +95,13 @@ class FineTuning:
     """One network that is trained for one lesson after another, each from the same start."""
 
     def __init__(self, start: Pretrained, store: TokenStore, recipe: EncoderRecipe, labels: int):
-        self.start, self.store, self.recipe = start, store, recipe
-        self.network = Network(start.body, start.pool, start.width, labels).to(start.device)
+        self.start, self.store, self.recipe, self.labels = start, store, recipe, labels
+        self.network = self._network().to(start.device)
+        self.moved = {name for name, value in self.network.named_parameters() if value.requires_grad}
         self.loaded: Tuned | None = None
+
+    def _network(self) -> torch.nn.Module:
+        return Network(self.start, self.labels)
 
     def train(self, lesson: Lesson, micro: MicroBatch) -> Tuned:
         """Train from the start for exactly the lesson's updates. Use one thread: results are then the same."""
@@ -118,13 +125,16 @@ class FineTuning:
             places = np.flatnonzero(weight[update])
             places = places[np.argsort(lengths[plan[update][places]], kind="stable")]
             rows = plan[update][places]
-            kept = drops.random((recipe.batch, self.start.width), dtype=np.float32) >= recipe.dropout
-            drop = kept[places].astype(np.float32) / np.float32(1 - recipe.dropout)
-            batch = lesson.texts[rows], truth[rows], weight[update][places], drop
+            batch = lesson.texts[rows], truth[rows], weight[update][places], self._drops(drops, places)
             micro.run(lambda size: self._gradients(size, *batch, lesson.loss, counts))
             np.add.at(shown, rows, 1)
 
         return self._optimise(lesson.updates, gradients, shown)
+
+    def _drops(self, rng: np.random.Generator, places: np.ndarray) -> np.ndarray:
+        """Factors on the pooled vectors (rows, width) of the filled places of a batch."""
+        kept = rng.random((self.recipe.batch, self.start.width), dtype=np.float32) >= self.recipe.dropout
+        return kept[places].astype(np.float32) / np.float32(1 - self.recipe.dropout)
 
     def _optimise(self, updates: int, gradients: Callable[[int], None], shown: np.ndarray) -> Tuned:
         """`updates` steps of AdamW; gradients(u) leaves those of update u in the network, and counts what it shows."""
@@ -148,7 +158,8 @@ class FineTuning:
                     group["lr"] = float(rates[update])
                 optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        state = {name: value.detach().to("cpu", copy=True) for name, value in network.state_dict().items()}
+        kept = ((name, value) for name, value in network.state_dict().items() if name in self.moved)
+        state = {name: value.detach().to("cpu", copy=True) for name, value in kept}
         self.loaded = Tuned(state, updates, shown, clipped / max(updates, 1))
         return self.loaded
 
@@ -163,7 +174,7 @@ class FineTuning:
     def _reset(self, lesson: Lesson, truth: np.ndarray) -> None:
         """The fetched weights, and a head that starts from seeds with the label ids."""
         network = self.network
-        network.body.load_state_dict(self.start.start)
+        self.start.restart(derive_seed(lesson.master_seed, "adapters", **lesson.seed))
         names = sorted(lesson.label_ids)
         width = self.start.width
         head = np.empty((len(names), width), dtype=np.float32)
@@ -171,6 +182,8 @@ class FineTuning:
             start = generator(lesson.master_seed, "output_column", label=label, **lesson.seed)
             head[column] = start.uniform(-1, 1, width) / np.sqrt(width)
         bias = torch.zeros(len(names))
+        if lesson.head_start == "prior" and network.head.bias is None:
+            raise ParameterError("head_start 'prior' means nothing for a head without bias")
         if lesson.head_start == "prior":
             pool = lesson.pool
             positive = torch.from_numpy(truth[pool].sum(0))
@@ -179,7 +192,8 @@ class FineTuning:
             raise ParameterError(f"head start {lesson.head_start!r} is unknown", mend="Use zero or prior")
         with torch.no_grad():
             network.head.weight.copy_(torch.from_numpy(head))
-            network.head.bias.copy_(bias)
+            if network.head.bias is not None:
+                network.head.bias.copy_(bias)
 
     def _gradients(
         self, size: int, texts: np.ndarray, truth: np.ndarray, weight: np.ndarray, drop: np.ndarray,
@@ -200,15 +214,23 @@ class FineTuning:
             terms = functional.binary_cross_entropy_with_logits(network(pooled, kept), goal, reduction="none")
             (terms * share[:, None]).sum().div(terms.shape[1]).backward()
 
+    def _load(self, tuned: Tuned) -> None:
+        """Put a trained model back, for prediction."""
+        if self.loaded is not tuned:
+            self.network.load_state_dict(tuned.state, strict=False)  # what is frozen is there already
+            self.loaded = tuned
+        self.network.eval()
+
+    def _at_once(self, size: int) -> int:
+        """Documents that go through without gradients in place of a micro-batch of `size`."""
+        return _PREDICT * size
+
     def _apply(
         self, tuned: Tuned, texts: np.ndarray, micro: MicroBatch, output: Callable[[torch.Tensor], torch.Tensor]
     ) -> np.ndarray:
-        if self.loaded is not tuned:
-            self.network.load_state_dict(tuned.state)
-            self.loaded = tuned
-        self.network.eval()
+        self._load(tuned)
         if not len(texts):
-            return np.zeros((0, len(self.network.head.bias)), dtype=np.float32)
+            return np.zeros((0, self.labels), dtype=np.float32)
         unique, place = np.unique(texts, return_inverse=True)
         by_length = unique[np.argsort(-self.store.lengths[unique], kind="stable")]  # too little memory shows at once
         found: dict[int, np.ndarray] = {}
@@ -216,7 +238,7 @@ class FineTuning:
         with torch.inference_mode(), _deterministic(self.recipe.deterministic):
             while done < len(by_length):
                 made = micro.run(
-                    lambda size, first=done: self._outputs(by_length[first : first + _PREDICT * size], output)
+                    lambda size, first=done: self._outputs(by_length[first : first + self._at_once(size)], output)
                 )
                 found.update(zip(by_length[done : done + len(made)].tolist(), made, strict=True))
                 done += len(made)

@@ -1,4 +1,4 @@
-"""One cell of a fine-tuned encoder: models for the folds, the grid, the final model, test scores.
+"""One cell of a fine-tuned encoder or causal LLM: models for the folds, the grid, the final model, test scores.
 
 As the heads on frozen embeddings, with one cheaper rule: `folds_fitted` of the recipe says how many folds get a
 model of their own. Thresholds and grids are then tuned on the documents of these folds alone. One of three folds of
@@ -6,7 +6,7 @@ model of their own. Thresholds and grids are then tuned on the documents of thes
 The planner counts the fits, and the runner hands over only the documents of these folds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.encoder import FineTuning, Lesson, Tuned
 from volfid.training.fit import ORDERED, final_loss, loss_book, selected
 from volfid.training.memory import MicroBatch
-from volfid.training.pretrained import load_encoder
-from volfid.training.recipes import BodyRecipe, EncoderRecipe, read_recipe
+from volfid.training.pretrained import Pretrained, load_decoder, load_encoder
+from volfid.training.recipes import BodyRecipe, EncoderRecipe, InstructRecipe, read_recipe
 from volfid.training.tokens import token_store
 
 Row = Mapping[str, Any]
@@ -28,19 +28,24 @@ _LESS = 4  # a task that is tried again starts with this much smaller micro-batc
 
 
 class BodyTuner:
-    """The encoder of a job with the tokens of all its texts; its subclasses fit one cell after another.
+    """The model of a job with the tokens of all its texts; its subclasses fit one cell after another.
 
     settings   of the job: recipe, encoder (models.yaml entry with its name), masked_words
     documents  rows with doc_id and text: real documents, and synthetic ones that were kept
     attempt    number of the try, from 1: later ones have less memory to fill
+    labels     rows of labels.json, for models that are asked in words
     """
 
-    def __init__(self, settings: Row, documents: Iterable[Row], model_dir: Path, attempt: int = 1):
+    load = staticmethod(load_encoder)
+
+    def __init__(
+        self, settings: Row, documents: Iterable[Row], model_dir: Path, attempt: int = 1, labels: Sequence[Row] = ()
+    ):
         recipe = read_recipe(settings["recipe"])
         if not isinstance(recipe, BodyRecipe):
             raise ConfigError("the job's recipe does not fine-tune an encoder", mend="train_heads.py runs such jobs")
         self.recipe = recipe
-        self.start = load_encoder(settings["encoder"], model_dir, recipe)
+        self.start = self._start(settings["encoder"], model_dir, labels)
         words = frozenset(settings.get("masked_words") or ())
         self.store = token_store(documents, self.start.tokenise, self.start.padding, words)
         self.size = max(1, recipe.micro_batch // _LESS ** (attempt - 1))
@@ -48,12 +53,16 @@ class BodyTuner:
         self.halved: list[str] = []
         self.updates = 0
 
+    def _start(self, entry: Row, model_dir: Path, labels: Sequence[Row]) -> Pretrained:
+        return self.load(entry, model_dir, self.recipe)
+
     @property
     def facts(self) -> dict[str, Any]:
-        """How the encoder ran, for the manifest."""
+        """How the model ran, for the manifest."""
+        trained = sum(value.numel() for value in self.start.body.parameters() if value.requires_grad)
         return {
             "precision": "bfloat16 autocast" if self.start.bfloat16 else "float32", "device": self.start.device,
-            "attention": self.recipe.attention, "texts": len(self.store.lengths),
+            "attention": self.recipe.attention, "weights_trained": trained, "texts": len(self.store.lengths),
             "texts_cut": int(self.store.cut.sum()), "micro_batch": self.size, "cells_with_half_of_it": self.halved,
         }  # fmt: skip
 
@@ -87,13 +96,14 @@ class BodyTuner:
 class EncoderTuner(BodyTuner):
     """Encoder and head trained together."""
 
+    kind: type[FineTuning] = FineTuning
     tuning: FineTuning | None = None
 
-    def __call__(self, data: CellData, cell: Row, recipe: EncoderRecipe) -> Outcome:
+    def __call__(self, data: CellData, cell: Row, recipe: EncoderRecipe | InstructRecipe) -> Outcome:
         """Train and apply one cell. Raises RetryError when the GPU's memory runs out twice."""
         grid = self.grid_updates(cell)
         if self.tuning is None:
-            self.tuning = FineTuning(self.start, self.store, recipe, len(data.label_ids))
+            self.tuning = self.kind(self.start, self.store, recipe, len(data.label_ids))
         micro = MicroBatch(cell["cell_id"], self.size)
         columns = np.argsort(np.asarray(data.label_ids), kind="stable")
 
@@ -111,18 +121,30 @@ class EncoderTuner(BodyTuner):
                 oof[point][held] = scores(model, data.real_vectors[held])
         place, book = selected(data, oof, grid, "updates_selected", cell)
         final = self._train(_lesson(data, cell, ALL_ROWS, grid[place]), micro)
-        book |= self.book(data, final, micro) | {"loss_final": final_loss(data, scores(final, data.vectors))}
-        chosen = {fold: partial(scores, model) for (point, fold), model in models.items() if point == place}
         test = scores(final, data.test_vectors)
+        book |= self.book(data, final, micro) | self._closing(data, final, scores, micro)
+        chosen = {fold: partial(scores, model) for (point, fold), model in models.items() if point == place}
         log(f"{cell['cell_id']}: {final.updates} updates, {len(models) + 1} fits")
-        return Outcome(
-            oof[place], test, book, {**chosen, ALL_ROWS: partial(scores, final)},
-            lambda texts: self.tuning.represent(final, texts[:, 0], micro),
-        )  # fmt: skip
+        every = {**chosen, ALL_ROWS: partial(scores, final)}
+        return Outcome(oof[place], test, book, every, self._sight(final, micro))
+
+    def _closing(self, data: CellData, final: Tuned, scores: Any, micro: MicroBatch) -> dict[str, float]:
+        """What is noted of the final model, after it has scored the test documents."""
+        return {"loss_final": final_loss(data, scores(final, data.vectors))}
+
+    def _sight(self, final: Tuned, micro: MicroBatch) -> Callable[[np.ndarray], np.ndarray] | None:
+        """The function that gives what the final model sees of a text."""
+        return lambda texts: self.tuning.represent(final, texts[:, 0], micro)
 
     def _train(self, lesson: Lesson, micro: MicroBatch) -> Tuned:
         self.updates += lesson.updates
         return self.tuning.train(lesson, micro)
+
+
+class DecoderTuner(EncoderTuner):
+    """Adapters of a causal LLM and a head trained together."""
+
+    load = staticmethod(load_decoder)
 
 
 def _lesson(data: CellData, cell: Row, fold: int, updates: int) -> Lesson:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from volfid.core.exits import ConfigError
+from volfid.training.adapted import Adapted, Spoken, check_adapted, check_spoken
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,19 @@ class EncoderRecipe(BodyRecipe):
 
 
 @dataclass(frozen=True)
+class DecoderRecipe(EncoderRecipe, Adapted):
+    """A causal LLM with adapters and a linear head without bias on the hidden state of its last token."""
+
+
+@dataclass(frozen=True)
+class InstructRecipe(BodyRecipe, Adapted, Spoken):
+    """A causal LLM with adapters that answers with the labels' ids. bucket, epochs: as of EncoderRecipe."""
+
+    bucket: int
+    epochs: int
+
+
+@dataclass(frozen=True)
 class ContrastiveRecipe(BodyRecipe):
     """SetFit: an encoder tuned on pairs of documents, then a linear head on its vectors as they are then.
 
@@ -140,11 +154,12 @@ class AnswersRecipe:
     """A generator's answers as they are; nothing is trained."""
 
 
-Trained = LinearRecipe | RidgeRecipe | KnnRecipe | MlpRecipe | EncoderRecipe | ContrastiveRecipe
+Trained = LinearRecipe | RidgeRecipe | KnnRecipe | MlpRecipe | EncoderRecipe | InstructRecipe | ContrastiveRecipe
 Recipe = Trained | AnswersRecipe | None
 _FAMILIES = {
     "penalised": LinearRecipe, "ridge": RidgeRecipe, "knn": KnnRecipe, "sgd": MlpRecipe, "encoder": EncoderRecipe,
-    "contrastive": ContrastiveRecipe, "answers": AnswersRecipe, "floor": None,
+    "contrastive": ContrastiveRecipe, "decoder": DecoderRecipe, "instruct": InstructRecipe,
+    "answers": AnswersRecipe, "floor": None,
 }  # fmt: skip
 _CHOICES = {
     "dtype": ("auto", "float32", "bfloat16"), "attention": ("sdpa", "eager", "flash_attention_2"),
@@ -185,6 +200,13 @@ def _check(recipe: Trained) -> None:
         positive += ["C", "tolerance", "max_iterations"]
     if isinstance(recipe, RidgeRecipe):
         positive.append("C")
+    if isinstance(recipe, Adapted):
+        check_adapted(recipe)
+    if isinstance(recipe, InstructRecipe):
+        check_spoken(recipe)
+        positive += ["bucket", "epochs"]
+        if recipe.attention == "flash_attention_2":
+            raise ConfigError("answers are made with attention: sdpa or eager")
     if isinstance(recipe, KnnRecipe):
         _check_votes(recipe)
     if isinstance(recipe, MlpRecipe | BodyRecipe):

@@ -1,16 +1,25 @@
-"""Which tuner runs the cells of an encoder job."""
+"""Which tuner runs the cells of a job that fine-tunes a model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from volfid.training.contrastive import ContrastiveTuner
-from volfid.training.encoder_cells import BodyTuner, EncoderTuner
+from volfid.training.encoder_cells import BodyTuner, DecoderTuner, EncoderTuner
+from volfid.training.instruct_cells import InstructTuner
+
+TUNERS: dict[str, type[BodyTuner]] = {
+    "encoder": EncoderTuner,
+    "contrastive": ContrastiveTuner,
+    "decoder": DecoderTuner,
+    "instruct": InstructTuner,
+}
 
 
 def make_tuner(
-    settings: Mapping[str, Any], documents: Iterable[Mapping[str, Any]], model_dir: Path, attempt: int = 1
-) -> BodyTuner:
+    settings: Mapping[str, Any], documents: Iterable[Mapping[str, Any]], model_dir: Path, attempt: int = 1,
+    labels: Sequence[Mapping[str, Any]] = (),
+) -> BodyTuner:  # fmt: skip
     """The tuner of the recipe's family; arguments as of BodyTuner."""
-    kind = ContrastiveTuner if settings["recipe"].get("family") == "contrastive" else EncoderTuner
-    return kind(settings, documents, model_dir, attempt)
+    kind = TUNERS.get(settings["recipe"].get("family"), EncoderTuner)  # which refuses what fine-tunes nothing
+    return kind(settings, documents, model_dir, attempt, labels)

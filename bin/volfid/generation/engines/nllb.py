@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from volfid.core.chat import harmless
 from volfid.core.exits import ConfigError
 from volfid.core.log import log
 from volfid.generation.engines.base import (
@@ -16,7 +17,6 @@ from volfid.generation.engines.base import (
     EngineRequest,
 )
 from volfid.generation.engines.local import LocalModel
-from volfid.generation.engines.tokens import harmless
 from volfid.generation.sentences import split_sentences
 
 

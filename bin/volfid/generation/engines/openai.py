@@ -13,10 +13,10 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any
 from urllib.parse import urlsplit
 
+from volfid.core.chat import NO, YES
 from volfid.core.exits import ConfigError, UnavailableError
 from volfid.generation.engines.base import ChoiceOutput, ChoiceRequest, EngineOutput, EngineRequest, EngineSettings
 from volfid.generation.engines.calls import Server
-from volfid.generation.engines.tokens import NO, YES
 
 DEFAULTS: dict[str, Any] = {
     "key_variable": None, "timeout_s": 120.0, "retries": 5, "parallel": 8, "answer": "asked", "body": {},

@@ -4,12 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from volfid.core.chat import harmless
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.files import sha256_text
 from volfid.generation.engines.base import ChoiceOutput
-
-YES = ("yes", "Yes", "YES", " yes", " Yes", " YES")
-NO = ("no", "No", "NO", " no", " No", " NO")
 
 
 def encode(tokenizer: Any, prompt: str, answer_prefix: str, chat: Mapping[str, Any] | None, room: int) -> list[int]:
@@ -36,20 +34,6 @@ def encode(tokenizer: Any, prompt: str, answer_prefix: str, chat: Mapping[str, A
     return ids
 
 
-def choice_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Ids of the single tokens that begin a yes and a no, in any case, with and without a space before.
-
-    Raises ConfigError when the tokenizer has none, or one token for both.
-    """
-    found = []
-    for words in (YES, NO):
-        encoded = [tokenizer(word, add_special_tokens=False)["input_ids"] for word in words]
-        found.append(sorted({ids[0] for ids in encoded if len(ids) == 1 and ids[0] != tokenizer.unk_token_id}))
-    if not all(found) or set(found[0]) & set(found[1]):
-        raise ConfigError("the tokenizer has no single tokens for yes and no, so it cannot be asked for labels")
-    return found[0], found[1]
-
-
 def common_length(sequences: Sequence[Sequence[Any]]) -> int:
     """Length of the longest common beginning that leaves every sequence at least one token."""
     shortest = min(len(one) for one in sequences) - 1
@@ -71,20 +55,6 @@ def choice_output(
     mass = math.fsum(yes + no) / len(shares)
     cached = common_length(ids) * (len(ids) - 1) if len(ids) > 1 else 0
     return ChoiceOutput(shares, mass, sum(map(len, ids)), cached)
-
-
-def harmless(tokenizer: Any, text: str) -> str:
-    """`text` with every special-token string broken by a space, so that no document can end its turn.
-
-    The names of a tokenizer's roles (BOS, EOS, ...) are not enough: the marks of turns of Phi, Llama and Mistral are
-    special tokens without a role.
-    """
-    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
-    specials = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
-    for special in sorted(specials, key=lambda one: (-len(one), one)):
-        if len(special) > 1:
-            text = text.replace(special, f"{special[0]} {special[1:]}")
-    return text
 
 
 def check_bos(tokenizer: Any, written: str, ids: list[int]) -> None:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from volfid.core.chat import choice_tokens
 from volfid.generation.engines.base import (
     ChoiceOutput,
     ChoiceRequest,
@@ -11,7 +12,7 @@ from volfid.generation.engines.base import (
     EngineRequest,
 )
 from volfid.generation.engines.local import LocalModel
-from volfid.generation.engines.tokens import choice_output, choice_tokens, common_length, encode, template_sha
+from volfid.generation.engines.tokens import choice_output, common_length, encode, template_sha
 
 
 class TransformersEngine(LocalModel):

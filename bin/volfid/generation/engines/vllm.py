@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from volfid.core.chat import choice_tokens
 from volfid.core.exits import RetryError, UnavailableError
 from volfid.generation.engines.base import (
     ChoiceOutput,
@@ -19,7 +20,7 @@ from volfid.generation.engines.base import (
     EngineSettings,
     model_folder,
 )
-from volfid.generation.engines.tokens import choice_output, choice_tokens, encode, template_sha
+from volfid.generation.engines.tokens import choice_output, encode, template_sha
 
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # deterministic scheduling
