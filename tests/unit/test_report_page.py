@@ -115,6 +115,11 @@ def test_every_table_has_a_caption_and_every_picture_an_alt_text(elements, page)
     assert len(pictures) == 7 and all(len(attrs["alt"]) > 40 for attrs in pictures)
 
 
+def test_no_caption_is_cut(page):
+    captions = re.findall(r"<(?:caption|figcaption)[^>]*>(.*?)</(?:caption|figcaption)>", page, re.S)
+    assert len(captions) > 20 and not [text for text in captions if "characters left out" in text]
+
+
 def test_nothing_on_the_page_can_run_or_reach_outside(elements, page):
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
     for tag, attrs in elements:
