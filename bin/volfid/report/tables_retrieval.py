@@ -125,8 +125,8 @@ def filter_table(inputs: ReportInputs) -> Table:
         "Its change (filtered - whole) is that of fewer documents (as many at random), of a larger share of real ones "
         "(as many synthetic ones at random) and of selection: only the last speaks for the filter. Family: the prompt "
         "asked for a patent abstract, claim or summary; rule: features of the text; classifier: real documents against "
-        "other texts. Kept: shares of synthetic, of real and of these other documents. Means with 95 % t intervals over "
-        "draws; more is in the file.",
+        "other texts. Kept: shares of synthetic, of real and of these other documents. Means with 95 % t intervals "
+        "over draws; more is in the file.",
         ("real", "arm", "method", "M", "filter", "kept", "real kept", "other kept", *FILTERED.values(), "why undefined",
          "n"),
         "sssssnnn" + "n" * len(FILTERED) + "sn", [*body, *ends],
