@@ -248,8 +248,8 @@ def _training(arm: Arm, recipe: dict[str, Any], n: int, added: int, rows_added: 
             raise NotPlanned("the head on the tuned encoder is solved: its optimum does not depend on its start")
         if arm.exposure in ("half_real", "curriculum"):
             raise NotPlanned("a batch of pairs has no real half and no order: each pair may hold both kinds")
-    if family in LLMS and arm.head_start == "prior":
-        raise NotPlanned("a causal LLM has no bias over the labels that could start at their shares")
+    if family in (*LLMS, "sequence") and arm.head_start == "prior":
+        raise NotPlanned("a causal LLM and a sequence have no bias over the labels that could start at their shares")
     if family in FINE_TUNED and arm.updates == "stopped":
         raise NotPlanned("the stop rule is there for heads on frozen embeddings; a fine-tuned model has a fixed U")
     judged = arm.exposure == "filtered" or arm.text == "pseudo_labelled"

@@ -9,7 +9,7 @@ from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 
 LLMS = ("decoder", "instruct")  # families that train adapters of a causal LLM
-FINE_TUNED = ("encoder", "contrastive", *LLMS)  # families of recipes that train the weights of a model
+FINE_TUNED = ("encoder", "contrastive", "sequence", *LLMS)  # families of recipes that train the weights of a model
 PENALISED = ("penalised", "ridge")  # families whose summed loss is weighed by C against a penalty
 WITH_LOSSES = ("sgd", "encoder", "decoder")  # families that know other losses than the plain one
 PLAIN_LOSS, LOSSES = "bce", "losses"  # the key of recipes.yaml that holds the others

@@ -116,6 +116,19 @@ class EncoderRecipe(BodyRecipe):
 
 
 @dataclass(frozen=True)
+class SequenceRecipe(EncoderRecipe):
+    """An encoder whose decoder says the labels one after another (training/sequence.py).
+
+    dropout     of what a step's logits are made of, one mask for all steps of a document
+    beams       answers that beam search keeps; 1 is greedy
+    max_labels  most labels of an answer
+    """
+
+    beams: int
+    max_labels: int
+
+
+@dataclass(frozen=True)
 class DecoderRecipe(EncoderRecipe, Adapted):
     """A causal LLM with adapters and a linear head without bias on the hidden state of its last token."""
 
@@ -159,7 +172,7 @@ Recipe = Trained | AnswersRecipe | None
 _FAMILIES = {
     "penalised": LinearRecipe, "ridge": RidgeRecipe, "knn": KnnRecipe, "sgd": MlpRecipe, "encoder": EncoderRecipe,
     "contrastive": ContrastiveRecipe, "decoder": DecoderRecipe, "instruct": InstructRecipe,
-    "answers": AnswersRecipe, "floor": None,
+    "sequence": SequenceRecipe, "answers": AnswersRecipe, "floor": None,
 }  # fmt: skip
 _CHOICES = {
     "dtype": ("auto", "float32", "bfloat16"), "attention": ("sdpa", "eager", "flash_attention_2"),
@@ -221,6 +234,8 @@ def _check(recipe: Trained) -> None:
         positive += ["hidden", "stop_batch", "stop_epochs", "stop_patience"]
     if isinstance(recipe, EncoderRecipe):
         positive.append("bucket")
+    if isinstance(recipe, SequenceRecipe):
+        positive += ["beams", "max_labels"]
     if isinstance(recipe, ContrastiveRecipe):
         positive.append("pairs_per_document")
         if recipe.batch % 2:

@@ -7,12 +7,14 @@ from typing import Any
 from volfid.training.contrastive import ContrastiveTuner
 from volfid.training.encoder_cells import BodyTuner, DecoderTuner, EncoderTuner
 from volfid.training.instruct_cells import InstructTuner
+from volfid.training.sequence_cells import SequenceTuner
 
 TUNERS: dict[str, type[BodyTuner]] = {
     "encoder": EncoderTuner,
     "contrastive": ContrastiveTuner,
     "decoder": DecoderTuner,
     "instruct": InstructTuner,
+    "sequence": SequenceTuner,
 }
 
 
