@@ -18,7 +18,7 @@ demo: ## set up and run the whole study small, on the CPU: INPUT= LABELS= OUTDIR
 	@tools/demo.sh
 
 test: setup ## set up and run the tests: ARGS='-k name'
-	@.venv/bin/python -m pytest tests --numprocesses 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@.venv/bin/python -m pytest tests --numprocesses 2 $(ARGS)
 
 bench: setup ## time the metrics against other packages and write docs/performance.md: ARGS='ndcg mauve' for some rows
 	@tools/bench.sh $(ARGS)

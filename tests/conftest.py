@@ -1,31 +1,47 @@
 """Two workers: what needs the machine goes to one of them, in an order that leaves the most sensitive to the end.
 
-`make test` runs `--numprocesses 2 --dist loadgroup --no-loadscope-reorder`. A worker takes a whole group. Docker,
-Slurm, Nextflow, the real engine and everything with a time bound are the first group: they run one after another,
-while the other worker goes through the files of the rest; when these are done, the machine is theirs alone.
+`make test` runs `--numprocesses 2`. Docker, Slurm, Nextflow, the real engine and everything with a time bound run one
+after another in one worker, while the other goes through the remaining files; when these are done, the machine is
+theirs alone.
 """
 
-from pathlib import Path
+import re
 
 import pytest
 
-HERE = Path(__file__).parent
-# by folder or marker, the first that fits; those at the end want the machine for themselves
-ORDER = ("containers", "workflow", "timed", "vllm", "benchmarks")
+# part of a test's id, the first that fits, and the turn: the last ones want the machine for themselves
+TURNS = (
+    (r"tests/containers/", 0),
+    (r"::test_(help_comes_within|set_up_with_nothing|fetch_models_answers|the_literal_command|a_stub_run)", 2),
+    (r"/test_engines_vllm\.py|/test_micro_vllm\.py|::test_vllm_writes_the_same", 3),
+    (r"tests/benchmarks/", 4),
+    (r"tests/workflow/", 1),
+)
+MARKS = {"timed": 2, "vllm": 3}
 
 
-def place(item: pytest.Item) -> int | None:
-    """Position in ORDER, None for a test that any neighbour may disturb."""
-    names = {item.path.relative_to(HERE).parts[0], *(mark.name for mark in item.iter_markers())}
-    found = [number for number, name in enumerate(ORDER) if name in names]
-    return max(found) if found else None
+def turn(test: str) -> int | None:
+    """When a test has its turn among those that need the machine; None for one that any neighbour may disturb."""
+    return next((turn for part, turn in TURNS if re.search(part, test)), None)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marker in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the tests that need the machine to the front and make them one group; of the rest, each file is one."""
-    places = {item: place(item) for item in items}
-    items.sort(key=lambda item: len(ORDER) if places[item] is None else places[item])
+    """What needs the machine comes first, in its turns."""
     for item in items:
-        name = item.path.stem if places[item] is None else "machine"
-        item.add_marker(pytest.mark.xdist_group(name))
+        wanted = [number for name, number in MARKS.items() if item.get_closest_marker(name)]
+        if wanted and turn(item.nodeid) not in wanted:
+            raise pytest.UsageError(f"{item.nodeid} is marked, and tests/conftest.py does not know its name")
+    items.sort(key=lambda item: len(TURNS) if turn(item.nodeid) is None else turn(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A worker takes the whole of a file, and the first one all that needs the machine."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0] if turn(nodeid) is None else "machine"
+
+    config.option.loadscopereorder = False
+    return Files(config, log)

@@ -320,7 +320,7 @@ def test_a_new_loss_is_one_entry_and_a_name_in_the_design():
     made = plan(design, recipes=recipes)
     by_classifier = {name: {c["loss"] for c in made.cells if c["classifier"] == name} for name in ("mlp", "linear")}
     assert by_classifier == {"mlp": {"bce", "my_focal", "asymmetric"}, "linear": {"bce"}}
-    assert any("sgd and encoder recipes alone" in gap["reason"] for gap in made.record["not_planned"])
+    assert any("sgd and encoder and decoder recipes alone" in gap["reason"] for gap in made.record["not_planned"])
     job = next(j for j in made.jobs if j["stage"] == "training" and j["items"][0]["classifier"] == "mlp")
     assert job["settings"]["losses"]["my_focal"] == recipes["losses"]["my_focal"]
     assert set(made.record["protocol"]["losses"]) == {"my_focal", "asymmetric"}

@@ -42,7 +42,9 @@ ENCODERS = (
 def test_every_recipe_of_the_project_is_valid():
     families = {name: type(read_recipe(entry)).__name__ for name, entry in RECIPES.items() if name != "losses"}
     assert families == {
-        "linear": "LinearRecipe", "ridge": "RidgeRecipe", "mlp": "MlpRecipe",
+        "ridge": "RidgeRecipe", "sequence": "SequenceRecipe",
+        **dict.fromkeys(("linear", "linear_masked"), "LinearRecipe"),
+        **dict.fromkeys(("mlp", "mlp_masked"), "MlpRecipe"),
         **dict.fromkeys(("knn", "knn_share", "knn_weighted"), "KnnRecipe"),
         **dict.fromkeys(ENCODERS, "EncoderRecipe"),
         **dict.fromkeys(("setfit", "setfit_patentsberta"), "ContrastiveRecipe"),
