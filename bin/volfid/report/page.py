@@ -22,6 +22,7 @@ from volfid.report import (
     tables_correlation,
     tables_effects,
     tables_fits,
+    tables_floors,
     tables_gaps,
     tables_inputs,
     tables_leaks,
@@ -210,6 +211,7 @@ def sections(inputs: ReportInputs) -> dict[str, list[Table]]:
             *policies.score_tables(inputs),
             *arms.threshold_tables(inputs),
             arms.floor_table(inputs),
+            tables_floors.floor_differences(inputs),
             tables_fits.fits_table(inputs),
         ],
         "fidelity": [

@@ -1,6 +1,6 @@
 """The estimands of docs/estimands.md as contrasts of arms, each in every context that was planned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from volfid.statistics import attribution, effects, intervals
 from volfid.statistics.effects import MEAN, Effect
 from volfid.statistics.intervals import Estimate
-from volfid.statistics.table import ENCODER_SIDE, MEASURES, Condition, Context, ScoreTable, align, source_note
+from volfid.statistics.table import ENCODER_SIDE, MEASURES, PRIMARY, Condition, Context, ScoreTable, align, source_note
 
 REPLICATION = ("f1_micro", "fixed_0.5")
 REPLICATION_NOTE = "replication of the paper's two-term split; its order is a choice, not a finding"
@@ -107,8 +107,7 @@ def _places(table: ScoreTable, arms: list[str]) -> Iterator[tuple[Context, str, 
 
 def arm_scores(table: ScoreTable) -> Iterator[Effect]:
     """Mean score of every arm (effect `score`), no contrast."""
-    ordered = sorted(table.conditions, key=lambda c: (c.classifier, c.regime, c.added, c.source or (), c.arm))
-    for condition in ordered:
+    for condition in _in_order(table.conditions):
         context = Context(condition.classifier, condition.regime, condition.added, condition.source)
         for metric, threshold in MEASURES:
             found = table.series.get((condition, metric, threshold), {})
@@ -120,6 +119,28 @@ def floors(table: ScoreTable) -> Iterator[Effect]:
     for (classifier, regime, metric, threshold), found in sorted(table.floors.items()):
         context = Context(classifier, regime, 0, None)
         yield _mean(f"floor_{classifier}", "0", classifier, context, metric, threshold, found)
+
+
+def over_floors(table: ScoreTable) -> Iterator[Effect]:
+    """Every arm minus the floor of its size that scores best on average, on the same draws (effect `over_floor`)."""
+    for condition in _in_order(table.conditions):
+        context = Context(condition.classifier, condition.regime, condition.added, condition.source)
+        for metric, threshold in (PRIMARY, ("f1_micro", "tuned")):
+            known = {
+                name: found for (name, regime, *measure), found in table.floors.items()
+                if regime == condition.regime and measure == [metric, threshold] and found
+            }  # fmt: skip
+            if not known:
+                continue
+            best = max(sorted(known), key=lambda name: np.mean(list(known[name].values())))
+            paired = align({"arm": table.series.get((condition, metric, threshold), {}), "floor": known[best]})
+            values = paired.values["arm"] - paired.values["floor"] if paired.draws else []
+            estimate = intervals.mean_interval(values).noted(paired.note, source_note(context.source))
+            yield Effect("over_floor", "0", f"{condition.arm} - {best}", context, metric, threshold, estimate)
+
+
+def _in_order(conditions: Iterable[Condition]) -> list[Condition]:
+    return sorted(conditions, key=lambda c: (c.classifier, c.regime, c.added, c.source or (), c.arm))
 
 
 def _mean(

@@ -73,7 +73,8 @@ def estimate(
         *inversion.cluster_tests(sets, plan["master_seed"]),
         *specification.sign_flips(specs, listed),
         *uses.labelling_effects(table), *uses.instruction_effects(table),
-        *estimands.floors(table), *estimands.arm_scores(table), *further_scores(cells, scores),
+        *estimands.floors(table), *estimands.over_floors(table), *estimands.arm_scores(table),
+        *further_scores(cells, scores),
     ]  # fmt: skip
     decided = effects.decide(found)
     findings = make_findings(decided, table, cells, plan)
