@@ -12,6 +12,7 @@ seeds:
 The classifier of these effects is the entry of params/models.yaml, for heads the recipe that masks nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -76,11 +77,12 @@ def crossed(recipes: Mapping[str, Row], classifiers: Sequence[str], always_maske
 
 
 def _places(table: ScoreTable, names: Sequence[str]) -> list[tuple[str, Context]]:
-    """Arms and contexts of these classifiers, each once."""
-    found = {
+    """Arms and contexts that several of these classifiers have, each once."""
+    found = Counter(
         (c.arm, Context("", c.regime, c.added, c.source)) for c in table.conditions if c.classifier in names
-    }  # fmt: skip
-    return sorted(found, key=lambda place: (place[1].regime, place[1].added, place[1].source or (), place[0]))
+    )
+    several = [place for place, times in found.items() if times > 1]
+    return sorted(several, key=lambda place: (place[1].regime, place[1].added, place[1].source or (), place[0]))
 
 
 def _effects(
