@@ -8,6 +8,7 @@ include { REGIMES    } from './modules/regimes.nf'
 include { GENERATION } from './modules/generation.nf'
 include { LABELLING  } from './modules/labelling.nf'
 include { CURATION   } from './modules/curation.nf'
+include { CHECKS     } from './modules/checks.nf'
 include { EMBEDDINGS } from './modules/embeddings.nf'
 include { TRAINING   } from './modules/training.nf'
 include { FIDELITY   } from './modules/fidelity.nf'
@@ -43,6 +44,9 @@ workflow STUDY {
     // synthetic, trainsets: ['real', a generator, or one of its draws ('smollm2_135m/d00'), file]
     CURATION(jobs, INPUTS.out.documents, INPUTS.out.labels, regimes, GENERATION.out.generations, INPUTS.out.brought)
 
+    // agreement: what a generator that checks labels confirms; empty in a design without checks
+    CHECKS(jobs, INPUTS.out.documents, INPUTS.out.labels, CURATION.out.synthetic)
+
     // stores: ['real' or draw of a generator, folder with embeddings.npy and ids.txt]; views: those without label names, too
     EMBEDDINGS(jobs, INPUTS.out.documents, CURATION.out.synthetic)
 
@@ -57,10 +61,10 @@ workflow STUDY {
     // effects, correlations, findings, claims, status
     STATISTICS(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.corpus, TRAINING.out.scores, TRAINING.out.counts, TRAINING.out.gaps,
                CURATION.out.gaps, FIDELITY.out.table, FIDELITY.out.keywords, FIDELITY.out.leaks, RETRIEVAL.out.table, RETRIEVAL.out.tests,
-               RETRIEVAL.out.filters, GENERATION.out.generations)
+               RETRIEVAL.out.filters, GENERATION.out.generations, CHECKS.out.agreement)
 
     // report.html, figures, tables; then the exit status says whether every planned cell is there
-    manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, LABELLING.out.manifests, CURATION.out.manifests,
+    manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, LABELLING.out.manifests, CURATION.out.manifests, CHECKS.out.manifests,
         EMBEDDINGS.out.manifests, TRAINING.out.manifests, FIDELITY.out.manifest, RETRIEVAL.out.manifest, STATISTICS.out.manifests)
     REPORT(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.report_files, regimes, CURATION.out.waterfalls, STATISTICS.out.tables, manifests)
 }

@@ -17,8 +17,8 @@ MaybeFolder = Annotated[Path | None, typer.Option(exists=True, file_okay=False)]
 def main(
     job: Job, cells: InFile, plan: InFile, corpus: InFile, labels: InFile, funnel: InFile, rejects: InFile,
     scores: InFile, effects: InFile, correlations: InFile, findings: InFile, claims: InFile, status: InFile,
-    gaps: InFiles, fidelity: InFile, keywords: InFile, leaks: InFile, uses: InFile, retrieval: InFile,
-    retrieval_tests: InFile, retrieval_filters: InFile, figures: Folder,
+    gaps: InFiles, fidelity: InFile, keywords: InFile, leaks: InFile, agreement: InFile, uses: InFile,
+    retrieval: InFile, retrieval_tests: InFile, retrieval_filters: InFile, figures: Folder,
     regimes: MaybeFiles = None, waterfall: MaybeFiles = None, manifests: MaybeFiles = None,
     prompts: MaybeFolder = None, assets: Folder = ASSETS, out_dir: OutDir = Path("."), stub: Stub = False,
 ) -> None:  # fmt: skip
@@ -44,7 +44,7 @@ def main(
             "job": job, "cells": cells, "plan": plan, "corpus": corpus, "labels": labels, "funnel": funnel,
             "rejects": rejects, "scores": scores, "effects": effects, "correlations": correlations,
             "findings": findings, "claims": claims, "status": status, "fidelity": fidelity,
-            "keywords": keywords, "leaks": leaks, "uses": uses, "retrieval": retrieval,
+            "keywords": keywords, "leaks": leaks, "agreement": agreement, "uses": uses, "retrieval": retrieval,
             "retrieval_tests": retrieval_tests, "retrieval_filters": retrieval_filters,
         }  # fmt: skip
         for path in paths.values():

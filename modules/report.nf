@@ -60,7 +60,7 @@ process WRITE_REPORT {
     write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
         --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
         --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
-        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --uses uses.json \\
+        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --agreement agreement.parquet --uses uses.json \\
         --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet --retrieval-filters retrieval_filters.parquet \\
         --figures ${figures} --assets assets --prompts ${prompts} \\
         ${options('regimes', regimes)} ${options('waterfall', waterfalls)} ${options('manifests', manifests)}
@@ -72,7 +72,7 @@ process WRITE_REPORT {
     write_report.py --job job.json --cells ${cells} --plan ${plan} --corpus corpus.json --labels labels.json \\
         --funnel funnel.json --rejects rejects.jsonl --scores scores.parquet --effects effects.parquet \\
         --correlations correlations.parquet --findings findings.json --claims claims.json --status status.json \\
-        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --uses uses.json \\
+        --gaps gaps.jsonl --fidelity fidelity.parquet --keywords keywords.parquet --leaks leaks.parquet --agreement agreement.parquet --uses uses.json \\
         --retrieval retrieval.parquet --retrieval-tests retrieval_tests.parquet --retrieval-filters retrieval_filters.parquet \\
         --figures ${figures} --assets assets --stub
     """

@@ -87,6 +87,7 @@ workflow STATISTICS {
     retrieval_tests
     retrieval_filters
     generations
+    agreement
 
     main:
     job = ofStage(jobs, 'statistics').first()
@@ -98,7 +99,7 @@ workflow STATISTICS {
     PRICE_USES(job, cells, plan, COLLECT_SCORES.out.scores, sortedFiles(generations), priceOptions())
     // every result the report shows, one file of each name
     tables = COLLECT_SCORES.out.scores.concat(
-        COLLECT_SCORES.out.gaps, status, fidelity, keywords, leaks, retrieval, retrieval_tests, retrieval_filters,
+        COLLECT_SCORES.out.gaps, status, fidelity, keywords, leaks, agreement, retrieval, retrieval_tests, retrieval_filters,
         ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, CHECK_CLAIMS.out.claims, PRICE_USES.out.uses,
     ).toList()
     manifests = COLLECT_SCORES.out.manifest.map { f -> ['statistics_collect', f] }.mix(

@@ -18,6 +18,7 @@ OUTPUTS = {
     "sample_regimes": ["regimes", "manifest"],
     "generate_text": ["generations", "manifest"],
     "label_documents": ["answers", "manifest"],
+    "check_labels": ["label_checks", "manifest"],
     "build_corpus": ["synthetic", "waterfall", "trainsets", "gaps", "manifest"],
     "embed_corpus": ["manifest"],
     "train_heads": ["predictions", "scores", "counts", "gaps", "manifest"],
@@ -28,6 +29,7 @@ OUTPUTS = {
     "estimate_effects": ["effects", "correlations", "findings", "manifest"],
     "check_claims": ["claims", "manifest"],
     "price_uses": ["uses", "manifest"],
+    "measure_agreement": ["agreement", "manifest"],
     "draw_figures": ["manifest"],
     "write_report": ["manifest"],
     "calibrate_instrument": ["calibration_scores", "manifest"],
@@ -123,8 +125,8 @@ def test_a_wrong_option_is_exit_2(name):
 
 def test_equal_inputs_give_equal_bytes(chain, tmp_path):
     for name in (
-        "sample_regimes", "generate_text", "label_documents", "build_corpus", "train_heads", "train_encoder",
-        "estimate_effects", "calibrate_instrument",
+        "sample_regimes", "generate_text", "label_documents", "check_labels", "build_corpus", "train_heads",
+        "train_encoder", "measure_agreement", "estimate_effects", "calibrate_instrument",
     ):  # fmt: skip
         _, arguments, out = chain.calls[name][-1]
         done = call(name, *arguments[:-1], tmp_path / name)

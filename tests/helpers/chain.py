@@ -87,6 +87,14 @@ class Chain:
             source = job["settings"]["source"]
             texts = ["--generations", generated[source] / "generations.jsonl"] if source in generated else []
             corpora[source] = self.run("build_corpus", job["job_id"], "--job", path, *pair, *regimes, *texts)
+        checked = [
+            self.run(
+                "check_labels", job["job_id"], "--job", path, *pair, "--prompts", params / "prompts",
+                *([] if job["settings"]["source"] == "real" else
+                  ["--synthetic", corpora[job["settings"]["source"]] / "synthetic.jsonl"]),
+            )
+            for job, path in self.jobs("checks")
+        ]  # fmt: skip
         stores = {}
         for job, path in self.jobs("embeddings"):
             source = job["settings"]["source"]
@@ -140,6 +148,8 @@ class Chain:
         claims = self.run("check_claims", "x", *job, *claims, *found, *status)
         made = repeat("generations", [path / "generations.jsonl" for path in generated.values()])
         uses = self.run("price_uses", "x", *job, *cells, *plan, *scores, *made, "--price-per-million-tokens", 0.5)
+        votes = repeat("checks", [path / "label_checks.parquet" for path in checked])
+        agreed = self.run("measure_agreement", "x", *job, *votes)
         job = ["--job", self.jobs("report")[0][1]]
         figures = self.run("draw_figures", "x", *job, *cells, *plan, *corpus, *found, *tables, *scores)
         manifests = sorted(self.folder.glob("*/*/manifest.json"))
@@ -147,7 +157,8 @@ class Chain:
             "write_report", "x", *job, *cells, *plan, *corpus, "--labels", labels, "--funnel", inputs / "funnel.json",
             "--rejects", inputs / "rejects.jsonl", *scores, *found, "--claims", claims / "claims.json", *status,
             "--gaps", collected / "gaps.jsonl", *tables, "--keywords", fidelity / "keywords.parquet",
-            "--leaks", fidelity / "leaks.parquet", "--retrieval-tests", retrieval / "retrieval_tests.parquet",
+            "--leaks", fidelity / "leaks.parquet", "--agreement", agreed / "agreement.parquet",
+            "--retrieval-tests", retrieval / "retrieval_tests.parquet",
             "--retrieval-filters", retrieval / "retrieval_filters.parquet",
             "--uses", uses / "uses.json", "--figures", figures / "figures", "--prompts", params / "prompts", *regimes,
             *repeat("waterfall", [c / "waterfall.jsonl" for c in corpora.values()]), *repeat("manifests", manifests),

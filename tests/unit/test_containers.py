@@ -154,6 +154,7 @@ def test_only_tasks_of_the_larger_images_can_reach_torch():
     assert {command for command, heavy in found.values() if heavy} == {
         "generate_text.py",
         "label_documents.py",
+        "check_labels.py",
         "embed_corpus.py",
         "train_heads.py",
         "train_encoder.py",

@@ -13,7 +13,7 @@ from generation_fixture import NAMES, PROMPTS, SEED, corpus, document_rows, labe
 from volfid.core.exits import ConfigError, DataError, InputMissingError
 from volfid.core.seeds import request_seed
 from volfid.generation.prompts import FILE, check_template, load_template, render, shown_text
-from volfid.generation.requests import Corpus, confusable_names, label_plan_rows, plan_requests
+from volfid.generation.requests import Corpus, confusable, label_plan_rows, plan_requests
 from volfid.generation.rewriting import FILE as REWRITER
 from volfid.generation.rewriting import load_rewriter
 from volfid.generation.settings import read_settings
@@ -39,7 +39,7 @@ def edited(tmp_path, old, new, method="full_synthesis"):
 
 
 def test_every_folder_of_prompts_has_a_sound_template():
-    assert FOLDERS == ["few_shot", "full_synthesis", "full_synthesis_blind", "paraphrase", "zero_shot"]
+    assert FOLDERS == ["few_shot", "full_synthesis", "full_synthesis_blind", "label_check", "paraphrase", "zero_shot"]
     for method in FOLDERS:
         path = PROMPTS / method / FILE
         assert check_template(path) == set(yaml.safe_load(path.read_text())["placeholders"])
@@ -214,8 +214,8 @@ def test_an_empirical_plan_keeps_the_frequencies_and_a_balanced_one_lifts_the_ra
 
 def test_confusable_labels_share_words_and_are_never_wanted():
     rows = label_rows()
-    assert confusable_names([rows[0]], rows, 2) == ["Hearing aid", "Reading aid"]
-    assert confusable_names([rows[3]], rows, 2) == []
+    assert [row["name"] for row in confusable([rows[0]], rows, 2)] == ["Hearing aid", "Reading aid"]
+    assert confusable([rows[3]], rows, 2) == []
     assert "must not be about Hearing aid or Reading aid." in plan(pool(requests=1), confusable=2)[0].prompt
 
 

@@ -18,6 +18,7 @@ HEAD_STARTS = ("zero", "prior")
 EXPOSURES = ("pooled", "half_real", "curriculum", "ensemble", "filtered")
 FLOORS = ("predict_all", "prior", "top_k", "random")
 ANSWERS = ("zero_shot", "few_shot")
+LABEL_CHECK = "label_check"  # the prompt of checks: like those of ANSWERS, it asks and makes no text
 REWRITERS = ("eda", "nllb")  # engines that rewrite a document and are given no prompt
 UNTRAINED = (*FLOORS, *ANSWERS)
 SOURCES = ("real", "copy", "synthetic", "real_more", "unlabelled")

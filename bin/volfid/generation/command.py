@@ -1,4 +1,4 @@
-"""What the two commands that run an engine share: their options, and reading, running and writing."""
+"""What the commands that run an engine share: their options, and reading, running and writing."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,11 +27,12 @@ Attempt = Annotated[int, typer.Option(help="attempt of the task; a later one run
 
 def run_engine_job(
     command: str, contract: str, work: "Callable[..., Outcome]", task: dict[str, Any], documents: Path, labels: Path,
-    regimes: Sequence[Path], out_dir: Path, **settings: Any,
+    regimes: Sequence[Path], out_dir: Path, synthetic: Sequence[Path] | None = None, **settings: Any,
 ) -> None:  # fmt: skip
     """Read a corpus, do the job with `work`, write its rows as `contract` and the manifest into `out_dir`.
 
-    settings: prompts, model_dir, chunk_store and attempt, as `work` takes them.
+    synthetic: where they are given, `work` takes the rows of these files, too. settings: prompts, model_dir,
+    chunk_store and attempt, as `work` takes them.
     """
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
@@ -43,7 +44,9 @@ def run_engine_job(
         rows[name] = CONTRACTS[name].read(path)
         manifest.read(path, rows=len(rows[name]))
     rows["regimes"] = CONTRACTS["regimes"].read_many(regimes)
-    for path in regimes:
+    if synthetic is not None:
+        settings["synthetic"] = CONTRACTS["synthetic"].read_many(synthetic)
+    for path in (*regimes, *(synthetic or ())):
         manifest.read(path)
     outcome = work(task, Corpus(**rows), out_dir=out_dir, **settings)
     manifest.wrote(CONTRACTS[contract].write(out_dir, outcome.rows), rows=len(outcome.rows))

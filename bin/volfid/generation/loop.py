@@ -52,8 +52,8 @@ class ChunkLoop(ABC, Generic[Asked]):
     A subclass says how a chunk is made and adds the engine's work to `tokens`.
     """
 
-    stage: ClassVar[str]  # begins every line of the log
-    unit: ClassVar[str]  # what a chunk is a number of
+    stage: str  # begins every line of the log
+    unit: str  # what a chunk is a number of
     counted: ClassVar[str]  # what `tokens` counts
 
     def __init__(self, engine: Engine, own: EngineSettings, total: int):

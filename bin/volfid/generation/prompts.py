@@ -14,7 +14,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.yaml_files import read_yaml
 
 FILE = "template.yaml"
-PLACEHOLDERS = frozenset({"avoid", "exemplars", "genre", "labels", "parent", "words_high", "words_low"})
+PLACEHOLDERS = frozenset({"avoid", "candidates", "exemplars", "genre", "labels", "parent", "words_high", "words_low"})
 PARTS = {
     "label": frozenset({"name", "definition"}),
     "label_without_definition": frozenset({"name"}),
@@ -157,7 +157,7 @@ def _check_placeholders(where: str, data: Mapping[str, Any]) -> None:
             raise ConfigError(f"{where}: placeholder {sorted(names)[0]!r} is {what}")
     if bool(data["shows_parent"]) != ("parent" in used):
         raise ConfigError(f"{where}: shows_parent and the placeholder 'parent' do not agree")
-    if bool(data["needs_label_names"]) != bool({"labels", "exemplars", "avoid"} & used):
+    if bool(data["needs_label_names"]) != bool({"labels", "exemplars", "avoid", "candidates"} & used):
         raise ConfigError(f"{where}: needs_label_names does not agree with the placeholders")
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,7 +216,9 @@ def _request(
         names = ["; ".join(row["name"] for row in corpus.named(document["labels"])) for document in shown]
         values["labels"] = prompts.label_lines(template, named)
         values["exemplars"] = prompts.exemplar_block(template, list(zip(names, texts, strict=True)))
-        values["avoid"] = " or ".join(confusable_names(named, list(corpus.labels.values()), sampling.confusable))
+        values["avoid"] = " or ".join(
+            row["name"] for row in confusable(named, corpus.labels.values(), sampling.confusable)
+        )
         definitions = "\n".join(row["definition"] or "" for row in named)
     prompt = prompts.render(template, values, definitions)
     choices = template.openings if sampling.openings is None else tuple(sampling.openings)
@@ -251,13 +253,13 @@ def request_id(
     return sha256_text(canonical_json(identity))[:16]
 
 
-def confusable_names(wanted: Sequence[Row], labels: Sequence[Row], count: int) -> list[str]:
-    """Names of the `count` other labels whose names share most words with the wanted ones (Jaccard > 0)."""
+def confusable(wanted: Sequence[Row], labels: Iterable[Row], count: int) -> list[Row]:
+    """The `count` other labels whose names share most words with the wanted ones (Jaccard > 0)."""
     own = {word for row in wanted for word in _WORD.findall(row["name"].lower())}
     chosen = {row["label"] for row in wanted}
     scored = []
     for row in labels:
         if row["label"] not in chosen and row["name"]:
             words = set(_WORD.findall(row["name"].lower()))
-            scored.append((-len(own & words) / max(len(own | words), 1), row["label"], row["name"]))
-    return [name for score, _, name in sorted(scored)[:count] if score < 0]
+            scored.append((-len(own & words) / max(len(own | words), 1), row["label"], row))
+    return [row for score, _, row in sorted(scored, key=lambda one: one[:2])[:count] if score < 0]

@@ -13,7 +13,7 @@ from volfid.core.manifest import installed_versions
 from volfid.core.schemas import ANSWERS
 from volfid.plan.design import Design
 from volfid.plan.fingerprint import code_fingerprint
-from volfid.plan.resolve import FINE_TUNED, LOSSES, PLAIN_LOSS, model_entry
+from volfid.plan.resolve import FINE_TUNED, LOSSES, PLAIN_LOSS, check_pairs, model_entry
 
 Cell = dict[str, Any]
 Job = dict[str, Any]
@@ -56,7 +56,7 @@ def make_jobs(
     # other versions of the packages may give other numbers, so they are part of the fingerprint
     versions = canonical_json(installed_versions())
     prints = {stage: sha256_text(code_fingerprint(bin_dir, stage) + versions) for stage in (
-        "regimes", "generation", "labelling", "curation", "embeddings", "training", "encoders", "fidelity",
+        "regimes", "generation", "labelling", "checks", "curation", "embeddings", "training", "encoders", "fidelity",
         "retrieval", "statistics", "report",
     )}  # fmt: skip
     encoder = {"name": design.encoder, **models["encoders"][design.encoder]}
@@ -112,6 +112,14 @@ def make_jobs(
         }  # fmt: skip
         listed = [dict(zip(("labeller", "regime", "draw"), item, strict=True)) for item in sorted(items)]
         jobs.append(job("labelling", [name], "gpu_generate", settings, listed, name))
+    pairs = check_pairs(design, cells, models)
+    for checker, source in sorted({*pairs, *((checker, REAL) for checker, _ in pairs)}):
+        assert design.checks is not None
+        settings = {
+            "source": source, "engine": {"name": checker, **models["generators"][checker]}, "prompts_sha": prompts_sha,
+            "checks": design.checks.model_dump(mode="json", exclude={"checkers", "own"}),
+        }  # fmt: skip
+        jobs.append(job("checks", [checker, source], "gpu_generate", settings, [], checker))
     jobs += _training_jobs(design, cells, recipes, models, words, job)
     labelled = [row for row in trainsets if row["text"] != "pseudo_labelled"]  # no labels to compare before training
     for stage, further in (("fidelity", {}), ("retrieval", {"families": dict(families)})):

@@ -18,8 +18,9 @@ ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
 # an update costs 6 FLOP a token and parameter (4 where these are frozen under adapters), a pass forward 2;
 # of one core measured, of a card a guess
 CORE_FLOP_PER_S, CARD_FLOP_PER_S = 5e10, 3e13
-ON_CARDS = ("generation", "labelling", "embeddings", "encoders")
+ON_CARDS = ("generation", "labelling", "checks", "embeddings", "encoders")
 START_SECONDS = {"engine": 40, "task": 4}
+ASKING = ("labelling", "checks")
 MEASURED = "rates measured on 2 cores without a GPU; a busy machine takes longer"
 GUESSED = "rates measured on 2 cores; those of generators and encoders on a GPU are guessed"
 
@@ -45,7 +46,8 @@ def estimate(
         (models["generators"][name].get("tokens_per_s", 100) for name in {p["generator"] for p in pools}), default=100
     )
     questions, read, read_rate = _questions(design, jobs, corpus, models, labels)
-    asked = {pool["generator"] for pool in pools} | {job["model"] for job in jobs if job["stage"] == "labelling"}
+    checked, check_tokens, check_rate = _checks(jobs, models)
+    asked = {pool["generator"] for pool in pools} | {job["model"] for job in jobs if job["stage"] in ASKING}
     cards = max((models["generators"][name].get("gpus", 0) for name in asked), default=0)
     flop = CARD_FLOP_PER_S if cards else max(cores, 1) * CORE_FLOP_PER_S
     measured = None if cards else encoder.get("documents_per_s")
@@ -66,13 +68,15 @@ def estimate(
     seconds = {
         "generation": round(tokens / token_rate + START_SECONDS["engine"]) if pools else 0,
         "labelling": round(read / read_rate + START_SECONDS["engine"]) if questions else 0,
+        "checks": round(check_tokens / check_rate + START_SECONDS["engine"]) if checked else 0,
         "embeddings": round((documents + requests + brought) / (measured or _embedding_rate(encoder, flop))),
         "training": round(training / max(cores, 1)),
         "encoders": round(tuned),
         "tasks": round(len(jobs) * START_SECONDS["task"] / max(cores, 1)),
     }
     return {
-        "questions": questions, "tokens_read": round(read), "tokens_read_per_s": read_rate if questions else None,
+        "questions": questions + checked, "tokens_read": round(read + check_tokens),
+        "tokens_read_per_s": min(read_rate, check_rate) if questions or checked else None,
         "requests": requests, "tokens": tokens, "tokens_per_s": token_rate if pools else None,
         "seconds": seconds, "minutes_total": round(sum(seconds.values()) / 60, 1), "cores": cores,
         "gpu_hours": round(cards * sum(seconds[stage] for stage in ON_CARDS) / 3600, 2),
@@ -133,3 +137,20 @@ def _questions(
     words = min(design.labelling.shown_words, WORDS_A_DOCUMENT)
     end = QUESTION_TOKENS[design.labelling.definitions]
     return documents * labels, documents * (words * TOKENS_PER_WORD + labels * end), rate
+
+
+def _checks(jobs: list[dict[str, Any]], models: dict[str, Any]) -> tuple[int, float, float]:
+    """Questions of all checks, prompt tokens read for them (document and list of labels once a check), their rate."""
+    checks, rate = 0, float("inf")
+    made = [job for job in jobs if job["stage"] == "checks"]
+    pools = {job["settings"]["source"]: len(job["settings"]["pools"]) for job in jobs if job["stage"] == "curation"}
+    for job in made:
+        settings, source = job["settings"]["checks"], job["settings"]["source"]
+        documents = settings["real"] if source == "real" else settings["documents"] * pools[source]
+        checks += documents * settings["checks"]
+        rate = min(rate, models["generators"][job["model"]].get("prompt_tokens_per_s", 400))
+    if not made:
+        return 0, 0.0, rate
+    words, labels = min(settings["shown_words"], WORDS_A_DOCUMENT), settings["candidates"]
+    each = words * TOKENS_PER_WORD + labels * (LABEL_TOKENS + QUESTION_TOKENS[settings["definitions"]])
+    return checks * labels, checks * each, rate

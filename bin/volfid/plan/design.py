@@ -120,6 +120,22 @@ class Labelling(Strict):
     calibrate: bool = Field(default=True, description="take off the answers to a text without content")
 
 
+class Checks(Strict):
+    """How a generator checks the labels of made documents, and of real ones for comparison (generation/checks.py)."""
+
+    checkers: list[Name] = Field(default=[], description="generators that are asked; those of the factors when empty")
+    own: bool = Field(default=False, description="whether a generator may check what it wrote")
+    documents: int = Field(default=24, ge=1, description="documents of each pool, at random")
+    real: int = Field(default=60, ge=1, description="real documents of the train pool, at random")
+    checks: int = Field(default=5, ge=2, description="of each document, each in an order and with a seed of its own")
+    temperature: float = Field(default=0.7, gt=0, description="at which a vote is drawn")
+    candidates: int = Field(default=8, ge=3, description="labels a check asks about, those of the document among them")
+    chunk: int = Field(default=20, ge=1, description="checks asked together")
+    shown_words: int = Field(default=120, ge=10)
+    definitions: bool = True
+    genre: str | None = None
+
+
 class Arm(Strict):
     """A named point of the factorial (docs/controls.md)."""
 
@@ -222,6 +238,7 @@ class Design(Strict):
     pool: Pool | None = None
     sequential: Sequential | None = None
     labelling: Labelling = Labelling()
+    checks: Checks | None = None
     mask_label_names: bool = Field(default=False, description="embed all texts with the words of label names masked")
     rules: dict[str, float] = {}
     arms: dict[str, Arm]

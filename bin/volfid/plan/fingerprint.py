@@ -7,19 +7,26 @@ STAGES: dict[str, tuple[str, ...]] = {
     "regimes": ("sample_regimes.py",),
     "generation": ("generate_text.py",),
     "labelling": ("label_documents.py",),
+    "checks": ("check_labels.py",),
     "curation": ("build_corpus.py",),
     "embeddings": ("embed_corpus.py",),
     "training": ("train_heads.py",),
     "encoders": ("train_encoder.py",),
     "fidelity": ("measure_fidelity.py",),
     "retrieval": ("evaluate_retrieval.py",),
-    "statistics": ("collect_scores.py", "estimate_effects.py", "check_claims.py", "price_uses.py"),
+    "statistics": (
+        "collect_scores.py",
+        "estimate_effects.py",
+        "check_claims.py",
+        "price_uses.py",
+        "measure_agreement.py",
+    ),
     "report": ("draw_figures.py", "write_report.py"),
 }
 
 # Stages whose code lies in the folder of another: asking for labels needs the engines of generation,
 # fine-tuning the rows, batches and scores of training.
-FOLDERS = {"labelling": "generation", "encoders": "training"}
+FOLDERS = {"labelling": "generation", "checks": "generation", "encoders": "training"}
 
 
 def code_fingerprint(bin_dir: Path, stage: str) -> str:

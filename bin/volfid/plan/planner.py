@@ -117,6 +117,10 @@ def make_plan(
     names = [row["name"] for row in labels]
     if design.mask_label_names and not any(names):
         raise ConfigError("mask_label_names needs labels with names", mend="Give --labels, or leave it out")
+    if design.checks and not facts.named_labels:
+        why = "labels have no names, so nobody can be asked whether a text has them (give --labels)"
+        not_planned.append({"what": "checks", "reason": why, "cells": 0})
+        design = design.model_copy(update={"checks": None})
     sha = prompts_sha(methods)
 
     def priced(some: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from volfid.core.exits import ConfigError, InputMissingError
-from volfid.core.schemas import ANSWERS
+from volfid.core.schemas import ANSWERS, LABEL_CHECK, REWRITERS
 from volfid.plan.design import Design
 
 LLMS = ("decoder", "instruct")  # families that train adapters of a causal LLM
@@ -54,7 +54,12 @@ def check_methods(
             _pinned("encoder", encoder, entry)
     generators = {**models["generators"], "brought": {}}
     _known("generator", design.factors.generator, generators)
-    for generator in design.factors.generator:
+    checkers = design.checks.checkers if design.checks else []
+    _known("checker", checkers, models["generators"])
+    for name in checkers:
+        if models["generators"][name]["engine"] in REWRITERS:
+            raise ConfigError(f"checks: a generator with engine {models['generators'][name]['engine']} cannot be asked")
+    for generator in dict.fromkeys([*design.factors.generator, *checkers]):
         entry = generators[generator]
         if design.scale == "paper":
             _pinned("generator", generator, entry)
@@ -62,7 +67,26 @@ def check_methods(
             raise ConfigError(f"models.yaml: generator {generator!r} has no pinned revision")
     if design.factors.generator != ["brought"]:
         named = [*design.factors.method, *(name for block in design.blocks for name in block.method)]
-        _known("method", named, [name for name in methods if name not in ANSWERS])
+        _known("method", named, [name for name in methods if name not in (*ANSWERS, LABEL_CHECK)])
+
+
+def check_pairs(design: Design, cells: Sequence[Mapping[str, Any]], models: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every (checker, author) of a design with checks, sorted; the author is a generator or brought.
+
+    A generator does not check what it wrote unless the design says so. Raises ConfigError when nobody is left.
+    """
+    if design.checks is None:
+        return []
+    authors = sorted({cell["generator"] for cell in cells if cell["pool_id"]})
+    asked = design.checks.checkers or [name for name in design.factors.generator if name != "brought"]
+    checkers = sorted(name for name in set(asked) if models["generators"][name]["engine"] not in REWRITERS)
+    pairs = [(one, author) for one in checkers for author in authors if design.checks.own or one != author]
+    if not pairs:
+        raise ConfigError(
+            f"checks: there is nobody to check the text of {', '.join(authors) or 'no generator'}",
+            mend="Name another generator in checks.checkers, or set checks.own: true for one that checks its own text",
+        )
+    return pairs
 
 
 def trainable(models: Mapping[str, Any], family: str) -> dict[str, Any]:
@@ -124,7 +148,7 @@ def prompt_families(design: Design, methods: Mapping[str, Mapping[str, Any]]) ->
     genres = {
         name: sampling.get(name, {}).get("genre") or method.get("defaults", {}).get("genre")
         for name, method in methods.items()
-        if name not in ANSWERS and "genre" in method.get("placeholders", ())
+        if name not in (*ANSWERS, LABEL_CHECK) and "genre" in method.get("placeholders", ())
     }
     return {name: "_".join(genre.lower().split()) for name, genre in genres.items() if genre}
 

@@ -12,7 +12,7 @@ from volfid.core.schemas import CONTRACTS
 OBJECTS = ("job", "plan", "corpus", "findings", "uses", "status")
 TABLES = (
     "cells", "labels", "funnel", "rejects", "scores", "effects", "correlations", "claims",
-    "gaps", "fidelity", "keywords", "leaks", "retrieval", "retrieval_tests", "retrieval_filters",
+    "gaps", "fidelity", "keywords", "leaks", "agreement", "retrieval", "retrieval_tests", "retrieval_filters",
     "waterfall", "regimes",
 )  # fmt: skip
 
@@ -39,6 +39,7 @@ class ReportInputs:
     fidelity: list[Row] = field(default_factory=list)
     keywords: list[Row] = field(default_factory=list)
     leaks: list[Row] = field(default_factory=list)
+    agreement: list[Row] = field(default_factory=list)
     retrieval: list[Row] = field(default_factory=list)
     retrieval_tests: list[Row] = field(default_factory=list)
     retrieval_filters: list[Row] = field(default_factory=list)
