@@ -13,7 +13,6 @@ TOKENS_PER_WORD = 1.4
 WORDS_A_DOCUMENT = 80
 QUESTION_TOKENS = {False: 16, True: 42}  # without and with the label's definition
 LIST_TOKENS, LABEL_TOKENS, ANSWER_TOKENS = 70, 9, 25  # prompt around the label list, a label in it, an answer
-SCORED_SHARE = 0.3  # of all documents, by each fit: those of a fold, or the test documents
 ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
 # an update costs 6 FLOP a token and parameter (4 where these are frozen under adapters), a pass forward 2;
 # of one core measured, of a card a guess
@@ -60,7 +59,7 @@ def estimate(
             rate = None if cards else entry.get("train_tokens_per_s")
             each = 4 if recipe["family"] in LLMS else 6
             rate = rate * max(cores, 1) if rate else flop / (each * max(entry["parameters"], 1))
-            tuned += _encoder_tokens(design, cell, recipe, documents, labels) / rate
+            tuned += _encoder_tokens(design, cell, recipe, corpus["split_sizes"]["test"], labels) / rate
             continue
         kind = recipe["family"] if recipe["family"] in SECONDS_PER_CELL else "floor"
         training += SECONDS_PER_CELL[kind][cell["tuning"] == "tuned"]
@@ -90,22 +89,26 @@ def _embedding_rate(entry: dict[str, Any], flop: float) -> float:
     return float(flop / (2 * max(entry["parameters"], 1) * tokens))
 
 
-def _encoder_tokens(design: Design, cell: dict[str, Any], recipe: dict[str, Any], documents: int, labels: int) -> float:
-    """Tokens of every update of every fit, and of all documents once forward (a third of an update)."""
+def _encoder_tokens(design: Design, cell: dict[str, Any], recipe: dict[str, Any], tested: int, labels: int) -> float:
+    """Tokens of every update of every fit, and of all scored documents once forward (a third of an update).
+
+    Scored are the `tested` test documents by the final fit, and the real ones of every fold that is left out.
+    """
     folds = min(recipe["folds_fitted"] or design.regime.folds, design.regime.folds)
     updates = cell["n_updates"] * (folds + 1) if cell["n_updates"] else 0
     if cell["tuning"] == "tuned":
         updates = folds * sum(recipe["grid_updates"]) + max(recipe["grid_updates"])
+    scored = tested + cell["regime"] * folds / design.regime.folds
     if recipe["family"] in LLMS:  # whose texts are rarely as long as they may be
         recipe = {**recipe, "max_tokens": min(recipe["max_tokens"], WORDS_A_DOCUMENT * TOKENS_PER_WORD)}
     if recipe["family"] == "instruct":
-        return _instruct_tokens(recipe, updates, documents, folds + 1, labels)
+        return _instruct_tokens(recipe, updates, scored, labels)
     shown = recipe["batch"] * (2 if recipe["family"] == "contrastive" else 1)  # a pair is two documents
-    return float((updates * shown + documents / 3) * recipe["max_tokens"])
+    return float((updates * shown + scored / 3) * recipe["max_tokens"])
 
 
-def _instruct_tokens(recipe: dict[str, Any], updates: int, documents: int, fits: int, labels: int) -> float:
-    """Tokens of all updates, and of answers to the held-out and test documents as tokens of updates.
+def _instruct_tokens(recipe: dict[str, Any], updates: int, scored: float, labels: int) -> float:
+    """Tokens of all updates, and of answers to the scored documents as tokens of updates.
 
     The label list is read once for a micro-batch, with every document where activations are computed again.
     """
@@ -115,7 +118,7 @@ def _instruct_tokens(recipe: dict[str, Any], updates: int, documents: int, fits:
     # a token that is said alone costs as much as one of an update
     asked = recipe["max_tokens"] / 3 + ANSWER_TOKENS * recipe["beams"]
     asked += labels * QUESTION_TOKENS[False] / 3 if recipe["ranking"] == "yes_no" else 0
-    return float(updates * (recipe["batch"] * each + lists * listed) + documents * SCORED_SHARE * fits * asked)
+    return float(updates * (recipe["batch"] * each + lists * listed) + scored * asked)
 
 
 def _questions(
