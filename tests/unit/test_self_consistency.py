@@ -247,6 +247,9 @@ def test_undefined_figures_have_their_reason():
     assert "confirms labels and others alike" in row["note"] and "alpha: all votes are alike" in row["note"]
     assert "was not asked about real documents" in whole(yes)["note"]
     assert whole(yes + same, "real")["realised"] is None
+    always, never = whole(yes + same), whole(made(np.zeros((6, 5, 1), int).tolist()))
+    assert always["accepted_high"] == 1 and 0.5 < always["accepted_low"] < 0.7  # Wilson over six documents
+    assert never["accepted_low"] == 0 and 0.3 < never["accepted_high"] < 0.5
     alone = whole(made(np.ones((1, 5, 3), int).tolist(), "fake", ["target", "near", "random"]))
     assert alone["accepted"] == 1 and alone["accepted_low"] is None and "one document" in alone["note"]
     unlabelled = whole(made(np.ones((3, 5, 2), int).tolist(), "fake", ["near", "random"]))

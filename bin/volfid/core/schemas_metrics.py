@@ -64,7 +64,7 @@ METRICS = (
         F("checker", "str", "generator that was asked"), F("author", "str", "generator that wrote the documents, brought, or real"), F("method", "str", "how they were written; null for real ones", null=True),
         F("label", "str", "one label; null over all", null=True), F("own", "bool", "whether the checker wrote the documents"), F("checks", "int", "checks of each document"),
         F("documents", "int", "documents"), F("n", "int", "pairs of document and target label"),
-        F("accepted", "float", "share of target labels that most checks confirm", null=True), F("accepted_low", "float", "bootstrap over documents, those of one parent together; one label: Wilson", null=True), F("accepted_high", "float", "likewise", null=True),
+        F("accepted", "float", "share of target labels that most checks confirm", null=True), F("accepted_low", "float", "bootstrap over documents, those of one parent together; one label, or none or all confirmed: Wilson", null=True), F("accepted_high", "float", "likewise", null=True),
         F("others", "int", "pairs of document and other label"), F("others_accepted", "float", "share of other labels that most checks confirm", null=True),
         F("others_low", "float", "bootstrap, or Wilson", null=True), F("others_high", "float", "likewise", null=True),
         F("realised", "float", "accepted, corrected by the checker's sensitivity and false positives on real documents", null=True), F("realised_low", "float", "bootstrap over made and real documents", null=True), F("realised_high", "float", "likewise", null=True),

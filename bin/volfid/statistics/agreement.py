@@ -144,8 +144,8 @@ def _whole(
     rng: np.random.Generator,
 ) -> Row:  # fmt: skip
     total, drawn = sums.sum(0), _resampled(sums, rng)
-    accepted = _interval(_ratio(total, "accepted", "targets"), _ratio(drawn, "accepted", "targets"), sums)
-    others = _interval(_ratio(total, "others_accepted", "others"), _ratio(drawn, "others_accepted", "others"), sums)
+    accepted = _share_interval(total, drawn, sums, "accepted", "targets")
+    others = _share_interval(total, drawn, sums, "others_accepted", "others")
     agreed = _interval(_alpha(total), _alpha(drawn), sums)
     realised: Interval = (None, None, None)
     notes = []
@@ -161,7 +161,7 @@ def _whole(
                 f"(less than {FEWEST_GAP} apart)"
             )
         elif realised[0] is not None and realised[1] is None:
-            notes.append("realised: no interval, for it is undefined in too many resamples")
+            notes.append("realised: no interval, for resamples are alike or too often undefined")
     if agreed[0] is None:
         notes.append("alpha: all votes are alike, or no label was answered twice")
     if accepted[0] is None:
@@ -224,12 +224,28 @@ def _resampled(sums: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(rng.multinomial(size, np.full(size, 1 / size), size=RESAMPLES) @ sums)
 
 
+def _share_interval(total: np.ndarray, drawn: np.ndarray, sums: np.ndarray, over: str, under: str) -> Interval:
+    """A share with its bootstrap interval; where none or all are confirmed, Wilson's over groups."""
+    value, low, high = _interval(_ratio(total, over, under), _ratio(drawn, over, under), sums)
+    if value in (0.0, 1.0) and len(sums) > 1:
+        groups = int((sums[:, _AT[under]] > 0).sum())
+        limits = wilson(int(value) * groups, groups)
+        assert limits is not None  # the value exists, so a group counts
+        low, high = limits
+    return value, low, high
+
+
 def _interval(value: np.ndarray, drawn: np.ndarray, *resampled: np.ndarray) -> Interval:
-    """(value, low, high); None where undefined. resampled: what was drawn from; one group alone has no interval."""
+    """(value, low, high); None where undefined. resampled: what was drawn from.
+
+    One group alone has no interval, and neither has a value that is the same in every resample.
+    """
     if np.isnan(value):
         return None, None, None
     known = drawn[~np.isnan(drawn)]
     if len(known) < (1 - MOST_UNDEFINED) * len(drawn) or any(len(one) < 2 for one in resampled):
         return float(value), None, None
     low, high = np.quantile(known, [0.025, 0.975])
+    if low == high:
+        return float(value), None, None
     return float(value), float(low), float(high)
