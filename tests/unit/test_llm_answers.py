@@ -23,7 +23,15 @@ from volfid.training.recipes import read_recipe
 from volfid.training.runner import run_cells
 from volfid.training.tokens import token_store
 from volfid.training.tuners import make_tuner
-from volfid.training.verbal import Parsed, answer_text, frequency_order, label_codes, parse_answer, system_text
+from volfid.training.verbal import (
+    Parsed,
+    answer_text,
+    first_words,
+    frequency_order,
+    label_codes,
+    parse_answer,
+    system_text,
+)
 
 NAMES = ["pumps", "valves", "lasers", "robots", "fibres"]
 SMALL = {"model": "tiny_llama", "batch": 8, "micro_batch": 8, "max_tokens": 24, "learning_rate": 0.02, "epochs": 2,
@@ -471,11 +479,24 @@ def test_a_label_name_cannot_end_its_turn_and_a_model_without_turns_is_asked_in_
     ("change", "words"),
     [({"decoding": "magic"}, "unknown"), ({"beams": 0}, "positive"), ({"decoding": "free", "beams": 3}, "greedy"),
      ({"ranking": "yes_no", "beams": 3}, "one answer"), ({"label_names": "all"}, "label_names"),
+     ({"name_words": 0}, "name_words"),
      ({"attention": "flash_attention_2"}, "sdpa or eager"), ({"bucket": 0}, "bucket"), ({"lora_rank": 0}, "lora_rank")],
 )  # fmt: skip
 def test_a_recipe_that_means_nothing_is_refused(change, words):
     with pytest.raises(ConfigError, match=words):
         read_recipe(recipe_entry(**change))
+
+
+def test_long_names_are_listed_by_their_first_words(model):
+    folder, entry = model
+    for words, there in ((2, False), (None, True)):
+        recipe = read_recipe(recipe_entry(name_words=words))
+        said = load_writer(entry, folder, recipe, ["pumps valves lasers robots", "fibres"]).speech
+        listed = said.tokenizer.decode(list(said.head))
+        assert "valves" in listed and ("lasers" in listed) == there and "fibres" in listed
+    name = "PLANT REPRODUCTION; TISSUE CULTURE, AND MORE (NOT HERE)"
+    assert [first_words(one, 2) for one in (name, "walking aid", None)] == ["PLANT REPRODUCTION", "walking aid", None]
+    assert first_words(name, 4) == "PLANT REPRODUCTION; TISSUE CULTURE" and first_words(name, None) == name
 
 
 def test_what_does_not_fit_or_has_no_name_is_refused(model):

@@ -297,6 +297,10 @@ def test_the_planner_pairs_checkers_with_authors_and_prices_their_questions():
     for wrong, words in (("nobody", "unknown checker"), ("eda", "cannot be asked")):
         with pytest.raises(ConfigError, match=words):
             plan(alone | {"checks": {"checkers": [wrong]}})
+    real = design | {"blocks": [{"name": "floors", "arms": ["R0"], "classifier": ["prior"]}]}
+    assert {"what": "checks", "reason": "no arm trains on synthetic text", "cells": 0} in plan(real).record[
+        "not_planned"
+    ]
     unnamed = plan(raw("smoke"), facts(train=504, named=False), labels=[{"label": "L0", "name": None}])
     assert not [one for one in unnamed.jobs if one["stage"] == "checks"]
     assert any(gap["what"] == "checks" and "no names" in gap["reason"] for gap in unnamed.record["not_planned"])

@@ -1,5 +1,6 @@
 """What the plan will cost: tokens and seconds, from rates that were measured."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from volfid.plan.design import Design
@@ -12,7 +13,8 @@ SECONDS_PER_CELL = {
 TOKENS_PER_WORD = 1.4
 WORDS_A_DOCUMENT = 80
 QUESTION_TOKENS = {False: 16, True: 42}  # without and with the label's definition
-LIST_TOKENS, LABEL_TOKENS, ANSWER_TOKENS = 70, 9, 25  # prompt around the label list, a label in it, an answer
+LIST_TOKENS, CODE_TOKENS, ANSWER_TOKENS = 70, 5, 25  # prompt around the label list, an id in it, an answer
+LABEL_TOKENS, TOKENS_PER_NAME_WORD = 9, 2  # a label's name, and a word of one: often in capitals
 ATTEMPTS_PER_ACCEPTED = 1.8  # a 135M model overruns the band and is asked again
 # an update costs 6 FLOP a token and parameter (4 where these are frozen under adapters), a pass forward 2;
 # of one core measured, of a card a guess
@@ -32,7 +34,7 @@ def estimate(
     models: dict[str, Any],
     recipes: dict[str, Any],
     cores: int,
-    labels: int = 0,
+    names: Sequence[str | None] = (),
 ) -> dict[str, Any]:
     """Tokens, seconds by stage and in all on `cores` cores, GPU hours where a generator wants cards."""
     documents = corpus["documents"]
@@ -44,7 +46,7 @@ def estimate(
     token_rate = min(
         (models["generators"][name].get("tokens_per_s", 100) for name in {p["generator"] for p in pools}), default=100
     )
-    questions, read, read_rate = _questions(design, jobs, corpus, models, labels)
+    questions, read, read_rate = _questions(design, jobs, corpus, models, len(names))
     checked, check_tokens, check_rate = _checks(jobs, models)
     asked = {pool["generator"] for pool in pools} | {job["model"] for job in jobs if job["stage"] in ASKING}
     cards = max((models["generators"][name].get("gpus", 0) for name in asked), default=0)
@@ -59,7 +61,7 @@ def estimate(
             rate = None if cards else entry.get("train_tokens_per_s")
             each = 4 if recipe["family"] in LLMS else 6
             rate = rate * max(cores, 1) if rate else flop / (each * max(entry["parameters"], 1))
-            tuned += _encoder_tokens(design, cell, recipe, corpus["split_sizes"]["test"], labels) / rate
+            tuned += _encoder_tokens(design, cell, recipe, corpus, names) / rate
             continue
         kind = recipe["family"] if recipe["family"] in SECONDS_PER_CELL else "floor"
         training += SECONDS_PER_CELL[kind][cell["tuning"] == "tuned"]
@@ -89,30 +91,34 @@ def _embedding_rate(entry: dict[str, Any], flop: float) -> float:
     return float(flop / (2 * max(entry["parameters"], 1) * tokens))
 
 
-def _encoder_tokens(design: Design, cell: dict[str, Any], recipe: dict[str, Any], tested: int, labels: int) -> float:
-    """Tokens of every update of every fit, and of all scored documents once forward (a third of an update).
+def _encoder_tokens(
+    design: Design, cell: dict[str, Any], recipe: dict[str, Any], corpus: dict[str, Any], names: Sequence[str | None]
+) -> float:
+    """Tokens of every update of every fit, and of all documents once forward (a third of an update).
 
-    Scored are the `tested` test documents by the final fit, and the real ones of every fold that is left out.
+    The final fit represents all `documents` for retrieval; one that answers in words scores the `tested` ones alone.
     """
     folds = min(recipe["folds_fitted"] or design.regime.folds, design.regime.folds)
     updates = cell["n_updates"] * (folds + 1) if cell["n_updates"] else 0
     if cell["tuning"] == "tuned":
         updates = folds * sum(recipe["grid_updates"]) + max(recipe["grid_updates"])
-    scored = tested + cell["regime"] * folds / design.regime.folds
     if recipe["family"] in LLMS:  # whose texts are rarely as long as they may be
         recipe = {**recipe, "max_tokens": min(recipe["max_tokens"], WORDS_A_DOCUMENT * TOKENS_PER_WORD)}
     if recipe["family"] == "instruct":
-        return _instruct_tokens(recipe, updates, scored, labels)
+        scored = corpus["split_sizes"]["test"] + cell["regime"] * folds / design.regime.folds
+        return _instruct_tokens(recipe, updates, scored, names)
     shown = recipe["batch"] * (2 if recipe["family"] == "contrastive" else 1)  # a pair is two documents
-    return float((updates * shown + scored / 3) * recipe["max_tokens"])
+    return float((updates * shown + corpus["documents"] / 3) * recipe["max_tokens"])
 
 
-def _instruct_tokens(recipe: dict[str, Any], updates: int, scored: float, labels: int) -> float:
+def _instruct_tokens(recipe: dict[str, Any], updates: int, scored: float, names: Sequence[str | None]) -> float:
     """Tokens of all updates, and of answers to the scored documents as tokens of updates.
 
     The label list is read once for a micro-batch, with every document where activations are computed again.
     """
-    listed = LIST_TOKENS + labels * (LABEL_TOKENS if recipe["label_names"] else 5)
+    labels, most = len(names), recipe["name_words"]
+    words = [len((name or "").split()[:most]) for name in names] if recipe["label_names"] else [0]
+    listed = LIST_TOKENS + labels * CODE_TOKENS + sum(words) * TOKENS_PER_NAME_WORD
     lists = recipe["batch"] if recipe["checkpointing"] else -(-recipe["batch"] // recipe["micro_batch"])
     each = recipe["max_tokens"] + ANSWER_TOKENS
     # a token that is said alone costs as much as one of an update

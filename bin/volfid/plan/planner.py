@@ -117,8 +117,10 @@ def make_plan(
     names = [row["name"] for row in labels]
     if design.mask_label_names and not any(names):
         raise ConfigError("mask_label_names needs labels with names", mend="Give --labels, or leave it out")
-    if design.checks and not facts.named_labels:
+    if design.checks and not (facts.named_labels and any(cell["pool_id"] for cell in cells)):
         why = "labels have no names, so nobody can be asked whether a text has them (give --labels)"
+        if facts.named_labels:
+            why = "no arm trains on synthetic text"
         not_planned.append({"what": "checks", "reason": why, "cells": 0})
         design = design.model_copy(update={"checks": None})
     sha = prompts_sha(methods)
@@ -132,7 +134,7 @@ def make_plan(
             design, some, drawn, master_seed, bin_dir, models, recipes, sha, corpus["stamp"], names, rewriting(methods),
             prompt_families(design, methods),
         )  # fmt: skip
-        return jobs, estimate(design, some, jobs, corpus, models, recipes, cores, len(names))
+        return jobs, estimate(design, some, jobs, corpus, models, recipes, cores, names)
 
     jobs, costs = priced(cells)
     if stopped:

@@ -75,15 +75,15 @@ def check_pairs(design: Design, cells: Sequence[Mapping[str, Any]], models: Mapp
 
     A generator does not check what it wrote unless the design says so. Raises ConfigError when nobody is left.
     """
-    if design.checks is None:
-        return []
     authors = sorted({cell["generator"] for cell in cells if cell["pool_id"]})
+    if design.checks is None or not authors:
+        return []
     asked = design.checks.checkers or [name for name in design.factors.generator if name != "brought"]
     checkers = sorted(name for name in set(asked) if models["generators"][name]["engine"] not in REWRITERS)
     pairs = [(one, author) for one in checkers for author in authors if design.checks.own or one != author]
     if not pairs:
         raise ConfigError(
-            f"checks: there is nobody to check the text of {', '.join(authors) or 'no generator'}",
+            f"checks: there is nobody to check the text of {', '.join(authors)}",
             mend="Name another generator in checks.checkers, or set checks.own: true for one that checks its own text",
         )
     return pairs

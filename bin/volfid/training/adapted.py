@@ -42,6 +42,8 @@ class Spoken:
     """What a recipe says about answers in words.
 
     label_names  whether the prompt lists the labels' names, or ids alone
+    name_words   most words of a name that it lists, null for whole names: those of patent classes are sentences, and
+                 the list is read for every micro-batch
     decoding     constrained: arrays of known ids, none twice; free: any tokens, then parsed (the ablation)
     beams        answers that beam search keeps; 1 is greedy
     max_labels   most labels of an answer
@@ -51,6 +53,7 @@ class Spoken:
     """
 
     label_names: bool
+    name_words: int | None
     decoding: str
     beams: int
     max_labels: int
@@ -75,3 +78,5 @@ def check_spoken(recipe: Spoken) -> None:
         raise ConfigError("ranking yes_no goes with the one answer of beams: 1")
     if not isinstance(recipe.label_names, bool):
         raise ConfigError("label_names must be true or false")
+    if recipe.name_words is not None and recipe.name_words < 1:
+        raise ConfigError("name_words must be positive, or null for whole names")

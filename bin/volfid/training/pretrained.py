@@ -15,6 +15,7 @@ from volfid.training.lora import add_adapters, draw_adapters, quantised
 from volfid.training.prompts import Speech, speech
 from volfid.training.recipes import BodyRecipe, DecoderRecipe, InstructRecipe
 from volfid.training.tokens import Tokenise
+from volfid.training.verbal import first_words
 
 
 @dataclass
@@ -90,6 +91,7 @@ def load_writer(
     body, tokenizer, gpu = load_adapted("AutoModelForCausalLM", entry, model_dir, recipe)
     given = body.generation_config.eos_token_id
     ends = frozenset(given if isinstance(given, list) else [given]) - {None}
+    names = [first_words(name, recipe.name_words) for name in names]
     said = speech(entry, tokenizer, names, recipe.label_names, recipe.ranking == "yes_no", ends)
     parts = (
         len(said.head),

@@ -29,6 +29,14 @@ def system_text(codes: Sequence[str], names: Sequence[str] | None) -> str:
     return "\n".join([TASK, *listed, ANSWER])
 
 
+def first_words(name: str | None, most: int | None) -> str | None:
+    """The first `most` words of a label's name, without a mark behind the last; the whole name for None."""
+    words = (name or "").split()
+    if most is None or len(words) <= most:
+        return name
+    return " ".join(words[:most]).rstrip(" ,;:.-(")
+
+
 def frequency_order(labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Columns of `labels` (rows, labels) from frequent to rare in `rows` (numbers, repeats count), ties by column."""
     return np.argsort(-labels[rows].sum(0, dtype=np.int64), kind="stable")
