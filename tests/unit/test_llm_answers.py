@@ -15,8 +15,10 @@ from training_world import POLICIES, RECIPES, World, test_scores, value
 
 from volfid.core.exits import ConfigError
 from volfid.training.decoding import END, Free, Grammar, beam_shares, search, trie
+from volfid.training.encoder import Tuned
 from volfid.training.instruct import InstructTuning
 from volfid.training.instruct_cells import InstructTuner
+from volfid.training.memory import MicroBatch
 from volfid.training.pretrained import load_writer
 from volfid.training.prompts import speech
 from volfid.training.recipes import read_recipe
@@ -302,6 +304,27 @@ def test_decoding_with_the_cache_is_what_reading_everything_again_says(model):
         found = said_by(lambda k, t=texts: lambda said: whole(int(t[k]), said), rules, beams, documents=4)
         expected = np.array([beam_shares(answers, LABELS) for answers in found])
         assert scores[:, :LABELS] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_model_that_answers_reads_the_list_once_and_never_that_of_another(model, monkeypatch):
+    made, _ = tuning(model, beams=2)
+
+    def trained(seed: int) -> Tuned:
+        torch.manual_seed(seed)
+        weights = dict(made.network.named_parameters()).items()
+        state = {name: torch.randn_like(value) / 4 for name, value in weights if "lora_B" in name}
+        return Tuned(state, 1, np.zeros(1), 0.0)
+
+    reads, read_head = [], made._read_head
+    monkeypatch.setattr(made, "_read_head", lambda: reads.append(0) or read_head())
+    first, second, texts = trained(1), trained(2), np.arange(20)
+    found = [made.predict(one, texts, MicroBatch("c", 1)) for one in (first, first, second, first)]
+    assert len(reads) == 3  # ten batches a call, and two calls follow one another
+    made._load(second)
+    with torch.no_grad():  # as in training, every batch reads the list itself
+        again = np.vstack([made._outputs(texts[at : at + 1], None)[:, :LABELS] for at in texts])
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[3])
+    assert found[2] == pytest.approx(again, abs=1e-5) and not np.array_equal(found[0], found[2])
 
 
 def test_yes_and_no_are_asked_with_the_document_read_once(model):

@@ -3,13 +3,15 @@
     loss = sum over documents i and answer tokens t of w_i (-log p(t | prompt, tokens before)) / sum over i of w_i n_i
 
 for the whole batch, however it is split. All prompts begin with the same label list: it is read once for a micro-batch
-and its keys and values serve every document, gradients included (with `checkpointing` it is read with every document).
+and its keys and values serve every document, gradients included (with `checkpointing` it is read with every document);
+a model that answers reads it once for all documents.
 
 A row of a batch is  list | padding, document, question | answer, padding  so that all answers begin at one place;
 positions count real tokens alone, and padding is masked.
 """
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,7 @@ class InstructTuning(FineTuning):
 
     speech: Speech
     noted: np.ndarray
+    listed: Any = None  # keys and values of the label list, for the model that is loaded
 
     def _network(self) -> torch.nn.Module:
         self.speech = self.start.speech
@@ -51,6 +54,7 @@ class InstructTuning(FineTuning):
 
     def _reset(self, lesson: Lesson, truth: np.ndarray) -> None:
         """New adapters, and the order of labels in answers: their frequency in the rows of this lesson."""
+        self.listed = None
         self.start.restart(derive_seed(lesson.master_seed, "adapters", **lesson.seed))
         self.order = frequency_order(truth, lesson.pool)
 
@@ -126,11 +130,24 @@ class InstructTuning(FineTuning):
     def _head(self, rows: int) -> torch.Tensor:
         return torch.tensor([list(self.speech.head)] * rows, device=self.start.device)
 
+    def _load(self, tuned: Tuned) -> None:
+        if self.loaded is not tuned:
+            self.listed = None
+        super()._load(tuned)
+
     def _head_cache(self, rows: int) -> Any:
         """Keys and values of the label list, for every row; gradients flow through them while it trains."""
-        cache = self.network.body(input_ids=self._head(1), use_cache=True, logits_to_keep=1).past_key_values
+        if not torch.is_inference_mode_enabled():
+            cache = self._read_head()
+        else:
+            if self.listed is None:
+                self.listed = self._read_head()
+            cache = deepcopy(self.listed)
         cache.batch_repeat_interleave(rows)
         return cache
+
+    def _read_head(self) -> Any:
+        return self.network.body(input_ids=self._head(1), use_cache=True, logits_to_keep=1).past_key_values
 
     def _read(self, ids: torch.Tensor, mask: torch.Tensor, cache: Any, kept: int) -> Any:
         """The model's output for the last `ids.shape[1]` places of `mask`, logits of the last `kept` of them."""
