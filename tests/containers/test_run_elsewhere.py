@@ -184,7 +184,8 @@ def test_slurm_is_asked_for_cards_by_the_tasks_that_use_them(on_slurm):
         text = path.read_text()
         wants = bool(
             re.search(
-                r"EMBED_CORPUS|TRAIN_HEADS|GENERATE_TEXT|LABEL_DOCUMENTS", text.split("SBATCH -o")[0] + text[:600]
+                r"EMBED_CORPUS|TRAIN_HEADS|GENERATE_TEXT|LABEL_DOCUMENTS|CHECK_LABELS",
+                text.split("SBATCH -o")[0] + text[:600],
             )
         )
         assert ("#SBATCH --gres=gpu:1" in text) == wants, path

@@ -15,8 +15,15 @@ import yaml
 from helpers.chain import call
 from helpers.dataset_hub import COMMIT, DATASET, dataset_hub
 
-from volfid.core.exits import ConfigError, InputMissingError, ParameterError, UnavailableError, VolfidError
-from volfid.corpora.convert import loader
+from volfid.core.exits import (
+    ConfigError,
+    DataError,
+    InputMissingError,
+    ParameterError,
+    UnavailableError,
+    VolfidError,
+)
+from volfid.corpora.convert import convert, loader
 from volfid.corpora.documents import Options, id_hash
 from volfid.corpora.fetch import fetch
 from volfid.corpora.recipes import hub_input, read_recipe
@@ -55,6 +62,7 @@ def recipe(tmp_path):
 
     def make(**changes):
         content = yaml.safe_load((ROOT / "params/corpora/wos_ct.yaml").read_text())
+        content |= {"documents": None, "id_sha256": None, "id_sha256_unknown": "another corpus"}
         content |= {"source": {"kind": "hub", "dataset": DATASET}, "revision": COMMIT, "name": "mine"} | changes
         content["published_documents"] = changes.get("published_documents", 4)
         path = tmp_path / "mine.yaml"
@@ -130,6 +138,21 @@ def test_a_recipe_is_fetched_checked_and_converted(hub, recipe, tmp_path):
     sources = [part for split in ROWS for part in ("--source", out / f"d/hub/CT/CT_{split}.json")]
     done = call("convert_corpus", "--recipe", recipe(), *sources, "--out-dir", tmp_path / "p", **hub.environment)
     assert done.returncode == 0 and len(hub.asked) == asked
+
+
+def test_the_ids_that_the_default_of_a_gpu_run_expects_are_those_of_its_published_sizes(tmp_path):
+    """Files of the published names and numbers of lines give the recipe's hash, whatever the lines say."""
+    sizes, sources = {"train": 45_640, "dev": 9_780, "test": 9_780}, []
+    for split, size in sizes.items():
+        sources.append(tmp_path / f"CT_{split}.json")
+        sources[-1].write_text('{"token": "a text", "label": [1]}\n' * size)
+    wos, out = read_recipe(ROOT / "params/corpora/wos_ct.yaml"), tmp_path / "o"
+    assert wos.documents == wos.published_documents == sum(sizes.values())
+    card, _ = convert("wos_ct", "wos_ct", sources, [], wos.options, None, out, {}, wos)
+    assert card["id_sha256"] == wos.id_sha256
+    sources[0].write_text('{"token": "a text", "label": [1]}\n' * 45_639)
+    with pytest.raises(DataError, match=r"documents is 65199, the recipe expects 65200.*documents: null takes"):
+        convert("wos_ct", "wos_ct", sources, [], wos.options, None, out, {}, wos)
 
 
 FAULTS = {

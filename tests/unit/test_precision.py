@@ -4,7 +4,7 @@ import pytest
 import statistics_world as world
 from test_claims import verdicts
 from test_encoder import recipe_entry as encoder_entry
-from test_plan import corpus, plan, raw
+from test_plan import corpus, plan, raw, without_commit
 from test_statistics_effects import find, run
 from training_world import RECIPES
 
@@ -141,7 +141,7 @@ def known(design, facts=None, **changes):
 
 
 def test_the_design_of_the_encoders_is_planned_with_what_is_pinned_and_names_the_rest():
-    made = known(raw("encoders"))
+    made = known(raw("encoders"), models=without_commit("bert_for_patents", "paecter", "patentsberta"))
     classifiers = {cell["classifier"] for cell in made.cells}
     assert {*ALL, "modernbert", "setfit", "linear", "mlp"} <= classifiers
     assert not classifiers & {"bert_for_patents", "paecter", "patentsberta", "setfit_patentsberta"}
@@ -158,15 +158,8 @@ def test_the_design_of_the_encoders_is_planned_with_what_is_pinned_and_names_the
     assert not any("masked_words" in job["settings"] for job in embedded)
 
 
-def test_the_same_design_plans_the_rest_once_its_commits_are_there():
-    import yaml
-    from test_plan import ROOT
-
-    models = yaml.safe_load((ROOT / "params/models.yaml").read_text())
-    for entry in models["encoders"].values():
-        if entry.get("revision_unknown"):
-            entry["revision"] = "0123456789abcdef0123456789abcdef01234567"
-    made = known(raw("encoders"), models=models)
+def test_the_same_design_plans_the_rest_with_the_commits_of_the_models_file():
+    made = known(raw("encoders"))
     assert {"bert_for_patents", "paecter", "patentsberta", "setfit_patentsberta"} <= {
         cell["classifier"] for cell in made.cells
     }
@@ -182,4 +175,4 @@ def test_what_has_no_names_or_is_masked_already_is_refused_with_its_reason():
         known(design | {"mask_label_names": True})
     design["blocks"] = [{"name": "headline", "arms": ["R0"], "classifier": ["bert_for_patents"]}]
     with pytest.raises(ConfigError, match="no pinned revision"):
-        known(design)
+        known(design, models=without_commit("bert_for_patents"))

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import io
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import yaml
 from volfid.core.exits import EXIT_CONFIG, EXIT_DATA, EXIT_INPUT, EXIT_PARAMETER, EXIT_PERMISSION, EXIT_UNAVAILABLE
 from volfid.inputs import models as models_module
 from volfid.inputs.models import ModelEntry, fetch_model, read_models
+from volfid.inputs.pickled_weights import to_safetensors
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "containers/cpu/requirements.lock"
@@ -559,3 +561,94 @@ for name in {names}:
     assert names == ["SHA256SUMS", "config.json", "model.json", "model.safetensors"]
     assert json.loads((target / "config.json").read_text()) == {"model_type": "llama"}
     assert json.loads((target / "model.json").read_text())["revision"] == COMMIT
+
+
+class Harm:
+    """What a pickle can carry beside tensors."""
+
+    def __reduce__(self):
+        return (print, ("this ran",))
+
+
+def pickled(content):
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def published():
+    """PatentSBERTa's and NLLB's architectures, tiny, as their repositories hold them: files by name, and the model."""
+    import torch
+    import transformers
+
+    small = {"vocab_size": 60, "pad_token_id": 1}
+    encoder = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    pair = {f"{side}_{what}": n for side in ("encoder", "decoder")
+            for what, n in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 16))}  # fmt: skip
+    torch.manual_seed(1)
+    found = []
+    for model in (
+        transformers.MPNetModel(transformers.MPNetConfig(**small, **encoder)),
+        transformers.M2M100ForConditionalGeneration(transformers.M2M100Config(**small, **pair, d_model=16)),
+    ):
+        model.config.architectures = [type(model).__name__]
+        weights = model.state_dict() | {"embeddings.position_ids": torch.arange(4)}
+        config = model.config.to_json_string().encode()
+        found.append((model, {"config.json": config, "pytorch_model.bin": pickled(weights)}))
+    return found
+
+
+def same_weights(model, folder):
+    import torch
+
+    read = type(model).from_pretrained(folder, use_safetensors=True, local_files_only=True).state_dict()
+    return all(torch.equal(value, read[key]) for key, value in model.state_dict().items())
+
+
+def test_pickled_weights_that_an_entry_names_are_fetched_and_kept_as_safetensors(published, tmp_path):
+    model, Hub.files = published[0]
+    script = f"""
+import pathlib
+from volfid.inputs.models import ModelEntry, fetch_model
+source = {{"kind": "hub", "repo": "me/model", "pickled": "pytorch_model.bin"}}
+fetch_model(ModelEntry("model", source, "{COMMIT}", "MIT"), pathlib.Path("models"), pathlib.Path())
+"""
+    with serving(Hub) as address:
+        env = {**os.environ, "HF_ENDPOINT": address, "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0", "HF_TOKEN": ""}
+        done = run([sys.executable, "-c", script], cwd=tmp_path, env=env | {"PYTHONPATH": str(ROOT / "bin")})
+    assert done.returncode == 0, done.stderr
+    target = tmp_path / "models/model"
+    assert sorted(f.name for f in target.iterdir()) == ["SHA256SUMS", "config.json", "model.json", "model.safetensors"]
+    assert json.loads((target / "model.json").read_text())["created_by"]["converted_from"] == "pytorch_model.bin"
+    assert same_weights(model, target)
+
+
+def test_pickled_weights_are_read_as_tensors_alone_and_nothing_in_them_is_run(published, tmp_path, capsys):
+    import torch
+
+    model, files = published[1]
+
+    def converted(name, content):
+        folder = tmp_path / name
+        folder.mkdir()
+        for file, data in content.items():
+            (folder / file).write_bytes(data)
+        to_safetensors(folder, "pytorch_model.bin", name)
+        return folder
+
+    assert same_weights(model, converted("whole", files))
+    weights = model.state_dict()
+    for number, (content, message) in enumerate((
+        (files | {"pytorch_model.bin": pickled(weights | {"more": Harm()})}, "cannot be read as weights alone"),
+        (files | {"pytorch_model.bin": files["pytorch_model.bin"][:900]}, "cannot be read as weights alone"),
+        (files | {"pytorch_model.bin": pickled({"x": torch.ones(1)})}, "lacks weights of M2M100ForConditional"),
+        (files | {"pytorch_model.bin": pickled([1])}, "holds a list"),
+        (files | {"config.json": b'{"model_type": "mpnet"}'}, "names no class"),
+        ({"config.json": files["config.json"]}, "no pytorch_model.bin in the repository"),
+    )):  # fmt: skip
+        with pytest.raises(models_module.DataError, match=message):
+            converted(f"bad{number}", content)
+    assert "this ran" not in capsys.readouterr().out

@@ -49,6 +49,9 @@ def recipe(tmp_path):
             "source": {"kind": "hub", "dataset": DATASET},
             "revision": COMMIT,
             "published_documents": 840,
+            "documents": None,
+            "id_sha256": None,
+            "id_sha256_unknown": "another corpus",
         }
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content | changes))
         return str(tmp_path / "mine.yaml")

@@ -174,7 +174,7 @@ def test_tasks_with_cards_never_share_one_and_the_others_see_no_flag(project, pr
             {
                 name
                 for name in run.tasks()["COMPLETED"]
-                if re.search("GENERATE_TEXT|LABEL_DOC|EMBED_CORPUS|TRAIN_HEADS", name)
+                if re.search("GENERATE_TEXT|LABEL_DOC|CHECK_LABELS|EMBED_CORPUS|TRAIN_HEADS", name)
             }
         ]
     )

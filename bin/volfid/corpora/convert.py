@@ -79,7 +79,8 @@ def convert(
         if wanted is not None and card[key] != wanted:
             raise DataError(
                 f"{name}: {key} is {card[key]}, the recipe expects {wanted}",
-                mend="The source has changed, or the options are not those of the recipe; source.json has the counts",
+                mend="The source has changed, or the options are not those of the recipe; source.json has the counts. "
+                f"A copy of the recipe with {key}: null takes what is there",
             )
     return card, written
 

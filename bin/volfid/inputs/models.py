@@ -2,7 +2,8 @@
 
 Every folder ends with `SHA256SUMS` (all files but model.json) and `model.json` (where it came from).
 It is filled under another name and renamed, so it is whole or absent. Nothing that could run code
-when it is loaded is let in: no pickles, no Python files, no `auto_map`.
+when it is loaded is let in: no pickles, no Python files, no `auto_map`. Where a repository of the hub
+has pickled weights alone, tensors are read from the file that its entry names, and saved anew.
 """
 
 import contextlib
@@ -31,6 +32,7 @@ from volfid.inputs.model_files import (
     drop_auto_map,
     model_files,
 )
+from volfid.inputs.pickled_weights import to_safetensors
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 NEEDED = {"package": ("name", "version", "sha256"), "folder": ("path",), "hub": ("repo",)}
@@ -200,7 +202,8 @@ def _fill_from_hub(entry: ModelEntry, partial: Path, base: Path) -> dict[str, st
     from huggingface_hub import errors
 
     repo = str((entry.source or {})["repo"])
-    patterns = [f"*{suffix}" for suffix in ALLOWED_SUFFIXES] + list(ALLOWED_NAMES)
+    pickled = (entry.source or {}).get("pickled")
+    patterns = [f"*{suffix}" for suffix in ALLOWED_SUFFIXES] + list(ALLOWED_NAMES) + ([pickled] if pickled else [])
     try:
         hub.snapshot_download(
             repo,
@@ -214,7 +217,8 @@ def _fill_from_hub(entry: ModelEntry, partial: Path, base: Path) -> dict[str, st
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     # The code it names was not fetched, and transformers then takes its own for that model type.
     without = [path.name for path in model_files(partial) if path.suffix == ".json" and drop_auto_map(path)]
-    return {"huggingface_hub": hub.__version__} | ({"auto_map_dropped_from": " ".join(without)} if without else {})
+    made_by = {"huggingface_hub": hub.__version__} | ({"auto_map_dropped_from": " ".join(without)} if without else {})
+    return made_by | (to_safetensors(partial, pickled, entry.name) if pickled else {})
 
 
 FILLERS = {"package": _fill_from_package, "folder": _fill_from_folder, "hub": _fill_from_hub}
