@@ -179,8 +179,9 @@ def run_words(found: Row, manifests: Sequence[Row], command: str) -> str:
     rated = sum(row["seconds"] for row in manifests if row["command"] == "rate_calibration.py")
     machines = ", ".join(sorted({str(row["device"].get("machine")) for row in scored})) or "unknown"
     return (
-        f"Made by `{command}` at commit {found['commit'] or 'unknown'}: at least {found['replicates']} experiments of "
-        f"five draws in each world, {sum(row['counts'].get('draws', 0) for row in scored):,} draws in {len(scored)} "
-        f"tasks. They took {work / 60:.0f} processor minutes ({machines}, one thread a task), and the rates "
-        f"{rated / 60:.0f} more: about {(work + rated) / 120:.0f} minutes on two cores that do nothing else."
+        f"Made by `{command} REPLICATES={found['replicates']}` at commit {found['commit'] or 'unknown'}: at least that "
+        f"many experiments of five draws in each world, {sum(row['counts'].get('draws', 0) for row in scored):,} "
+        f"draws in {len(scored)} tasks. They took {work / 60:.0f} processor minutes ({machines}, one thread a task), "
+        f"and the rates {rated / 60:.0f} more: about {(work + rated) / 120:.0f} minutes on two cores that do "
+        "nothing else."
     )
