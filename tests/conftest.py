@@ -1,8 +1,8 @@
 """Two workers: what needs the machine goes to one of them, in an order that leaves the most sensitive to the end.
 
 `make test` runs `--numprocesses 2`. Docker, Slurm, Nextflow, the real engine and everything with a time bound run one
-after another in one worker, while the other goes through the remaining files; when these are done, the machine is
-theirs alone.
+after another in one worker, while the other goes through the remaining files (the plans of the pages' commands among them);
+when these are done, the machine is theirs alone.
 """
 
 import re
@@ -15,7 +15,7 @@ TURNS = (
     (r"::test_(help_comes_within|set_up_with_nothing|fetch_models_answers|the_literal_command|a_stub_run)", 2),
     (r"/test_engines_vllm\.py|/test_micro_vllm\.py|::test_vllm_writes_the_same", 3),
     (r"tests/benchmarks/", 4),
-    (r"tests/workflow/", 1),
+    (r"tests/workflow/(?!test_docs_commands\.py)", 1),
 )
 MARKS = {"timed": 2, "vllm": 3}
 

@@ -12,7 +12,7 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from volfid.core.exits import VolfidError
@@ -364,6 +364,7 @@ SEEDS = st.sampled_from([
 ])  # fmt: skip
 
 
+@example("a.parquet", parquet(id=["1"], text=["x"], labels=[["A"]]), b"\x80", 231, True)  # a name that is no UTF-8
 @given(NAMES, SEEDS, st.binary(max_size=60), st.integers(0, 10_000), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_make_one_clean_error(name, seed, noise, place, over):

@@ -287,7 +287,7 @@ def test_make_demo_passes_full_paths_and_prints_the_summary(checkout, tmp_path):
     out = tmp_path / "out put"
     out.mkdir()
     (out / "summary.txt").write_text("an old summary\n")
-    command = ["make", "-s", "demo", "INPUT=my data.csv", "LABELS=labels.json", f"OUTDIR={out}", "RESUME=1"]
+    command = ["make", "-s", "demo", "INPUT=my data.csv", "LABELS=labels.json", f"OUTDIR={out}", "RESUME=1", "ARGS="]
     done = run(command, cwd=checkout)
     assert done.returncode == 0, done.stderr
     args = [line[4:] for line in done.stdout.splitlines() if line.startswith("arg=")]

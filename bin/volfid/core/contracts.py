@@ -188,7 +188,7 @@ class Contract:
             raise InputMissingError(f"{path} is missing", mend=f"It is written by {self.written_by}")
         try:
             return pq.read_table(path, schema=self.arrow_schema())
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise DataError(f"{path.name} is not a readable {self.name} table: {error}") from error
 
     def read_many(self, paths: Iterable[Path | str]) -> list[Row]:

@@ -154,7 +154,7 @@ def parquet_file(part: Path) -> pq.ParquetFile:
         raise InputMissingError(f"input file {part.name} does not exist", mend="Check the path")
     try:
         return pq.ParquetFile(unpacked(part))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{part.name} is not a readable Parquet file: {error}", mend=_MADE_AGAIN) from error
 
 
