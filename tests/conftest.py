@@ -1,8 +1,8 @@
 """Two workers: what needs the machine goes to one of them, in an order that leaves the most sensitive to the end.
 
 `make test` runs `--numprocesses 2`. Docker, Slurm, Nextflow, the real engine and everything with a time bound run one
-after another in one worker, while the other goes through the remaining files (the plans of the pages' commands among them);
-when these are done, the machine is theirs alone.
+after another in one worker, while the other goes through the remaining files, the plans of the pages' commands
+among them; when these are done, the machine is theirs alone.
 """
 
 import re
