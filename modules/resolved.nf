@@ -53,21 +53,23 @@ def completeEngine(engine, keys) {
     def scope = nextflow.Global.session.getContainerConfig()
     def given = scope.envWhitelist instanceof Collection ? scope.envWhitelist : (scope.envWhitelist ?: '').toString().tokenize(', ')
     def needed = ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'CUDA_VISIBLE_DEVICES', 'VOLFID_CHUNK_STORE', 'VOLFID_DEBUG']
-    scope.envWhitelist = (given + needed + keys).unique().join(',')
+    def caches = ['XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'MPLCONFIGDIR', 'HF_HOME', 'TORCHINDUCTOR_CACHE_DIR', 'TRITON_CACHE_DIR', 'NUMBA_CACHE_DIR', 'VLLM_CACHE_ROOT']
+    def moby = engine in ['docker', 'podman']
+    scope.envWhitelist = (given + needed + (moby ? [] : caches) + keys).unique().join(',')
     if( !scope.runOptions.toString().contains('VOLFID_CHUNK_STORE') ) {
-        def mount = engine in ['docker', 'podman'] ? '-v "$VOLFID_CHUNK_STORE":"$VOLFID_CHUNK_STORE"' : '--bind "$VOLFID_CHUNK_STORE"'
+        def mount = moby ? '-v "$VOLFID_CHUNK_STORE":"$VOLFID_CHUNK_STORE"' : '--bind "$VOLFID_CHUNK_STORE"'
         scope.runOptions = "${scope.runOptions ?: ''} ${mount}".toString().trim()
     }
 }
 
-// what a site asks for and the limits take away again
+// one line for each value of a site that the limits take away again; the project's own values are closures
 def cappedSettings(processes) {
     def limits = joinedConfig().process?.resourceLimits
     def caps = limits instanceof Map ? limits : [cpus: params.max_cpus, memory: params.max_memory]
-    return processes.collectMany { name, labels ->
-        ['cpus', 'memory'].findAll { setting -> caps[setting] }.collect { setting -> [setting, settingOf(name, labels, setting)] }
-            .findAll { setting, value -> value && !(value instanceof Closure) && amount(setting, value) > amount(setting, caps[setting]) }
-            .collect { setting, value -> "${name} is given ${value} of ${setting}, and ${limits instanceof Map ? 'resourceLimits' : "--max_${setting}"} caps it at ${caps[setting]}: raise that".toString() }
+    return ['cpus', 'memory'].findAll { setting -> caps[setting] }.collectMany { setting ->
+        processes.groupBy { name, labels -> settingOf(name, labels, setting) }
+            .findAll { value, _same -> value && !(value instanceof Closure) && amount(setting, value) > amount(setting, caps[setting]) }
+            .collect { value, same -> "the configuration gives ${value} of ${setting} to ${same.collect { one -> one[0] }.join(', ')}, and ${limits instanceof Map ? 'process.resourceLimits' : "--max_${setting}"} caps it at ${caps[setting]}: raise that".toString() }
     }
 }
 
