@@ -82,14 +82,14 @@ def test_parameters_of_a_sites_file_count_everywhere(ask, tmp_path):
     site = tmp_path / "site.config"
     site.write_text(
         f"params {{ outdir = 'site out'; max_cpus = 1; max_memory = '3.GB'; max_time = '90m'\n"
-        f"image_core = '{tmp_path}/core.sif'; image_cpu = '{tmp_path}/cpu.sif' }}\n"
+        f"image_core = '../core.sif'; image_cpu = '{tmp_path}/cpu.sif' }}\n"
         "singularity { runOptions = '--bind /scratch'; envWhitelist = 'MINE' }\nprocess.ext.before = 'export MINE=1'\n"
     )
     got = ask("-profile", "smoke,singularity", "-c", str(site), "--max_memory", "2.GB")
     assert got.run.code == 0, got.run.output[-3000:]
     for name, row in got.asked.items():
         larger = name in LARGER | {"FETCH_CORPUS", "CALIBRATE_INSTRUMENT"}
-        assert row["container"] == f"{tmp_path}/{'cpu' if larger else 'core'}.sif", name
+        assert os.path.realpath(row["container"]) == f"{tmp_path.resolve()}/{'cpu' if larger else 'core'}.sif", name
         assert row["cpus"] == "1" and gib(row["memory"]) <= 2 and row["time"] == "1h 30m", name
         wrapper = got.wrapper[name]
         assert '--bind /scratch --bind "$VOLFID_CHUNK_STORE"' in wrapper and " singularity exec " in wrapper, name
@@ -139,3 +139,43 @@ def test_an_image_that_no_engine_runs_is_told(ask, tmp_path):
     site.write_text("process.container = 'python:3'\n")
     got = ask("-profile", "smoke", "-c", str(site), "-preview")
     assert "names the image python:3, and no engine is on" in got.run.output, got.run.output
+
+
+@pytest.mark.parametrize(
+    ("code", "ends"), [("78", False), ("255", False), ("65", True)]
+)
+def test_one_model_that_fails_is_a_gap_and_a_mistake_ends_the_run(ask, code, ends):
+    """In Apptainer, where a task's own 255 is no container that does not start."""
+    arguments = ("-profile", "smoke,apptainer", "--check_host", "false", "--image_core", "x.sif", "--image_cpu", "/x.sif")
+    got = ask(*arguments, PROBE_ONLY="CHECK_LABELS", PROBE_EXIT=code)
+    assert " /x.sif " in got.wrapper["CHECK_LABELS"]
+    assert (got.run.code != 0) == ends, got.run.output
+    assert ("Error is ignored" in got.run.output) != ends
+
+
+def test_a_container_that_does_not_start_ends_the_run(ask, place):
+    arguments = ("-profile", "smoke,apptainer", "--check_host", "false", "--image_core", "x.sif", "--image_cpu", "/x.sif")
+    (place[2] / "broken").touch()
+    try:
+        got = ask(*arguments, PROBE_ONLY="TRAIN_ENCODERS")
+    finally:
+        (place[2] / "broken").unlink()
+    assert got.run.code != 0 and "could not open image" in got.run.output, got.run.output
+    assert "Error is ignored" not in got.run.output
+
+
+def test_a_node_whose_card_is_unfit_is_left_out_at_the_next_try(ask, place, tmp_path):
+    """The card has too little memory until the job asks for another node."""
+    cards = place[2] / "cards"
+    fit = cards.read_text()
+    cards.write_text("0, GPU-1, made up, 580.1, 8192, 8000, 8.0\n")
+    sbatch = place[2] / "sbatch"
+    plain = sbatch.read_text()
+    sbatch.write_text(plain.replace("(SLURMD", f"grep -q -e --exclude=node7 \"$script\" && echo '{fit.strip()}' > '{cards}'\n(SLURMD"))
+    try:
+        got = ask("-profile", "smoke,slurm,gpu", "--input", "fixture", PROBE_ONLY="TRAIN_HEADS")
+    finally:
+        cards.write_text(fit)
+        sbatch.write_text(plain)
+    assert got.run.code == 0 and "--exclude=node7" in got.wrapper["TRAIN_HEADS"], got.run.output
+    assert re.search(r"TRAIN_HEADS[^\n]*\tFAILED\t71\t", (got.run.results / "provenance/trace.tsv").read_text())
