@@ -41,8 +41,8 @@ def misfit(entry, value) {
     if( entry.maximum != null && number > entry.maximum ) {
         return "${text} is more than ${entry.maximum}"
     }
-    if( entry.enum && !entry.enum.any { one -> one.toString() == text } ) {
-        return "${text} is none of ${entry.enum.join(', ')}"
+    if( entry['enum'] && !entry['enum'].any { one -> one.toString() == text } ) {
+        return "${text} is none of ${entry['enum'].join(', ')}"
     }
     return !entry.pattern || text =~ entry.pattern ? null : "${text} does not have the form of ${entry.description}"
 }

@@ -55,9 +55,13 @@ def probe_project(target: Path) -> Path:
             f"process {name} {{", *(f"    label '{label}'" for label in labels), "    input:", "    val one",
             "    output:", "    path '*.json'", "    script:",
             f"    def asked = groovy.json.JsonOutput.toJson([process: '{name}', {asked}])",
-            '    """', "    cat > corpus.json <<'ASKED'", "    ${asked}", "ASKED", "    exit ${System.getenv('PROBE_EXIT') ?: 0}", '    """', "}",
+            '    """', "    cat > corpus.json <<'ASKED'", "    ${asked}", "ASKED",
+            "    exit ${System.getenv('PROBE_EXIT') ?: 0}", '    """', "}",
         ]  # fmt: skip
-    called = (f"    if( '{name}' in (System.getenv('PROBE_ONLY') ?: '{name}').tokenize(',') ) {{ {name}(1) }}" for name in processes())
+    called = (
+        f"    if( '{name}' in (System.getenv('PROBE_ONLY') ?: '{name}').tokenize(',') ) {{ {name}(1) }}"
+        for name in processes()
+    )
     lines += ["workflow {", "    preflight()", *called, "}"]
     (project / "probe.nf").write_text("\n".join(lines) + "\n")
     return project

@@ -393,7 +393,8 @@ def test_the_command_reads_label_names_and_writes_what_every_training_task_write
     rows = [{**row, "trainset_id": one["trainset_id"], "position": i} for i, row in enumerate(made.trainset("none"))]
     CONTRACTS["trainsets"].write(tmp_path, rows)
     files = {name: tmp_path / f"{name}.jsonl" for name in ("documents", "regimes", "trainsets")}
-    given = (tmp_path / "job.json", files["documents"], tmp_path / "labels.json", [files["regimes"]], [files["trainsets"]])
+    lists = [files["regimes"]], [files["trainsets"]]
+    given = (tmp_path / "job.json", files["documents"], tmp_path / "labels.json", *lists)
     command.train_encoder(*given, model_dir=folder, out_dir=tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["counts"]["scored"] == 1 and manifest["settings"]["ran"]["decoding"] == "constrained"
@@ -402,7 +403,8 @@ def test_the_command_reads_label_names_and_writes_what_every_training_task_write
     assert not CONTRACTS["gaps"].read(tmp_path / "out" / "gaps.jsonl")
     # a model that cannot run here is missing in these cells, and ends nothing
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    CONTRACTS["job"].write(tmp_path / "job.json", {**job, "settings": {**settings, "recipe": recipe_entry(dtype="bfloat16")}})
+    halved = {**settings, "recipe": recipe_entry(dtype="bfloat16")}
+    CONTRACTS["job"].write(tmp_path / "job.json", {**job, "settings": halved})
     command.train_encoder(*given, model_dir=folder, out_dir=tmp_path / "gap")
     (gap,) = CONTRACTS["gaps"].read(tmp_path / "gap" / "gaps.jsonl")
     assert gap["subject"] == one["cell_id"] and "bfloat16 needs a GPU" in gap["reason"]

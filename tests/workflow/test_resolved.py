@@ -69,7 +69,9 @@ def test_on_slurm_tasks_have_the_memory_of_a_cluster_a_time_and_cards_of_a_type(
     for name, row in got.asked.items():
         wrapper = got.wrapper[name]
         assert "#SBATCH -t 24:00:00" in wrapper and row["time"] == "1d", name
-        assert ("#SBATCH --gres=gpu:a100:1" in wrapper) == ("--device nvidia.com/gpu=all" in wrapper) == (name in LARGER)
+        assert (
+            ("#SBATCH --gres=gpu:a100:1" in wrapper) == ("--device nvidia.com/gpu=all" in wrapper) == (name in LARGER)
+        )
         assert ("gpu_check.sh" in wrapper) == (name in LARGER), name
     assert (got.asked["GENERATE_TEXT"]["cpus"], got.asked["GENERATE_TEXT"]["memory"]) == ("4", "24 GB")
     assert "#SBATCH --mem 24576M" in got.wrapper["GENERATE_TEXT"] and "#SBATCH -c 4" in got.wrapper["GENERATE_TEXT"]
@@ -141,12 +143,19 @@ def test_an_image_that_no_engine_runs_is_told(ask, tmp_path):
     assert "names the image python:3, and no engine is on" in got.run.output, got.run.output
 
 
-@pytest.mark.parametrize(
-    ("code", "ends"), [("78", False), ("255", False), ("65", True)]
-)
+@pytest.mark.parametrize(("code", "ends"), [("78", False), ("255", False), ("65", True)])
 def test_one_model_that_fails_is_a_gap_and_a_mistake_ends_the_run(ask, code, ends):
     """In Apptainer, where a task's own 255 is no container that does not start."""
-    arguments = ("-profile", "smoke,apptainer", "--check_host", "false", "--image_core", "x.sif", "--image_cpu", "/x.sif")
+    arguments = (
+        "-profile",
+        "smoke,apptainer",
+        "--check_host",
+        "false",
+        "--image_core",
+        "x.sif",
+        "--image_cpu",
+        "/x.sif",
+    )
     got = ask(*arguments, PROBE_ONLY="CHECK_LABELS", PROBE_EXIT=code)
     assert " /x.sif " in got.wrapper["CHECK_LABELS"]
     assert (got.run.code != 0) == ends, got.run.output
@@ -154,7 +163,16 @@ def test_one_model_that_fails_is_a_gap_and_a_mistake_ends_the_run(ask, code, end
 
 
 def test_a_container_that_does_not_start_ends_the_run(ask, place):
-    arguments = ("-profile", "smoke,apptainer", "--check_host", "false", "--image_core", "x.sif", "--image_cpu", "/x.sif")
+    arguments = (
+        "-profile",
+        "smoke,apptainer",
+        "--check_host",
+        "false",
+        "--image_core",
+        "x.sif",
+        "--image_cpu",
+        "/x.sif",
+    )
     (place[2] / "broken").touch()
     try:
         got = ask(*arguments, PROBE_ONLY="TRAIN_ENCODERS")
@@ -171,7 +189,9 @@ def test_a_node_whose_card_is_unfit_is_left_out_at_the_next_try(ask, place, tmp_
     cards.write_text("0, GPU-1, made up, 580.1, 8192, 8000, 8.0\n")
     sbatch = place[2] / "sbatch"
     plain = sbatch.read_text()
-    sbatch.write_text(plain.replace("(SLURMD", f"grep -q -e --exclude=node7 \"$script\" && echo '{fit.strip()}' > '{cards}'\n(SLURMD"))
+    sbatch.write_text(
+        plain.replace("(SLURMD", f"grep -q -e --exclude=node7 \"$script\" && echo '{fit.strip()}' > '{cards}'\n(SLURMD")
+    )
     try:
         got = ask("-profile", "smoke,slurm,gpu", "--input", "fixture", PROBE_ONLY="TRAIN_HEADS")
     finally:
