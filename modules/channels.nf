@@ -28,6 +28,11 @@ def embeddedParts(parts, stores) {
         .map { _store, part, f -> [part, f] }
 }
 
+// regimes of the one draw of a task, or of all
+def regimesOf(meta, rows) {
+    return rows.findAll { row -> !meta.draw || row[0] == meta.draw }.collect { row -> row[1] }
+}
+
 // the folder of a model, or nothing where it has none
 def modelFolder(name) {
     def model = file("${params.model_dir}/${name}")

@@ -1,8 +1,8 @@
 // The images that tasks will run in, looked at before anything starts.
 
 include { isTrue ; reply } from './host.nf'
-include { chosenSource } from './params.nf'
 include { imageOf ; settingOf } from './resolved.nf'
+include { chosenSource } from './sources.nf'
 
 // the images are those that the tasks get, whichever file or parameter names them
 def imageProblems(processes) {

@@ -87,7 +87,10 @@ def test_parameters_of_a_sites_file_count_everywhere(ask, tmp_path):
         f"image_core = '../core.sif'; image_cpu = '{tmp_path}/cpu.sif' }}\n"
         "singularity { runOptions = '--bind /scratch'; envWhitelist = 'MINE' }\nprocess.ext.before = 'export MINE=1'\n"
     )
-    got = ask("-profile", "smoke,singularity", "-c", str(site), "--max_memory", "2.GB")
+    (tmp_path / "models.yaml").write_text("generators: {served: {server: {model: m, key_variable: OWN_KEY}}}\n")
+    got = ask(
+        "-profile", "smoke,singularity", "-c", str(site), "--max_memory", "2.GB", "--models", f"{tmp_path}/models.yaml"
+    )  # fmt: skip
     assert got.run.code == 0, got.run.output[-3000:]
     for name, row in got.asked.items():
         larger = name in LARGER | {"FETCH_CORPUS", "CALIBRATE_INSTRUMENT"}
@@ -95,6 +98,7 @@ def test_parameters_of_a_sites_file_count_everywhere(ask, tmp_path):
         assert row["cpus"] == "1" and gib(row["memory"]) <= 2 and row["time"] == "1h 30m", name
         wrapper = got.wrapper[name]
         assert '--bind /scratch --bind "$VOLFID_CHUNK_STORE"' in wrapper and " singularity exec " in wrapper, name
+        assert "SINGULARITYENV_OWN_KEY" in wrapper, "the key of a served model"
         assert "SINGULARITYENV_MINE" in wrapper and "SINGULARITYENV_VOLFID_CHUNK_STORE" in wrapper, name
         assert "export MINE=1" in wrapper and 'HF_HOME="$PWD/.cache/huggingface"' in wrapper, name
     assert got.asked["GENERATE_TEXT"]["memory"] == "2 GB", "the command line wins"
