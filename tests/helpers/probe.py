@@ -48,7 +48,7 @@ def probe_project(target: Path) -> Path:
     PROBE_ONLY names the processes to run, PROBE_EXIT the status with which their scripts end.
     """
     project = copy_project(target)
-    lines = ["include { preflight } from './modules/preflight.nf'"]
+    lines = ["include { preflight } from './modules/preflight.nf'", "include { commitOf } from './modules/host.nf'"]
     asked = ", ".join(f'{name}: "${{task.{name}}}".toString()' for name in ASKED)
     for name, labels in processes().items():
         lines += [
@@ -62,7 +62,7 @@ def probe_project(target: Path) -> Path:
         f"    if( '{name}' in (System.getenv('PROBE_ONLY') ?: '{name}').tokenize(',') ) {{ {name}(1) }}"
         for name in processes()
     )
-    lines += ["workflow {", "    preflight()", *called, "}"]
+    lines += ["workflow {", "    preflight()", '    println "commit ${commitOf()}"', *called, "}"]
     (project / "probe.nf").write_text("\n".join(lines) + "\n")
     return project
 

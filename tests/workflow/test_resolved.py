@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 
 import pytest
 from helpers.probe import probe, probe_project, processes, programs
@@ -18,7 +19,15 @@ MACHINE_GIB = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     base = tmp_path_factory.mktemp("resolved")
-    return base, probe_project(base / "project"), programs(base / "programs")
+    project = probe_project(base / "project")
+    git = ["git", "-C", str(project), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for words in (["init", "-q"], ["add", "main.nf", "probe.nf"], ["commit", "-q", "-m", "made"]):
+        subprocess.run([*git, *words], check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"})
+    return base, project, programs(base / "programs")
+
+
+def commit(project):
+    return subprocess.check_output(["git", "-C", str(project), "rev-parse", "HEAD"], text=True).strip()
 
 
 @pytest.fixture
@@ -37,8 +46,9 @@ def gib(text):
     return float(number) * {"MB": 1 / 1024, "GB": 1}[unit]
 
 
-def test_without_a_profile_tasks_stay_within_two_cores_and_seven_gigabytes(ask):
-    got = ask()
+def test_without_a_profile_tasks_stay_within_two_cores_and_seven_gigabytes(ask, place):
+    got = ask(GIT_DIR="/elsewhere")
+    assert f"commit {commit(place[1])}\n" in got.run.output, "the record of a run names its commit"
     assert got.run.code == 0 and set(got.asked) == set(processes()), got.run.output[-3000:]
     for name, row in got.asked.items():
         assert int(row["cpus"]) <= 2 and gib(row["memory"]) <= 7, name
@@ -140,11 +150,13 @@ def test_a_sites_file_that_leaves_tasks_without_what_they_need_is_told_before_an
     assert "process.ext.before = " in told[1] and told[2] == "nothing was started"
 
 
-def test_an_image_that_no_engine_runs_is_told(ask, tmp_path):
+def test_an_image_that_no_engine_runs_is_told(ask, place, tmp_path):
+    (place[1] / "main.nf").write_text((place[1] / "main.nf").read_text() + "\n")
     site = tmp_path / "site.config"
     site.write_text("process.container = 'python:3'\n")
     got = ask("-profile", "smoke", "-c", str(site), "-preview")
     assert "names the image python:3, and no engine is on" in got.run.output, got.run.output
+    assert f"commit {commit(place[1])}-dirty\n" in got.run.output
 
 
 @pytest.mark.parametrize(("code", "ends"), [("78", False), ("255", False), ("65", True)])
