@@ -192,7 +192,7 @@ def label_shift(before: np.ndarray, after: np.ndarray) -> float:
     sets = np.unique(np.concatenate([before, after]))
     shares = [np.bincount(np.searchsorted(sets, part), minlength=len(sets)) / len(part) for part in (before, after)]
     middle = (shares[0] + shares[1]) / 2
-    return float(_entropy(middle) - (_entropy(shares[0]) + _entropy(shares[1])) / 2)
+    return float(max(_entropy(middle) - (_entropy(shares[0]) + _entropy(shares[1])) / 2, 0.0))
 
 
 def _entropy(shares: np.ndarray) -> float:
