@@ -66,6 +66,8 @@ def mean_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL, te
     n = len(x)
     if n == 0:
         return undefined("no draw has all arms")
+    if not np.isfinite(x).all():
+        return undefined("a value is not a number", n)
     mean = float(x.mean())
     if n == 1:
         return Estimate(mean, n=1, interval="none", note="one draw: an interval is undefined")
