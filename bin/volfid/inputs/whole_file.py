@@ -1,8 +1,8 @@
-"""What a whole file shows and no single cell does: whole numbers, families that are none, one row a document and label."""
+"""What a whole file shows and no single cell does: whole numbers, and families that are none."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -107,18 +107,3 @@ def settle_families(found: "Records", column: str) -> None:
 
 def _large(count: int, rows: Sequence["Record"]) -> bool:
     return count >= 5 and count > LARGE_GROUP * len(rows)
-
-
-# ---- long form ------------------------------------------------------------------------------
-
-
-def long_form(rows: Iterable["Record"], key: Callable[["Record"], str]) -> tuple[int, int]:
-    """How many rows repeat the key of an earlier one, and how many of these have its text and other labels."""
-    first: dict[str, Record] = {}
-    repeated = same = 0
-    for record in rows:
-        other = first.setdefault(key(record), record)
-        if other is not record:
-            repeated += 1
-            same += other.labels != record.labels and other.text.casefold() == record.text.casefold()
-    return repeated, same
