@@ -16,6 +16,8 @@ def apply_cell_policies(found: Records, settings: InputSettings) -> None:
         if getattr(settings, policy) != "refuse":
             found.met[policy] = [fault for fault in found.faults if fault.reason == reason]
             found.faults = [fault for fault in found.faults if fault.reason != reason]
+    if errors := found.met.get("error_cells"):
+        found.warnings.append(f"{found.file}: {len(errors)} cells hold a failed formula of a spreadsheet, read as empty")
     if settings.missing_labels == "keep":
         for place, words in found.blanked.items():
             found.rows[place].labels = tuple(sorted({*found.rows[place].labels, *words}))
@@ -32,3 +34,5 @@ def apply_cell_policies(found: Records, settings: InputSettings) -> None:
     if settings.duplicate_ids == "unite":
         found.rows, faults, found.met["joined"] = united(found.rows)
         found.faults += faults
+    if "unite" in (settings.duplicate_ids, settings.duplicate_texts):
+        found.warnings = [told for told in found.warnings if "duplicate_ids=unite" not in told]

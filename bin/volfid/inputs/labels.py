@@ -178,3 +178,14 @@ def note_warnings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the label file says about its labels, once for each note, for the first page of the report."""
     notes = Counter(row["note"] for row in rows if row.get("note"))
     return [f"{count} of {len(rows)} labels: {note}" for note, count in sorted(notes.items())]
+
+
+def nameless(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A warning that names the labels without a name, where others have one."""
+    bare = [row["label"] for row in rows if not row["name"]]
+    if not bare or len(bare) == len(rows):
+        return []
+    return [
+        f"{len(bare)} of {len(rows)} labels have no name ({some(bare)}): text is asked for by the names of the others, and "
+        "nobody is asked whether a text has a label. Name them in the file of --labels"
+    ]

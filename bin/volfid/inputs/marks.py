@@ -31,7 +31,9 @@ _DOUBT = re.compile(
     r"(?:no|not|non|none|without|never|kein|keine|nicht|ohne|sans|pas|sin)\b.*", re.IGNORECASE,
 )  # fmt: skip
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?%?", re.ASCII | re.IGNORECASE)
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{1,4})?(?:[T ].*)?", re.ASCII)
+_DATE = re.compile(
+    r"(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[-/]\d{4})(?:[T ].*)?", re.ASCII
+)
 _NUMBERED = re.compile(r"(.*?)(\d+)\D*")
 _KEPT = 100_000
 _MEND = (
@@ -128,7 +130,7 @@ class Marks:
             return [f"{file}: the cells of {some(self.columns)} were read as names of labels"]
         which = f" ({some(self.columns)}), as these mostly hold 0 and 1; name those that are with --label_columns"
         if self.chosen is not None:
-            said = ", ".join(f"{text!r} ({cells} cells)" for text, cells in self.met.most_common(10))
+            said = ", ".join(f"{shown(text)} ({cells} cells)" for text, cells in self.met.most_common(10))
             return [f"{file}: labels were read from {count} columns by --label_marks; what means no there: {said or 'nothing'}"]
         marks = Counter(self._values[number] for number in self._marks)
         what = "0 and 1" if not marks else "marks"

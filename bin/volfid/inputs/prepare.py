@@ -19,7 +19,7 @@ from volfid.inputs.duplicates import group_names
 from volfid.inputs.embedded import embedded_stamp
 from volfid.inputs.faults import InputFaults, reject_rows
 from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, fixture_sha
-from volfid.inputs.labels import LabelName, case_collisions, note_warnings, read_label_names
+from volfid.inputs.labels import LabelName, case_collisions, nameless, note_warnings, read_label_names
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.split import SIDES, assign_sides, sides_by_date
@@ -93,7 +93,7 @@ def prepare(
         "named_labels": all(row["name"] is not None for row in label_rows),
         "brought": len(brought),
         "policies": done.policies(),
-        "warnings": [*note_warnings(label_rows), *warnings],
+        "warnings": [*note_warnings(label_rows), *nameless(label_rows), *warnings],
     }
     return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, brought)
 

@@ -155,7 +155,7 @@ class _Cells:
         problem = id_problem(doc_id) if value is not None else "is not text"
         # a sign such as - or ? may be an id
         if missing(doc_id) and any(map(str.isalpha, doc_id)) or spreadsheet_error(doc_id):
-            problem = f"is {doc_id!r}, which says that it is missing"
+            problem = f"is {shown(doc_id)}, which says that it is missing"
         if problem:
             self._fault("bad_id", f"the id {problem}", self.id, "Give every row a distinct id of 1 to 300 characters")
         return doc_id if not problem else ""

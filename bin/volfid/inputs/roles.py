@@ -8,7 +8,7 @@ from typing import Any
 
 from volfid.core.cells import flag
 from volfid.core.exits import DataError
-from volfid.inputs.faults import did_you_mean, shown
+from volfid.inputs.faults import LONGEST, did_you_mean, shown
 from volfid.inputs.tables import Table
 from volfid.inputs.text import normalise
 
@@ -74,10 +74,12 @@ class Roles:
         if not self.columns["labels"] and not self.flags:
             self._flag_columns(known)
         if self._problems:
-            names = ", ".join(map(shown, table.columns[:12]))
-            more = f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
+            names = "the columns are " + ", ".join(map(shown, table.columns[:12]))
+            names += f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
+            if any(len(column) > LONGEST or column.count(" ") > 7 for column in table.columns):
+                names = f"its {len(table.columns)} cells look like a row of data, not like the names of columns"
             raise DataError(
-                f"{table.file}, row 1: {'; '.join(self._problems)}; the columns are {names}{more}",
+                f"{table.file}, row 1: {'; '.join(self._problems)}; {names}",
                 mend="Rename a column, or name it with the option (or inputs.columns of the design file)",
             )
 

@@ -17,7 +17,7 @@ class Facts:
     """What the planner knows of the corpus.
 
     shots: size of the k-shot regime for each k that the design names (see shot_sizes). made: synthetic
-    documents that a pool of the design asks for.
+    documents that a pool of the design asks for. unnamed: labels without a name, where others have one.
     """
 
     train_pool: int
@@ -25,6 +25,14 @@ class Facts:
     brought: int
     shots: Mapping[int, int] = field(default_factory=dict)
     made: int = 0
+    unnamed: tuple[str, ...] = ()
+
+    def nameless(self) -> str:
+        """Why labels cannot be called by their names, in words."""
+        if not self.unnamed:
+            return "labels have no names"
+        more = f" and {len(self.unnamed) - 5} more" if len(self.unnamed) > 5 else ""
+        return f"some labels have no name ({', '.join(map(repr, self.unnamed[:5]))}{more})"
 
 
 def shots_of(design: Design) -> list[int]:
