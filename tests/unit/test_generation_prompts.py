@@ -191,7 +191,9 @@ def test_a_document_outside_the_train_pool_never_reaches_a_prompt():
 def test_a_label_without_a_name_is_alone_left_out_of_full_synthesis():
     rows = label_rows()
     gone = rows[0]["label"]
-    data = Corpus(document_rows(), [{**row, "name": None} if row["label"] == gone else row for row in rows], regime_rows())
+    data = Corpus(
+        document_rows(), [{**row, "name": None} if row["label"] == gone else row for row in rows], regime_rows()
+    )
     whole = plan(pool("full_synthesis"), data=Corpus(document_rows(), rows, regime_rows()))
     assert any(gone in request.labels for request in whole)
     made = plan(pool("full_synthesis"), data=data)

@@ -1,4 +1,4 @@
-"""Cells as people write them: marks, missing values, failed formulas, whole numbers, long form, labels that are none."""
+"""Cells as people write them: marks, missing values, failed formulas, whole numbers, long form, odd labels."""
 
 import csv
 import json
@@ -52,7 +52,7 @@ def labelled(folder, write, header=("id", "text", "labels")):
 def marked(folder, yes, no, blanks=True):
     """One column a label; every other no is a blank cell, where `blanks`."""
     rows = [
-        [doc_id, text, *(yes if name in labels else "" if blanks and (i + j) % 2 else no for j, name in enumerate(NAMES))]
+        [doc_id, text, *(yes if n in labels else "" if blanks and (i + j) % 2 else no for j, n in enumerate(NAMES))]
         for i, (doc_id, text, labels) in enumerate(DOCS)
     ]  # fmt: skip
     return table(folder, ["id", "text", *NAMES], rows)
@@ -73,8 +73,8 @@ def test_pairs_of_marks_are_read_as_yes_and_no(tmp_path, yes, no, blanks):
 
 @pytest.mark.parametrize(
     ("yes", "no"),
-    [("high", "low"), ("mobility", "none of it"), ("A", "B"), ("0.67", "0.12"), ("2", "0"), ("x", "unknown"), ("krank", "nein"),
-     ("maybe", ""), ("", "nein"), ("not mobile", ""), ("yes", "uncertain"), ("1", "#REF!")],
+    [("high", "low"), ("mobility", "none of it"), ("A", "B"), ("0.67", "0.12"), ("2", "0"), ("x", "unknown"),
+     ("krank", "nein"), ("maybe", ""), ("", "nein"), ("not mobile", ""), ("yes", "uncertain"), ("1", "#REF!")],
 )  # fmt: skip
 def test_marks_that_nobody_can_be_sure_of_are_refused_with_the_option_that_reads_them(tmp_path, yes, no):
     path = marked(tmp_path, yes, no)
@@ -89,7 +89,7 @@ def test_marks_that_nobody_can_be_sure_of_are_refused_with_the_option_that_reads
 def test_minus_one_beside_zero_may_be_uncertain(tmp_path):
     rows = [[i, text, *(1 if n in labels else -1 if i == "d007" else 0 for n in NAMES)] for i, text, labels in DOCS]
     path = table(tmp_path, ["id", "text", *NAMES], rows)
-    with pytest.raises(InputFaults, match="row 9, field 'mobility|'-1'"):
+    with pytest.raises(InputFaults, match=r"row 9, field '(.*)': '-1' means neither"):
         made(path, COLUMNS)
     assert truth(made(path, COLUMNS | {"label_marks": "1"})) == {doc_id: labels for doc_id, _, labels in DOCS}
 
@@ -159,7 +159,9 @@ def test_sets_that_never_stand_alone_are_seen(tmp_path):
 def test_a_wrong_separator_is_told(tmp_path):
     path = labelled(tmp_path, lambda i, labels: ";".join(labels))
     told = read_records(path, {}, separator="/").warnings
-    assert any("'/' stands in no cell" in line for line in told) and any("--label_separator ';'" in line for line in told)
+    assert any("'/' stands in no cell" in line for line in told) and any(
+        "--label_separator ';'" in line for line in told
+    )
 
 
 def test_one_semicolon_does_not_hide_the_commas(tmp_path):
@@ -188,8 +190,9 @@ def test_one_label_each_is_told_but_not_of_codes(tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [["A61B 5/00", "A61B 5/02", "G06F 3/01", "G06F 3/16", "G06N 3/08"], ["self care", "personal mobility", "care of persons"],
-     ["a-b", "c-d", "e"], ["Aids; x".replace(";", ""), "heat & power", "power"]],
+    [["A61B 5/00", "A61B 5/02", "G06F 3/01", "G06F 3/16", "G06N 3/08"],
+     ["self care", "personal mobility", "care of persons"], ["a-b", "c-d", "e"],
+     ["Aids x", "heat & power", "power"]],
 )  # fmt: skip
 def test_names_with_blanks_and_codes_pass_without_a_word(tmp_path, names):
     path = labelled(tmp_path, lambda i, labels: ";".join({names[i % len(names)], names[(i + i % 2) % len(names)]}))
@@ -199,9 +202,14 @@ def test_names_with_blanks_and_codes_pass_without_a_word(tmp_path, names):
 # ---- missing values, failed formulas --------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", ["nan", "NaN", "NA", "N/A", "#N/A", "<NA>", "null", "None", "NaT", "-", "\\N", "(null)", "n.a."])
+@pytest.mark.parametrize(
+    "word", ["nan", "NaN", "NA", "N/A", "#N/A", "<NA>", "null", "None", "NaT", "-", "\\N", "(null)", "n.a."]
+)
 def test_words_for_a_missing_value_are_no_label_no_text_and_no_family(tmp_path, word):
-    rows = [[i, word if k == 5 else text, word if k < 5 else ";".join(labels), word] for k, (i, text, labels) in enumerate(DOCS)]
+    rows = [
+        [i, word if k == 5 else text, word if k < 5 else ";".join(labels), word]
+        for k, (i, text, labels) in enumerate(DOCS)
+    ]
     prepared = made(table(tmp_path, ["id", "text", "labels", "family"], rows))
     assert truth(prepared) == {doc_id: labels for doc_id, _, labels in DOCS[6:]}
     assert warned(prepared, "5 rows of 'labels'", shown(word), "missing_labels=keep")
@@ -216,7 +224,7 @@ def test_a_word_that_the_list_names_is_a_label_and_a_policy_keeps_or_refuses_oth
     listed = table(tmp_path, ["label", "name"], [[name, name] for name in [*NAMES, "None"]], "labels.csv")
     assert truth(made(path, labels=listed)) == wanted
     assert truth(made(path, {"policies": "missing_labels=keep"})) == wanted
-    with pytest.raises(InputFaults, match="row 2, field 'labels'.*missing_labels=drop"):
+    with pytest.raises(InputFaults, match=r"row 2, field 'labels'.*missing_labels=drop"):
         made(path, {"policies": "missing_labels=refuse"})
 
 
@@ -226,15 +234,21 @@ def test_a_missing_value_in_a_printed_list_is_none(tmp_path):
 
 
 def test_titles_and_ids(tmp_path):
-    path = table(tmp_path, ["id", "title", "abstract", "labels"], [["1", "nan", "A device.", "A"], ["null", "x", "y", "A"]])
+    path = table(
+        tmp_path, ["id", "title", "abstract", "labels"], [["1", "nan", "A device.", "A"], ["null", "x", "y", "A"]]
+    )
     found = read_records(path, {})
     assert [row.text for row in found.rows] == ["A device."]
     assert [(fault.row, fault.reason) for fault in found.faults] == [(3, "bad_id")]
 
 
-@pytest.mark.parametrize("error", ["#REF!", "#DIV/0!", "#NAME?", "#VALUE!", "#NUM!", "#NULL!", "#SPILL!", "#BEZUG!", "#WERT!"])
+@pytest.mark.parametrize(
+    "error", ["#REF!", "#DIV/0!", "#NAME?", "#VALUE!", "#NUM!", "#NULL!", "#SPILL!", "#BEZUG!", "#WERT!"]
+)
 def test_failed_formulas_are_refused_or_read_as_empty(tmp_path, error):
-    rows = [[i, error if k == 5 else text, error if k < 5 else ";".join(labels)] for k, (i, text, labels) in enumerate(DOCS)]
+    rows = [
+        [i, error if k == 5 else text, error if k < 5 else ";".join(labels)] for k, (i, text, labels) in enumerate(DOCS)
+    ]
     path = table(tmp_path, ["id", "text", "labels"], rows)
     with pytest.raises(InputFaults, match=r"row 2, field 'labels'.*failed formula.*--policies error_cells=missing"):
         made(path)
@@ -311,15 +325,18 @@ def test_families_counted_from_zero_stay(tmp_path):
 
 def test_a_large_family_is_told_also_where_it_ends_the_run(tmp_path):
     assert warned(made(families(tmp_path, lambda k: "F" if k < 30 else f"G{k}")), "'F'", "30 of 80 rows")
-    with pytest.raises(DataError, match="1 groups leave no.*'F' of 'family_id' holds 80 of 80 rows"):
+    with pytest.raises(DataError, match=r"1 groups leave no.*'F' of 'family_id' holds 80 of 80 rows"):
         made(families(tmp_path, lambda k: "F"))
 
 
 @pytest.mark.parametrize("word", ["0", "", "NaT", "0000-00-00", "00000000", "9999-12-31", "0.0", "null"])
 def test_rows_without_a_date_are_refused_or_dropped(tmp_path, word):
-    rows = [[i, text, ";".join(labels), word if k % 20 == 0 else f"{1990 + k % 20}.0"] for k, (i, text, labels) in enumerate(DOCS)]
+    rows = [
+        [i, text, ";".join(labels), word if k % 20 == 0 else f"{1990 + k % 20}.0"]
+        for k, (i, text, labels) in enumerate(DOCS)
+    ]
     path = table(tmp_path, ["id", "text", "labels", "filed"], rows)
-    with pytest.raises(InputFaults, match="row 2, field 'filed': the date is missing.*missing_date=drop"):
+    with pytest.raises(InputFaults, match=r"row 2, field 'filed': the date is missing.*missing_date=drop"):
         made(path, {"date_column": "filed"})
     prepared = made(path, {"date_column": "filed", "policies": "missing_date=drop"})
     assert len(prepared.documents) == 76
@@ -333,21 +350,25 @@ def test_one_row_a_document_and_label_is_recognised_and_joined(tmp_path):
     rows = [[i, text, label] for i, text, labels in DOCS for label in labels]
     path = table(tmp_path, ["id", "text", "label"], rows)
     more = len(rows) - 80
-    with pytest.raises(InputFaults, match=f"{more} of these {more} rows have the text .* duplicate_ids=unite"):
+    with pytest.raises(InputFaults, match=rf"{more} of these {more} rows have the text .* duplicate_ids=unite"):
         made(path)
-    assert warned(made(path, {"policies": "duplicate_ids=drop"}), f"{more} of {more} dropped rows", "duplicate_ids=unite")
+    assert warned(
+        made(path, {"policies": "duplicate_ids=drop"}), f"{more} of {more} dropped rows", "duplicate_ids=unite"
+    )
     prepared = made(path, {"policies": "duplicate_ids=unite"})
     assert truth(prepared) == {doc_id: labels for doc_id, _, labels in DOCS}
     assert (prepared.funnel[1]["rows_in"], prepared.funnel[1]["rows_out"]) == (len(rows), 80)
     rows[1][:2] = [rows[0][0], "another text"]
-    with pytest.raises(InputFaults, match="row 3, field 'id'.*with another text"):
+    with pytest.raises(InputFaults, match=r"row 3, field 'id'.*with another text"):
         made(table(tmp_path, ["id", "text", "label"], rows), {"policies": "duplicate_ids=unite"})
 
 
 def test_equal_texts_with_other_labels_are_joined_by_a_policy(tmp_path):
     rows = [[f"{i}-{label}", text, label] for i, text, labels in DOCS for label in labels]
     path = table(tmp_path, ["id", "text", "label"], rows)
-    assert warned(made(path), f"{len(rows) - 80} of {len(rows)} rows repeat a text with other labels", "duplicate_texts=unite")
+    assert warned(
+        made(path), f"{len(rows) - 80} of {len(rows)} rows repeat a text with other labels", "duplicate_texts=unite"
+    )
     prepared = made(path, {"policies": "duplicate_texts=unite"})
     by_text = {row["text"]: tuple(row["labels"]) for row in prepared.documents}
     assert by_text == {text: labels for _, text, labels in DOCS}

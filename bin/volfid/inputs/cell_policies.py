@@ -17,7 +17,9 @@ def apply_cell_policies(found: Records, settings: InputSettings) -> None:
             found.met[policy] = [fault for fault in found.faults if fault.reason == reason]
             found.faults = [fault for fault in found.faults if fault.reason != reason]
     if errors := found.met.get("error_cells"):
-        found.warnings.append(f"{found.file}: {len(errors)} cells hold a failed formula of a spreadsheet, read as empty")
+        found.warnings.append(
+            f"{found.file}: {len(errors)} cells hold a failed formula of a spreadsheet, read as empty"
+        )
     if settings.missing_labels == "keep":
         for place, words in found.blanked.items():
             found.rows[place].labels = tuple(sorted({*found.rows[place].labels, *words}))

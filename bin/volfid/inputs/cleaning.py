@@ -139,8 +139,8 @@ def _first_of_each_id(done: Cleaned, faults: Sequence[Fault]) -> None:
     done.drop("id of an earlier row", faults, "duplicate_ids")
     if lost:
         done.warnings.append(
-            f"{len(lost)} of {len(gone)} dropped rows with the id of an earlier row had labels that the kept row lacks. "
-            "Where a row is one label of a document, --policies duplicate_ids=unite joins them"
+            f"{len(lost)} of {len(gone)} dropped rows with the id of an earlier row had labels that the kept row lacks"
+            ". Where a row is one label of a document, --policies duplicate_ids=unite joins them"
         )
 
 
@@ -243,7 +243,11 @@ def _tie(done: Cleaned) -> None:
 def _dropped_before(done: Cleaned) -> str:
     """The steps that took rows out so far, in words, or ''."""
     steps = [f"{row['removed']} ({row['step']})" for row in done.funnel.rows if row["removed"]]
-    return f"; of {done.funnel.rows[0]['rows_in']} rows read, these were dropped before: {', '.join(steps)}" if steps else ""
+    return (
+        f"; of {done.funnel.rows[0]['rows_in']} rows read, these were dropped before: {', '.join(steps)}"
+        if steps
+        else ""
+    )
 
 
 def _rare(done: Cleaned, least: int) -> None:

@@ -28,8 +28,8 @@ def repeated_id_faults(records: Sequence[Record]) -> list[Fault]:
     mend = "Give each document one id; ids may not differ in case or Unicode form only"
     if same_text and 2 * same_text >= repeated:
         mend = (
-            f"{same_text} of these {repeated} rows have the text of the earlier one and other labels: where a row is one "
-            "label of a document, --policies duplicate_ids=unite joins them"
+            f"{same_text} of these {repeated} rows have the text of the earlier one and other labels: where a row is "
+            "one label of a document, --policies duplicate_ids=unite joins them"
         )
     for record in records:
         other = first.setdefault(id_key(record.doc_id), record)
@@ -82,7 +82,7 @@ def united(records: Sequence[Record]) -> tuple[list[Record], list[Fault], list[F
 def _unlike(record: Record, other: Record, what: str) -> bool:
     """Whether a field of two rows is filled and differs, whatever the case."""
     mine, its = getattr(record, what), getattr(other, what)
-    return bool(mine and its or what == "text") and (mine or "").casefold() != (its or "").casefold()
+    return bool((mine and its) or what == "text") and (mine or "").casefold() != (its or "").casefold()
 
 
 def repeated_texts(

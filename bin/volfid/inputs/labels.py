@@ -170,7 +170,9 @@ def case_collisions(labels: Sequence[str]) -> list[str]:
     for label in sorted(labels):
         other = seen.setdefault(label.casefold(), label)
         if other != label:
-            warnings.append(f"labels {shown(other)} and {shown(label)} differ in case only; they are treated as two labels")
+            warnings.append(
+                f"labels {shown(other)} and {shown(label)} differ in case only; they are treated as two labels"
+            )
     return warnings
 
 
@@ -186,6 +188,6 @@ def nameless(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not bare or len(bare) == len(rows):
         return []
     return [
-        f"{len(bare)} of {len(rows)} labels have no name ({some(bare)}): text is asked for by the names of the others, and "
-        "nobody is asked whether a text has a label. Name them in the file of --labels"
+        f"{len(bare)} of {len(rows)} labels have no name ({some(bare)}): text is asked for by the names of the others, "
+        "and nobody is asked whether a text has a label. Name them in the file of --labels"
     ]

@@ -12,19 +12,21 @@ from volfid.inputs.text import cell_text, normalise
 
 ANY, NAMES = "*", "names"
 # what people write for yes and no beside 1, true, y, yes and 0, false, n, no; without case
-YES = frozenset((
-    "x", "xx", "\u00d7", "t", "j", "ja", "oui", "si", "s\u00ed", "s\u00ec", "sim", "da", "tak", "ano", "\u00e1no", "kyll\u00e4", "igen",
-    "evet", "jah", "wahr", "vrai", "vero", "verdadero", "verdadeiro", "waar", "sand", "present", "positive", "positiv",
-    "positif", "positivo", "pos", "+", "+1", "on", "checked", "yep", "yeah", "\u2713", "\u2714", "\u2611", "\u2705", "\u0434\u0430",
-    "\u662f", "\u6709", "\u306f\u3044", "\uc608", "\u0646\u0639\u0645", "vorhanden", "applies", "applicable", "relevant", "included",
-))  # fmt: skip
-NO = frozenset((
-    "-1", "f", "nein", "non", "nee", "nei", "nej", "n\u00e3o", "nao", "nie", "ne", "net", "ei", "nem", "hay\u0131r", "hayir", "not",
-    "falsch", "faux", "falso", "falsk", "onwaar", "absent", "negative", "negativ", "n\u00e9gatif", "negatif", "negativo", "neg",
-    "off", "unchecked", "nope", "never", "not present", "not applicable", "nicht", "niet", "kein", "keine",
-    "\u2717", "\u2718", "\u2610", "\u274c", "\u043d\u0435\u0442", "\u5426", "\u65e0", "\u7121", "\u4e0d", "\u3044\u3044\u3048", "\uc544\ub2c8\uc624", "\uc544\ub2c8\uc694", "\u0644\u0627",
-    "fehlt", "irrelevant", "excluded", "not relevant", "does not apply",
-))  # fmt: skip
+_YES = (
+    "x|xx|\u00d7|t|j|ja|oui|si|s\u00ed|s\u00ec|sim|da|tak|ano|\u00e1no|kyll\u00e4|igen|evet|jah|wahr|vrai|"
+    "vero|verdadero|verdadeiro|waar|sand|present|positive|positiv|positif|positivo|pos|+|+1|on|checked|yep|"
+    "yeah|\u2713|\u2714|\u2611|\u2705|\u0434\u0430|\u662f|\u6709|\u306f\u3044|\uc608|\u0646\u0639\u0645|"
+    "vorhanden|applies|applicable|relevant|included"
+)
+YES = frozenset(_YES.split("|"))
+_NO = (
+    "-1|f|nein|non|nee|nei|nej|n\u00e3o|nao|nie|ne|net|ei|nem|hay\u0131r|hayir|not|falsch|faux|falso|falsk|"
+    "onwaar|absent|negative|negativ|n\u00e9gatif|negatif|negativo|neg|off|unchecked|nope|never|not present|"
+    "not applicable|nicht|niet|kein|keine|\u2717|\u2718|\u2610|\u274c|\u043d\u0435\u0442|\u5426|\u65e0|"
+    "\u7121|\u4e0d|\u3044\u3044\u3048|\uc544\ub2c8\uc624|\uc544\ub2c8\uc694|\u0644\u0627|fehlt|irrelevant|"
+    "excluded|not relevant|does not apply"
+)
+NO = frozenset(_NO.split("|"))
 # what is neither: nobody reads such a word as a label
 _DOUBT = re.compile(
     r"unknown|uncertain|unsure|unclear|maybe|perhaps|possibl[ey]|undetermined|pending|todo|tbd|unbekannt|unklar|inconnu|"
@@ -130,8 +132,8 @@ class Marks:
             return [f"{file}: the cells of {some(self.columns)} were read as names of labels"]
         which = f" ({some(self.columns)}), as these mostly hold 0 and 1; name those that are with --label_columns"
         if self.chosen is not None:
-            said = ", ".join(f"{shown(text)} ({cells} cells)" for text, cells in self.met.most_common(10))
-            return [f"{file}: labels were read from {count} columns by --label_marks; what means no there: {said or 'nothing'}"]
+            said = ", ".join(f"{shown(text)} ({cells} cells)" for text, cells in self.met.most_common(10)) or "nothing"
+            return [f"{file}: labels were read from {count} columns by --label_marks; what means no there: {said}"]
         marks = Counter(self._values[number] for number in self._marks)
         what = "0 and 1" if not marks else "marks"
         lines = [f"{file}: labels were read from {count} columns of {what}{which if guessed else ''}"]

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from volfid.inputs.records import Records
 
 SEPARATOR_WORDS = {" ": "space", "\t": "tab", "\n": "newline"}
-_SEPARATORS = (",", ";", "|", "/", "#", "\\", "+", "&", ":", "^", "~", "_", "-", "\u3001", "\uff0c", "\uff1b", "\u30fb", " ")
+_SEPARATORS = (*",;|/#\\+&:^~_-", "\u3001", "\uff0c", "\uff1b", "\u30fb", " ")
 _VECTOR = re.compile(r"\[?\(?[01](?:\.0)?(?:[\s,;|/_-]*[01](?:\.0)?){2,}\)?\]?", re.ASCII)
-_PAIRS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"-1", "1"}, {"ja", "nein"}, {"oui", "non"})
+_PAIRS = [set(pair.split()) for pair in ("0 1", "true false", "yes no", "y n", "t f", "-1 1", "ja nein", "oui non")]
 
 Labels = tuple[str, ...]
 
@@ -93,15 +93,15 @@ def label_notes(
     told = [cells["vectors"]] if "vectors" in cells else []
     if not told and column and _binary(names):
         told.append(
-            f"{where}the labels are {some(names)} and nothing else, which were read as names. If they say yes and no, or "
-            "are vectors, give one column a label and name these with --label_columns"
+            f"{where}the labels are {some(names)} and nothing else, which were read as names. If they say yes and no, "
+            "or are vectors, give one column a label and name these with --label_columns"
         )
     vectors = {label for label in names if _VECTOR.fullmatch(label)}
     rows = _rows(counts, vectors)
     if column and rows and 2 * rows >= sum(count for labels, count in counts.items() if labels):
         told.append(
-            f"{where}{rows} rows hold vectors of 0 and 1, such as {shown(min(vectors))}, each read as one label. Write the "
-            "names of the labels that are 1, or one column for each label, named with --label_columns"
+            f"{where}{rows} rows hold vectors of 0 and 1, such as {shown(min(vectors))}, each read as one label. Write "
+            "the names of the labels that are 1, or one column for each label, named with --label_columns"
         )
     if told:
         return told
@@ -123,7 +123,7 @@ def _rows(counts: Counter[Labels], among: Collection[str]) -> int:
 
 
 def _unions(where: str, counts: Counter[Labels], names: set[str], listed: frozenset[str]) -> dict[str, str]:
-    """By the separator, a note on labels whose pieces under some separator are labels of other rows, or come again and again at any place."""
+    """By the separator, a note on labels whose pieces are labels of other rows, or come again at any place."""
     whole_names = {label.casefold() for label in names}
     best: tuple[int, str, set[str]] = (0, "", set())
     for separator in _SEPARATORS:
@@ -172,7 +172,7 @@ def _one_each(where: str, counts: Counter[Labels], names: Collection[str]) -> li
         return []
     rows = sum(counts.values())
     return [
-        f"{where}each of the {rows} rows has exactly one of {len(names)} labels. If cells hold several, give what stands "
-        "between them with --label_separator; if a document has several rows, give --policies duplicate_ids=unite (or "
-        "duplicate_texts=unite)"
+        f"{where}each of the {rows} rows has exactly one of {len(names)} labels. If cells hold several, give what "
+        "stands between them with --label_separator; if a document has several rows, give --policies "
+        "duplicate_ids=unite (or duplicate_texts=unite)"
     ]

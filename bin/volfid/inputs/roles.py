@@ -43,7 +43,8 @@ class Roles:
     `*` (the label is what it stands for), a regular expression between slashes (the label is its first
     group, or the whole name), or several names mean one column a label; for `text` several names are joined.
     A pattern or expression takes no column that has another role. known: the label list where there is one.
-    `marks` names no column: what means yes in label columns (marks.py). lenient: a given name that the table lacks gives way to the usual ones (synthetic documents).
+    `marks` names no column: what means yes in label columns (marks.py). lenient: a given name that the table lacks
+    gives way to the usual ones (synthetic documents).
     """
 
     def __init__(

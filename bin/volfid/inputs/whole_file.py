@@ -58,7 +58,7 @@ def _explained(fault: Fault, cells: "_Cells") -> Fault:
 
 
 def settle_numbers(rows: Sequence["Record"]) -> None:
-    """Write ids, sources and families of a column of whole numbers without a point, which tables with gaps give them."""
+    """Write ids, sources and families without a point where the whole column is whole numbers, some with one."""
     _whole_column([record.doc_id for record in rows], lambda place, text: setattr(rows[place], "doc_id", text))
     groups = [place for place, record in enumerate(rows) if record.group is not None]
     _whole_column(
@@ -100,8 +100,8 @@ def settle_families(found: "Records", column: str) -> None:
         if group in none or not _large(count, found.rows):
             continue
         found.warnings.append(
-            f"{found.file}: the family {shown(group)} of {shown(column)} holds {count} of {len(found.rows)} rows, which "
-            "stay on one side of the split together. If it stands for unknown, leave those cells empty"
+            f"{found.file}: the family {shown(group)} of {shown(column)} holds {count} of {len(found.rows)} rows, "
+            "which stay on one side of the split together. If it stands for unknown, leave those cells empty"
         )
 
 
