@@ -23,34 +23,27 @@ def id_key(doc_id: str) -> str:
 def repeated_id_faults(records: Sequence[Record]) -> list[Fault]:
     """A fault for every id that an earlier row has: the same, in other case, or equal in Unicode (NFKC)."""
     first: dict[str, Record] = {}
-    faults = []
-    repeated, same_text = _long_form(records)
+    repeated: list[tuple[Record, Record]] = []
+    for record in records:
+        other = first.setdefault(id_key(record.doc_id), record)
+        if other is not record:
+            repeated.append((record, other))
+    same_text = sum(
+        record.labels != other.labels and record.text.casefold() == other.text.casefold() for record, other in repeated
+    )
     mend = "Give each document one id; ids may not differ in case or Unicode form only"
-    if same_text and 2 * same_text >= repeated:
+    if same_text and 2 * same_text >= len(repeated):
         mend = (
-            f"{same_text} of these {repeated} rows have the text of the earlier one and other labels: where a row is "
-            "one label of a document, --policies duplicate_ids=unite joins them"
+            f"{same_text} of these {len(repeated)} rows have the text of the earlier one and other labels: where a row "
+            "is one label of a document, --policies duplicate_ids=unite joins them"
         )
-    for record in records:
-        other = first.setdefault(id_key(record.doc_id), record)
-        if other is not record:
-            same = "" if other.doc_id == record.doc_id else f" as {shown(other.doc_id)}"
-            where = "" if other.file == record.file else f" of {other.file}"
-            detail = f"the id {shown(record.doc_id)} stands in row {other.row}{where} already{same}"
-            faults.append(Fault(record.file, record.row, "duplicate_id", detail, record.doc_id, "id", mend))
+    faults = []
+    for record, other in repeated:
+        same = "" if other.doc_id == record.doc_id else f" as {shown(other.doc_id)}"
+        where = "" if other.file == record.file else f" of {other.file}"
+        detail = f"the id {shown(record.doc_id)} stands in row {other.row}{where} already{same}"
+        faults.append(Fault(record.file, record.row, "duplicate_id", detail, record.doc_id, "id", mend))
     return faults
-
-
-def _long_form(records: Sequence[Record]) -> tuple[int, int]:
-    """How many rows repeat the id of an earlier one, and how many of these have its text and other labels."""
-    first: dict[str, Record] = {}
-    repeated = same = 0
-    for record in records:
-        other = first.setdefault(id_key(record.doc_id), record)
-        if other is not record:
-            repeated += 1
-            same += other.labels != record.labels and other.text.casefold() == record.text.casefold()
-    return repeated, same
 
 
 def united(records: Sequence[Record]) -> tuple[list[Record], list[Fault], list[Fault]]:
