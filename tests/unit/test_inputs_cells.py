@@ -169,12 +169,20 @@ def test_one_semicolon_does_not_hide_the_commas(tmp_path):
     assert any("--label_separator ','" in line for line in read_records(path, {}).warnings)
 
 
-@pytest.mark.parametrize("form", ["{} {} {}", "{}{}{}", "{},{},{}", "{}.0 {}.0 {}.0", "({} {} {})", "{};{};{}"])
+@pytest.mark.parametrize(
+    "form", ["{} {} {}", "{}{}{}", "{},{},{}", "{}.0 {}.0 {}.0", "({} {} {})", "{};{};{}", "[{}, {}, {}]"]
+)
 def test_vectors_are_told(tmp_path, form):
     path = labelled(tmp_path, lambda i, labels: form.format(*(int(name in labels) for name in NAMES[:3])))
     with pytest.raises(DataError) as caught:
         prepare(str(path), InputSettings(min_label_documents=60), 3)
     assert "vectors" in str(caught.value)
+
+
+def test_scores_beside_names_and_minus_one_among_codes_are_told(tmp_path):
+    path = labelled(tmp_path, lambda i, labels: ";".join(f"{name}:0.9" for name in labels))
+    assert warned(made(path), "labels that end in numbers", "'cognition:0.9'")
+    assert warned(made(labelled(tmp_path, lambda i, labels: str(i % 4 - 1))), "20 rows have the label '-1'")
 
 
 @pytest.mark.parametrize("pair", [("0", "1"), ("True", "False"), ("yes", "no"), ("-1", "1"), ("1.0", "0.0")])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from volfid.inputs.records import Record, Records, _Cells
 
 LARGE_GROUP = 0.1
-_NO_FAMILY = re.compile(r"-\d+|unknown", re.ASCII | re.IGNORECASE)
+_NO_FAMILY = re.compile(r"-\d+(?:\.0+)?|unknown", re.ASCII | re.IGNORECASE)
 
 
 def settle(found: "Records", cells: "_Cells", known: Collection[str] | None) -> None:
@@ -29,6 +29,8 @@ def settle(found: "Records", cells: "_Cells", known: Collection[str] | None) -> 
         found.faults += [_explained(fault, cells) for fault in marks.faults]
         found.warnings += marks.told(found.file, roles.guessed, names)
         found.fields = {} if names else {label: column for column, label in roles.flags.items()}
+    elif roles.marks:
+        found.warnings.append(f"{found.file}: --label_marks says nothing of {shown(cells.labels)}, which holds names")
     column = ", ".join(roles.flags) if names else cells.labels
     in_cells = cells.names.warnings(found.file, column, Counter(row.labels for row in found.rows))
     settle_labels(found, column, known)
