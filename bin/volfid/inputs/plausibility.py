@@ -118,19 +118,19 @@ def _no_names(where: str, counts: Counter[Labels], odd: Collection[str]) -> list
     vectors = {label for label in odd if _VECTOR.fullmatch(label)}
     if vectors and 2 * _rows(counts, vectors) >= labelled:
         told.append(
-            f"{where}{_rows(counts, vectors)} rows hold vectors of 0 and 1, such as {shown(min(vectors))}, each read as one "
-            "label. Write the names of the labels that are 1, or one column for each label, named with --label_columns"
+            f"{where}{_rows(counts, vectors)} rows hold vectors of 0 and 1, such as {shown(min(vectors))}, each read "
+            "as one label. Write the names of the labels that are 1, or one column a label, named with --label_columns"
         )
     scored = {label for label in odd if _SCORED.fullmatch(label)}
     if scored and 2 * _rows(counts, scored) >= labelled:
         told.append(
-            f"{where}{_rows(counts, scored)} rows hold labels that end in numbers, such as {shown(min(scored))}, each read "
-            "as a label of its own. Write names without scores"
+            f"{where}{_rows(counts, scored)} rows hold labels that end in numbers, such as {shown(min(scored))}, each "
+            "read as a label of its own. Write names without scores"
         )
     if "-1" in odd and len(odd) > 2 and all(map(whole_number, odd)):
         told.append(
-            f"{where}{_rows(counts, {'-1'})} rows have the label '-1', which often says that there is none. If so, list "
-            "the others in a file for --labels and give --policies unknown_labels=drop"
+            f"{where}{_rows(counts, {'-1'})} rows have the label '-1', which often says that there is none. If so, "
+            "list the others in a file for --labels and give --policies unknown_labels=drop"
         )
     return told
 
