@@ -440,3 +440,15 @@ def test_every_option_and_policy_that_a_message_names_is_there():
                     assert choice in POLICIES[policy][0], f"{path.name}: {policy}={choice}"
                     seen.add(policy)
     assert {"label_marks", "label_separator", "label_columns", "duplicate_ids", "missing_date", "error_cells"} <= seen
+
+
+def test_a_step_that_drops_more_than_a_tenth_of_the_rows_is_told(tmp_path):
+    path = labelled(tmp_path, lambda i, labels: "" if i % 4 == 0 else labels[0])
+    prepared = made(path)
+    assert warned(prepared, "20 of 80 rows were dropped: no label") and warned(prepared, "each of the 60 labelled rows")
+    path = table(
+        tmp_path,
+        ["id", "text", "labels"],
+        [[i, TEXTS[k % 60], ";".join(SETS[k % 60])] for k, (i, *_) in enumerate(DOCS)],
+    )
+    assert warned(made(path), "20 of 80 rows were dropped: repeated text")

@@ -13,6 +13,8 @@ from volfid.inputs.labels import LabelName, frequent_labels, labels_everywhere, 
 from volfid.inputs.records import Record
 from volfid.inputs.settings import InputSettings
 
+MANY = 0.1  # a step that drops more than this share of the rows is told
+
 
 @dataclass
 class Cleaned:
@@ -50,6 +52,8 @@ class Cleaned:
         self.counts[policy] += len(gone)
         left = [row for row in self.rows if (row.file, row.row) not in gone] if gone else self.rows
         self.funnel.step(step, len(self.rows), len(left))
+        if len(gone) > MANY * len(self.rows):
+            self.warnings.append(f"{len(gone)} of {len(self.rows)} rows were dropped: {step}")
         self.rows = left
 
 
@@ -111,6 +115,8 @@ def clean(
     done.dropped += repeated
     done.counts["duplicate_texts"] = len(repeated)
     done.funnel.step("repeated text", before, len(done.rows))
+    if len(repeated) > MANY * before:
+        done.warnings.append(f"{len(repeated)} of {before} rows were dropped: repeated text")
     if conflicts:
         which = "the labels of all their rows hold" if unite else (
             "the labels of the kept row hold. Where a row is one label of a document, --policies duplicate_texts=unite "

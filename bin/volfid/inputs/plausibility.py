@@ -191,11 +191,11 @@ def _mixed(labels: Sequence[Sequence[str]]) -> bool:
 
 def _one_each(where: str, counts: Counter[Labels], names: Collection[str]) -> list[str]:
     """Exactly one label in each document, unless the labels are codes of three or more classes."""
-    if len(names) < 2 or any(len(labels) != 1 for labels in counts) or all(map(whole_number, names)):
+    if len(names) < 2 or any(len(labels) > 1 for labels in counts) or all(map(whole_number, names)):
         return []
-    rows = sum(counts.values())
+    rows = sum(count for labels, count in counts.items() if labels)
     return [
-        f"{where}each of the {rows} rows has exactly one of {len(names)} labels. If cells hold several, give what "
-        "stands between them with --label_separator; if a document has several rows, give --policies "
+        f"{where}each of the {rows} labelled rows has exactly one of {len(names)} labels. If cells hold several, "
+        "give what stands between them with --label_separator; if a document has several rows, give --policies "
         "duplicate_ids=unite (or duplicate_texts=unite)"
     ]
