@@ -63,7 +63,7 @@ def marked(folder, yes, no, blanks=True):
     ("yes", "no"),
     [("1", "-1"), ("ja", "nein"), ("present", "absent"), ("X", "-"), ("x", "nan"), ("t", "f"), ("oui", "non"),
      ("pos", "neg"), ("Positive", "Negative"), ("+", "-"), ("true", "falsch"), ("x", "0"), ("✓", "✗"), ("是", "否"),
-     ("1.0", "-1.0"), ("ok", "NA"), ("2021-03-04", ""), ("●", "")],
+     ("1.0", "-1.0"), ("ok", "NA"), ("●", "○"), ("■", "□"), ("3", ""), ("Y", "n"), ("2021-03-04", ""), ("●", "")],
 )  # fmt: skip
 def test_pairs_of_marks_are_read_as_yes_and_no(tmp_path, yes, no, blanks):
     prepared = made(marked(tmp_path, yes, no, blanks), COLUMNS)
@@ -74,7 +74,8 @@ def test_pairs_of_marks_are_read_as_yes_and_no(tmp_path, yes, no, blanks):
 @pytest.mark.parametrize(
     ("yes", "no"),
     [("high", "low"), ("mobility", "none of it"), ("A", "B"), ("0.67", "0.12"), ("2", "0"), ("x", "unknown"),
-     ("krank", "nein"), ("maybe", ""), ("", "nein"), ("not mobile", ""), ("yes", "uncertain"), ("1", "#REF!")],
+     ("krank", "nein"), ("maybe", ""), ("", "nein"), ("not mobile", ""), ("yes", "uncertain"), ("1", "#REF!"),
+     ("1", "2"), ("x", "."), ("x", "/"), ("x", "o"), ("#", "§"), ("-1", "0")],
 )  # fmt: skip
 def test_marks_that_nobody_can_be_sure_of_are_refused_with_the_option_that_reads_them(tmp_path, yes, no):
     path = marked(tmp_path, yes, no)

@@ -31,7 +31,10 @@ def repeated_id_faults(records: Sequence[Record]) -> list[Fault]:
     same_text = sum(
         record.labels != other.labels and record.text.casefold() == other.text.casefold() for record, other in repeated
     )
-    mend = "Give each document one id; ids may not differ in case or Unicode form only"
+    mend = (
+        "Give each document one id; ids may not differ in case or Unicode form only (--policies duplicate_ids=drop "
+        "keeps the first row of each)"
+    )
     if same_text and 2 * same_text >= len(repeated):
         mend = (
             f"{same_text} of these {len(repeated)} rows have the text of the earlier one and other labels: where a row "

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from volfid.inputs.records import Records
 
 SEPARATOR_WORDS = {" ": "space", "\t": "tab", "\n": "newline"}
-_SEPARATORS = (*",;|/#\\+&:^~_-", "\u3001", "\uff0c", "\uff1b", "\u30fb", " ")
+_SEPARATORS = (*",;|/#\\+&:^~_-", "\u3001", "\uff0c", "\uff1b", "\u30fb", " and ", " ")
 _VECTOR = re.compile(
     r"\[?\(?(?:[01](?:\.0)?(?:[\s,;|/_-]*[01](?:\.0)?){2,}|(?:true|false)(?:[\s,;|/_-]+(?:true|false))+)\)?\]?",
     re.ASCII | re.IGNORECASE,
