@@ -42,6 +42,7 @@ def test_an_audit_measures_brought_documents_against_all_controls(project, docum
     )
     assert run.code == 0, run.output[-4000:]
     assert "GENERATE_TEXT" not in run.processes("COMPLETED")
+    assert "volfid: warning: " in run.output and "brought documents name no source" in run.output
     tables = run.results / "tables"
     worth = [row for row in CONTRACTS["effects"].read(tables) if row["effect"] == "worth_further_documents"]
     assert worth and all(row["generator"] == "brought" for row in worth)
