@@ -1,23 +1,22 @@
 """From table rows to records: what each cell may hold."""
 
+import datetime
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from volfid.core.exits import DataError
+from volfid.core.splits import SPLITS
 from volfid.inputs.faults import Fault, some
 from volfid.inputs.fields import DATE_FORMS, first_claim, iso_date, joined_list
+from volfid.inputs.made_ids import make_ids
 from volfid.inputs.memory import no_collection
 from volfid.inputs.names import NameCells, NotNames
 from volfid.inputs.roles import Roles, flag
-from volfid.inputs.tables import open_table
-from volfid.inputs.text import cell_text, id_problem, normalise, normalise_id
+from volfid.inputs.tables import Table, open_table
+from volfid.inputs.text import cell_text, id_problem, kind_of, normalise, normalise_id
 
-SPLITS = {
-    "train": "train", "training": "train", "test": "test", "testing": "test",
-    **dict.fromkeys(("validation", "valid", "val", "dev", "reference"), "reference"),
-}  # fmt: skip
 MAX_CHARACTERS = 1_000_000
 _MARKS_KEPT = 100_000
 _MARKS = "Use 0 and 1, or one column 'labels'; where any text means yes, leave the zeros empty"
@@ -52,31 +51,31 @@ class Records:
 
 @no_collection()
 def read_records(
-    path: Path, columns: Mapping[str, Any], *, known_labels: Collection[str] | None = None, made_ids: str | None = None,
-    separator: str | None = None, dates: bool = False, lenient: bool = False,
+    path: Path | Table, columns: Mapping[str, Any], *, known_labels: Collection[str] | None = None,
+    made_ids: str | None = "doc-", separator: str | None = None, dates: bool = False, lenient: bool = False,
 ) -> Records:  # fmt: skip
-    """Read documents from `path`, a file or a folder of shards.
+    """Read documents from `path`, a file or a folder of shards, or a table that is open.
 
     columns: names given by the user by role. known_labels: the label list where there is one; columns
-    of its names are labels, too, where no cell says so. made_ids: prefix of ids made from row numbers where the
-    file has no id column; None makes the column compulsory. separator: what stands between labels
+    of its names are labels, too, where no cell says so. made_ids: prefix of ids made of the texts where the
+    file has no id column (made_ids.py); with None such rows have the id ''. separator: what stands between labels
     (';' or '|' when None). dates: a date column is needed. lenient: given columns need not be there.
     Raises DataError for missing columns or a file without rows; faults of single rows are returned.
     """
-    table = open_table(path)
+    table = path if isinstance(path, Table) else open_table(path)
     while True:
-        roles = Roles(table, columns, known_labels, id_needed=made_ids is None, dates=dates, lenient=lenient)
+        roles = Roles(table, columns, known_labels, dates=dates, lenient=lenient)
         seen = set(table.columns)
         result = Records(table.file, warnings=list(table.warnings))
         cells = _Cells(roles, separator, result.faults)
-        for position, (file, number, row) in enumerate(table.rows(roles.wanted()), start=1):
+        for file, number, row in table.rows(roles.wanted()):
             if not row.keys() <= seen:
                 late = [column for column in row if column not in seen]
                 seen.update(late)
                 if any(map(roles.matters, late)):
                     table.find_all_columns()
                     break  # a field that comes first in a later row takes a role: read again, knowing all of them
-            record = cells.record(file, number, row, made_ids, position if len(table.parts) > 1 else number)
+            record = cells.record(file, number, row)
             if record is not None:
                 result.rows.append(record)
         else:
@@ -86,7 +85,25 @@ def read_records(
     result.fields = {label: column for column, label in roles.flags.items()}
     result.faults += [*table.faults, *cells.odd_marks()]
     result.warnings += cells.warnings(table.file)
+    if table.sides and not roles.columns["split"] and not lenient:
+        result.warnings.append(_side_of_files(result.rows, table, dates))
+    if not cells.id and made_ids is not None:
+        make_ids(result.rows, made_ids)
+        result.warnings.append(
+            f"{table.file}: no column of ids ('id', or --id_column); each document got a hash of its text as its id"
+        )
     return result
+
+
+def _side_of_files(rows: list[Record], table: Table, dates: bool) -> str:
+    """Give every row the side that the name of its file says, unless the split is by date; what to say of it."""
+    told = ", ".join(f"{name} is {side}" for name, side in list(table.sides.items())[:6])
+    more = f" and {len(table.sides) - 6} more" if len(table.sides) > 6 else ""
+    if dates:
+        return f"{table.file}: names of files say a split ({told}{more}), which was left out: the split is by date"
+    for row in rows:
+        row.split = table.sides[row.file]
+    return f"{table.file}: the split was taken from the names of the files ({told}{more})"
 
 
 class _Cells:
@@ -103,10 +120,10 @@ class _Cells:
         self.others = bool(column["split"] or column["group"] or column["date"] or self.sources)
         self.one_text = roles.text[0] if len(roles.text) == 1 and not roles.holds_claims(roles.text[0]) else None
 
-    def record(self, file: str, number: int, row: dict[str, Any], made_ids: str | None, made: int) -> Record | None:
+    def record(self, file: str, number: int, row: dict[str, Any]) -> Record | None:
         self.file, self.number, self.row = file, number, row
         before = len(self.faults)
-        doc_id = self._identifier() if self.id else f"{made_ids}{made:06d}"
+        doc_id = self._identifier() if self.id else ""
         text = self._cell(self.one_text, doc_id) if self.one_text else self._joined(doc_id)
         labels = self._names("labels", doc_id) if self.labels else self._marked()
         record = Record(file, number, doc_id, text, labels)
@@ -126,7 +143,7 @@ class _Cells:
             return str(found)
         value = cell_text(found)
         doc_id = normalise_id(value) if value is not None else ""
-        problem = id_problem(doc_id) if value is not None else "is not text"
+        problem = id_problem(doc_id) if value is not None else f"is not text but {kind_of(found)}"
         if problem:
             self._fault("bad_id", f"the id {problem}", self.id, "Give every row a distinct id of 1 to 300 characters")
         return doc_id if not problem else ""
@@ -141,7 +158,8 @@ class _Cells:
             value = first_claim(value) if self.roles.holds_claims(column) else joined_list(value)
         text = cell_text(value)
         if text is None:
-            self._fault("bad_text", "the cell is not text", column, "Write the text as a string", doc_id)
+            detail = f"the cell is not text but {kind_of(value)}"
+            self._fault("bad_text", detail, column, "Write the text as a string", doc_id)
             return ""
         if len(text) > MAX_CHARACTERS:
             detail = f"{len(text)} characters (at most {MAX_CHARACTERS})"
@@ -225,9 +243,11 @@ class _Cells:
 
     def _group(self, doc_id: str) -> str | None:
         column = self.roles.columns["group"]
-        value = cell_text(self.row.get(column)) if column else ""
+        found = self.row.get(column) if column else ""
+        value = cell_text(found.isoformat() if isinstance(found, datetime.date) else found)
         if value is None:
-            self._fault("bad_group", "the group is not text", column, "Write it as a string", doc_id)
+            detail = f"the group is not text but {kind_of(found)}"
+            self._fault("bad_group", detail, column, "Write it as a string", doc_id)
         return normalise(value) or None if value else None
 
     def _date(self, doc_id: str) -> str | None:

@@ -9,7 +9,8 @@ from typing import Any
 from volfid.core.cells import flag
 from volfid.core.exits import DataError
 from volfid.inputs.faults import did_you_mean
-from volfid.inputs.tables import Table
+from volfid.inputs.headers import no_names
+from volfid.inputs.tables import Table, headerless
 from volfid.inputs.text import normalise
 
 NAMES = {
@@ -47,8 +48,8 @@ class Roles:
     """
 
     def __init__(
-        self, table: Table, given: Mapping[str, Any], known: Collection[str] | None, *, id_needed: bool = True,
-        dates: bool = False, lenient: bool = False,
+        self, table: Table, given: Mapping[str, Any], known: Collection[str] | None, *, dates: bool = False,
+        lenient: bool = False,
     ):  # fmt: skip
         self.table = table
         self.given = {role: name for role, name in given.items() if name}
@@ -68,12 +69,12 @@ class Roles:
             self.columns["date"] = None
         elif not self.columns["date"]:
             self._missing("date", "'date'")
-        if id_needed and not self.columns["id"]:
-            self._missing("id", "'id' (or 'doc_id')")
         if not self.columns["labels"] and not self.flags:
             self._flag_columns(known)
         if self._problems:
-            shown = ", ".join(repr(column) for column in table.columns[:12])
+            if table.header and no_names(table.columns):
+                raise headerless(table.file)
+            shown = ", ".join(repr(column[:60]) for column in table.columns[:12])
             more = f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
             raise DataError(
                 f"{table.file}, row 1: {'; '.join(self._problems)}; the columns are {shown}{more}",
