@@ -137,8 +137,9 @@ def _unquoted(path: Path, delimiter: str, first: int) -> bool:
 
 def _fits_raw(path: Path, delimiter: str, first: int) -> bool:
     """Whether every line has as many cells as the header when quotes are text."""
-    counts = {line.count(delimiter) for line in islice(text_lines(path), first - 1, None) if line.strip()}
-    return len(counts) == 1 and counts != {0}
+    counts = (line.count(delimiter) for line in islice(text_lines(path), first - 1, None) if line.strip())
+    header = next(counts, 0)
+    return header > 0 and all(count == header for count in counts)
 
 
 def _trouble(path: Path, delimiter: str, first: int) -> bool:

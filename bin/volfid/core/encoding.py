@@ -190,7 +190,7 @@ def _guess(path: Path) -> tuple[str, str]:
                 sample = more
         high = [byte for byte in sample if byte >= 0x80]
         letters = sum(byte >= 0x80 or chr(byte).isalpha() for byte in sample)
-        if len(high) > 0.3 * letters:
+        if len(high) > 0.3 * letters or not (_decodes(sample, "latin-1" if min(high) >= 0xA0 else "cp1252")):
             words = "a code page of another script, such as Windows-1251, Shift_JIS or GB18030"
             _guesses[path] = (words, next((code for code in _WIDE if _decodes(sample, code)), "WINDOWS-1251"))
         elif any(byte < 0xA0 for byte in high):

@@ -120,5 +120,5 @@ def _has_no_header(path: Path, form: Form, known: Collection[str]) -> bool:
 
 
 def _shape(cell: str) -> str:
-    """What a code looks like: G06F is a00a."""
-    return re.sub(r"[^\W\d]", "a", re.sub(r"\d", "0", cell.strip().casefold()))
+    """What a code looks like: G06F is a0a."""
+    return re.sub(r"[^\W\d]+", "a", re.sub(r"\d+", "0", cell.strip().casefold()))

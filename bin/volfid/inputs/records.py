@@ -1,6 +1,5 @@
 """From table rows to records: what each cell may hold."""
 
-import datetime
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from volfid.core.exits import DataError
 from volfid.core.splits import SPLITS
 from volfid.inputs.faults import Fault, some
-from volfid.inputs.fields import DATE_FORMS, first_claim, iso_date, joined_list
+from volfid.inputs.fields import DATE_FORMS, day_of, first_claim, iso_date, joined_list
 from volfid.inputs.made_ids import make_ids
 from volfid.inputs.memory import no_collection
 from volfid.inputs.names import NameCells, NotNames
@@ -244,7 +243,7 @@ class _Cells:
     def _group(self, doc_id: str) -> str | None:
         column = self.roles.columns["group"]
         found = self.row.get(column) if column else ""
-        value = cell_text(found.isoformat() if isinstance(found, datetime.date) else found)
+        value = cell_text(day_of(found))
         if value is None:
             detail = f"the group is not text but {kind_of(found)}"
             self._fault("bad_group", detail, column, "Write it as a string", doc_id)

@@ -1,11 +1,12 @@
 """Files of any form, and folders of them, as rows with numbers; read in a stream."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 
 from volfid.core.cells import MAX_COLUMNS, check_columns
+from volfid.core.delimited import Dialect, records
 from volfid.core.exits import DataError, ParameterError
 from volfid.core.files import canonical_json, sha256_file, sha256_text
 from volfid.core.json_tables import read_json_table
@@ -85,14 +86,11 @@ def open_table(path: Path, no_header: bool = False, lenient: bool = False) -> Ta
     a header although no_header says otherwise; InputMissingError for one that does not exist.
     """
     parts, warnings = _shards(path) if path.is_dir() else ([path], [])
-    if no_header and (names := _names_after_all(parts[0])):
-        if not lenient:
-            shown = ", ".join(repr(name[:60]) for name in names[:12])
-            message = f"{parts[0].name}, row 1: these are names of columns, {shown}, and no_header was given"
-            raise ParameterError(message, mend="Leave out --no_header")
+    forms = [form_of(part, no_header) for part in parts]
+    if no_header and _names_after_all(parts[0], forms[0], lenient):
         no_header = False
         warnings.append(f"{parts[0].name}: row 1 was read as a header, although no_header was given")
-    forms = [form_of(part, no_header) for part in parts]
+        forms = [form_of(part) for part in parts]
     warnings += [note for form in forms for note in form.told]
     table = Table(path.name, parts, forms, warnings=warnings)
     _one_kind(table)
@@ -104,13 +102,21 @@ def open_table(path: Path, no_header: bool = False, lenient: bool = False) -> Ta
     return table
 
 
-def _names_after_all(part: Path) -> list[str]:
-    """The names in the first row of a table of rows and columns, where that can be nothing else."""
-    form = form_of(part)
-    if form.kind not in ("delimited", "xlsx"):
-        return []
-    columns = _header(part, form, [], checked=False)
-    return columns if all_names(columns) else []
+def _names_after_all(part: Path, form: Form, lenient: bool) -> bool:
+    """Whether the first row of a table of rows and columns can be nothing but names; ParameterError unless lenient."""
+    if form.dialect is not None:
+        names = delimited_header(part, replace(form.dialect, header=True))
+    elif form.kind == "xlsx":
+        from volfid.inputs.sheets import sheet_header
+
+        names = sheet_header(part)
+    else:
+        return False
+    if all_names(names) and not lenient:
+        shown = ", ".join(repr(name[:60]) for name in names[:12])
+        message = f"{part.name}, row 1: these are names of columns, {shown}, and no_header was given"
+        raise ParameterError(message, mend="Leave out --no_header")
+    return all_names(names)
 
 
 def _one_kind(table: Table) -> None:
@@ -156,7 +162,7 @@ def _common_columns(table: Table) -> None:
             )
 
 
-def _header(part: Path, form: Form, warnings: list[str], checked: bool = True) -> list[str]:
+def _header(part: Path, form: Form, warnings: list[str]) -> list[str]:
     if form.kind == "parquet":
         with parquet_file(part) as file:
             columns = list(file.schema_arrow.names)
@@ -169,13 +175,25 @@ def _header(part: Path, form: Form, warnings: list[str], checked: bool = True) -
     else:
         assert form.dialect is not None
         columns = delimited_header(part, form.dialect)
+        _no_title(part, form.dialect, columns)
     filled = [column for column in columns if column]
-    if not checked:
-        return filled
     if form.named and len(set(filled)) < len(filled) and no_names(columns):
         raise headerless(part.name)
     check_columns(part.name, columns)
     return filled
+
+
+def _no_title(part: Path, dialect: Dialect, columns: list[str]) -> None:
+    """DataError where one cell alone stands above the table."""
+    if len([column for column in columns if column]) > 1 or not dialect.header:
+        return
+    below = islice(records(part, dialect, lambda *_: None), 1, 6)
+    widths = {len(cells) for _, cells in below}
+    if len(widths) == 1 and min(widths) > 1:
+        raise DataError(
+            f"{part.name}: row {dialect.begin} has one cell, and the rows below it have {min(widths)}",
+            mend="Delete the lines above the names of the columns",
+        )
 
 
 def headerless(name: str) -> DataError:
