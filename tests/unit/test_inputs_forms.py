@@ -25,7 +25,7 @@ from volfid.inputs.records import read_records
 from volfid.inputs.settings import InputSettings, with_options
 from volfid.inputs.tables import open_table
 
-WORDS = ["lever", "bed", "sensor", "cushion", "pillow", "glove", "filter", "handle", "seat", "lens", "frame", "rail", "pump"]
+WORDS = ["lever", "bed", "sensor", "cushion", "pillow", "glove", "filter", "handle", "seat", "lens", "frame", "rail"]
 
 
 def documents(number: int = 60, seed: int = 1) -> list[dict]:
@@ -295,6 +295,7 @@ JSON_FORMS = {
     "objects_over_lines": lambda rows: "\n".join(json.dumps(row, indent=1) for row in rows),
     "data": lambda rows: json.dumps({"version": "1", "data": rows}),
     "rows_over_lines": lambda rows: json.dumps({"rows": rows}, indent=1),
+    "columns_in_data": lambda rows: json.dumps({"data": by_column(rows)}),
     "any_key": lambda rows: json.dumps({"patents": rows, "n": len(rows)}),
     "columns_of_lists": lambda rows: json.dumps({key: [row[key] for row in rows] for key in rows[0]}),
     "columns_of_pandas": lambda rows: json.dumps(by_column(rows)),

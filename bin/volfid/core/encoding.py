@@ -82,7 +82,7 @@ def text_lines(path: Path) -> Iterator[str]:
                 read = stream.readline
                 while line := read(MAX_LINE):
                     if len(line) == MAX_LINE:
-                        message = f"{name}: a line of more than {MAX_LINE:,} characters, {line[:60]!r} ..."
+                        message = f"{name}: a line of more than {MAX_LINE:,} characters"
                         raise DataError(message, mend="Check the line ends and the quotes")
                     if "\r" in line and (not line.endswith("\r\n") or line.count("\r") > 1):
                         yield from _RETURN.split(line)

@@ -149,6 +149,8 @@ def _from_object(value: Row, no_header: bool) -> JsonTable:
 
 def _wrapped(value: Row, tables: dict[str, list[Any]]) -> JsonTable:
     """The one list of objects in an object; the object itself as one document where it has texts of its own."""
+    if len(value) == 1 and all(isinstance(inner, dict) and inner for inner in value.values()):
+        return table_of(list(value.values()))
     usual = [key for key in _WRAPPERS if key in tables]
     texts = any(isinstance(item, str) and len(item) > _LONG for item in value.values()) or _USUAL & value.keys()
     chosen = usual[:1] or ([] if texts else list(tables))

@@ -158,7 +158,7 @@ def _common_columns(table: Table) -> None:
             has, lacks = (part, table.parts[0]) if odd in columns else (table.parts[0], part)
             raise DataError(
                 f"{table.file}: {has.name} has a column {odd[:60]!r} and {lacks.name} has none",
-                mend="Give all shards the same columns",
+                mend="Give all shards the same columns, and move label lists and notes elsewhere",
             )
 
 
@@ -219,6 +219,8 @@ def _shards(folder: Path) -> tuple[list[Path], list[str]]:
     other = [path.name for path in files if path not in shards]
     if not shards:
         mend = "Put .jsonl, .csv, .tsv, .parquet or .xlsx files of one format into it"
+        if inner := _inner(folder):
+            mend += f" (its subfolders {some(inner, _NAMED)} are not read; a split may stand in names such as train.csv)"
         raise DataError(f"the folder {folder.name} holds no table", mend=mend)
     kinds: dict[str, str] = {}
     for shard in shards:
@@ -227,7 +229,7 @@ def _shards(folder: Path) -> tuple[list[Path], list[str]]:
         found = ", ".join(f"{kind} ({name})" for kind, name in kinds.items())
         mend = "Leave one format in it, and move label lists and notes elsewhere"
         raise DataError(f"the folder {folder.name} holds several formats: {found}", mend=mend)
-    inner = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))]
+    inner = _inner(folder)
     told = []
     if other:
         what = "1 file is no table and was" if len(other) == 1 else f"{len(other)} files are no tables and were"
@@ -236,6 +238,10 @@ def _shards(folder: Path) -> tuple[list[Path], list[str]]:
         what = "1 subfolder was" if len(inner) == 1 else f"{len(inner)} subfolders were"
         told.append(f"{folder.name}: {what} not read: {some(inner, _NAMED)}; move tables up, or give that folder")
     return shards, told
+
+
+def _inner(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))]
 
 
 def _by_content(files: Sequence[Path]) -> list[Path]:
