@@ -503,6 +503,7 @@ def test_made_ids_of_both_files_are_told_apart(tmp_path):
     found = prepare(str(real), InputSettings(min_label_documents=3), 1, test=test)
     assert sum(row["split"] == "test" for row in found.documents) == 22, "of texts on both sides the test side stays"
     assert len({row["doc_id"] for row in found.documents}) == 60
+    assert any(note.startswith("a.jsonl and b.jsonl: no column of ids") for note in found.corpus["warnings"])
 
 
 # ---- Parquet ------------------------------------------------------------------------------

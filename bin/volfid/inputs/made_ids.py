@@ -21,11 +21,11 @@ class Document(Protocol):
     date: str | None
 
 
-def make_ids(documents: Iterable[Document], prefix: str) -> None:
+def make_ids(documents: Iterable[Document], prefix: str, file: str) -> list[str]:
     """Give each document without an id `prefix` and the first 16 hexadecimal digits of the SHA-256 of its text.
 
     Documents of one text are numbered ('-2', '-3') in the order of what else they hold: labels, split, group, date and
-    sources. Those that are alike in everything cannot be told apart, and need not be.
+    sources. Those that are alike in everything cannot be told apart, and need not be. Returns what to say of `file`.
     """
     same: defaultdict[str, list[Document]] = defaultdict(list)
     for document in documents:
@@ -36,6 +36,9 @@ def make_ids(documents: Iterable[Document], prefix: str) -> None:
             members.sort(key=_content)
         for place, document in enumerate(members, start=1):
             document.doc_id = f"{prefix}{digest}" if place == 1 else f"{prefix}{digest}-{place}"
+    if not same:
+        return []
+    return [f"{file}: no column of ids ('id', or --id_column); each document got a hash of its text as its id"]
 
 
 def _content(document: Document) -> tuple[object, ...]:

@@ -87,10 +87,7 @@ def read_records(
     if table.sides and not roles.columns["split"] and not lenient:
         result.warnings.append(_side_of_files(result.rows, table, dates))
     if not cells.id and made_ids is not None:
-        make_ids(result.rows, made_ids)
-        result.warnings.append(
-            f"{table.file}: no column of ids ('id', or --id_column); each document got a hash of its text as its id"
-        )
+        result.warnings += make_ids(result.rows, made_ids, table.file)
     return result
 
 

@@ -32,10 +32,9 @@ def with_test_rows(real: Records, test: Records) -> list[str]:
     for row in test.rows:
         row.split = "test"
     told = f"the test side is {test.file} ({len(test.rows)} rows)"
-    real.rows += test.rows
+    own, real.rows = real.rows, [*real.rows, *test.rows]
     real.faults += test.faults
     real.warnings += [note for note in test.warnings if note not in real.warnings]
     real.fields = {**test.fields, **real.fields}
-    if any(not row.doc_id for row in real.rows):
-        make_ids(real.rows, "doc-")
-    return [told]
+    without = [file for file, records in ((real.file, own), (test.file, test.rows)) if any(not r.doc_id for r in records)]
+    return [told, *make_ids(real.rows, "doc-", " and ".join(without))]
