@@ -16,6 +16,7 @@ process PREPARE_DOCUMENTS {
     path real, stageAs: 'real/*'
     path names, stageAs: 'names/*'
     path synthetic, stageAs: 'synthetic_in/*'
+    path test, stageAs: 'test_in/*'
     path design, stageAs: 'design/*'
     val seed
     val chosen
@@ -33,7 +34,7 @@ process PREPARE_DOCUMENTS {
     script:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
-    def brought = synthetic ? "--synthetic ${synthetic}" : ''
+    def brought = (synthetic ? "--synthetic ${synthetic} " : '') + (test ? "--test ${test}" : '')
     """
     # code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
@@ -45,7 +46,7 @@ process PREPARE_DOCUMENTS {
     stub:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
-    def brought = synthetic ? "--synthetic ${synthetic}" : ''
+    def brought = (synthetic ? "--synthetic ${synthetic} " : '') + (test ? "--test ${test}" : '')
     """
     # the planner needs real documents, also in a stub run; code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
@@ -57,7 +58,8 @@ process PREPARE_DOCUMENTS {
 
 // the options of docs/own-data.md as one line of JSON: what a user types reaches no shell
 def columnsAndPolicies() {
-    def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'label_marks', 'split_column', 'group_column', 'date_column', 'policies']
+    def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'label_marks', 'split_column', 'group_column', 'date_column',
+                 'no_header', 'policies']
     return groovy.json.JsonOutput.toJson(names.findAll { name -> params[name] != null }.collectEntries { name -> [name, params[name]] })
 }
 
@@ -89,10 +91,11 @@ workflow INPUTS {
         real,
         names,
         params.synthetic ? file(params.synthetic, checkIfExists: true) : [],
+        params.test ? file(params.test, checkIfExists: true, glob: false) : [],
         chosenDesign(),
         seed,
         columnsAndPolicies(),
-        digest + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
+        digest + fileDigest(params.test ? file(params.test, glob: false) : []) + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
     )
     documents = PREPARE_DOCUMENTS.out.documents
     labels = PREPARE_DOCUMENTS.out.labels

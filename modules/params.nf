@@ -68,7 +68,7 @@ def checkParams() {
     if( params.real && !params.synthetic ) {
         error "an audit needs the synthetic documents too: give --synthetic FILE"
     }
-    ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
+    ['input', 'real', 'test', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
         def value = params[name]
         def elsewhere = name == 'input' && (value in ['demo', 'fixture'] || value.toString().startsWith('hf:'))
         if( value && !elsewhere && !file(value.toString(), glob: false).exists() ) {
