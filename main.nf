@@ -28,7 +28,7 @@ workflow STUDY {
     INPUTS(source)
 
     // jobs: [stage, [id: 'training__mlp__real__d00__p00', source: 'real', model: null], '{...}']
-    PLAN(INPUTS.out.labels, INPUTS.out.corpus, INPUTS.out.documents)
+    PLAN(INPUTS.out.labels, INPUTS.out.corpus, INPUTS.out.documents, INPUTS.out.brought)
     jobs = PLAN.out.jobs
 
     // regimes: one list of files, a file per draw

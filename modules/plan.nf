@@ -11,6 +11,7 @@ process PLAN_EXPERIMENTS {
     path labels
     path corpus
     path documents
+    path brought
     path models
     path recipes
     path claims
@@ -26,14 +27,14 @@ process PLAN_EXPERIMENTS {
 
     script:
     """
-    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} \\
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} --brought ${brought} \\
         --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen} \\
         --fetched '${fetched}'
     """
 
     stub:
     """
-    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} \\
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} --brought ${brought} \\
         --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
     """
 }
@@ -43,13 +44,14 @@ workflow PLAN {
     labels
     corpus
     documents
+    brought
 
     main:
     def chosen = ['seed', 'look'].findAll { name -> params[name] != null }.collect { name -> "--${name} ${params[name] as Integer}" }.join(' ')
     // names of the models that are here: one that the plan needs and that is not is refused before any work starts
     def fetched = files("${params.model_dir}/*", type: 'dir').collect { f -> f.name }.findAll { name -> name ==~ /[a-z0-9_]+/ }.sort().join(',')
     PLAN_EXPERIMENTS(
-        chosenDesign(), labels, corpus, documents, file(params.models), file(params.recipes),
+        chosenDesign(), labels, corpus, documents, brought, file(params.models), file(params.recipes),
         file(params.claims), file(params.prompts), params.previous ? file(params.previous) : [], chosen, fetched,
     )
     cells = PLAN_EXPERIMENTS.out.cells

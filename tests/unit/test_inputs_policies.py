@@ -202,7 +202,7 @@ def test_the_policies_of_single_rows_hold_for_brought_documents_too(tmp_path):
     assert [met(prepared)[policy] for policy in ("duplicate_ids", "missing_text", "long_text")] == [1, 1, 1]
     gone = audit("duplicate_ids=drop, max_words=300, long_text=drop")
     assert "s3" not in {row["doc_id"] for row in gone.brought}
-    assert "brought: more than 300 words" in {row["step"] for row in gone.funnel}
+    assert "supplied: more than 300 words" in {row["step"] for row in gone.funnel}
     for policies, words in (
         ("min_words=2", "the id 'S1' stands in row 1 already"),
         ("duplicate_ids=drop, min_words=3, missing_text=refuse", "2 words .at least 3"),

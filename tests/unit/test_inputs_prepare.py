@@ -72,7 +72,7 @@ def _check_funnel(prepared) -> None:
     parts = defaultdict(list)
     for row in prepared.funnel:
         assert row["rows_in"] - row["removed"] == row["rows_out"]
-        parts[row["step"].startswith("brought")].append(row)
+        parts[row["step"].startswith("supplied")].append(row)
     for steps, accepted in ((parts[False], prepared.documents), (parts[True], prepared.brought)):
         assert all(a["rows_out"] == b["rows_in"] for a, b in pairwise(steps))
         assert not steps or steps[-1]["rows_out"] == len(accepted)
@@ -290,7 +290,7 @@ def test_brought_documents_are_cleaned_and_tied_to_their_real_sources(tmp_path):
     }  # fmt: skip
     assert prepared.corpus["brought"] == 3
     warnings = " ".join(prepared.corpus["warnings"])
-    assert "1 sources of brought documents" in warnings and "1 brought documents resemble" in warnings
+    assert "1 sources of supplied documents" in warnings and "1 supplied documents resemble" in warnings
 
 
 def test_a_source_whose_text_was_dropped_stands_for_the_kept_one(tmp_path):

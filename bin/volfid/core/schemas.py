@@ -106,6 +106,7 @@ _ALL = (
         F("text", "str", "document text"), F("labels", "str_list", "sorted label ids"),
         F("source_doc_ids", "str_list", "real documents it was made from, where the file says so"),
         F("text_sha", "str", "SHA-256 of the text"),
+        F("sources_unknown", "int", "sources that the file names and that are no accepted real document", optional=True),
     ), ("doc_id",)),
     Contract("cells", "cells.jsonl", "jsonl", "plan_experiments.py", "Every planned cell: one trained and scored classifier.", CELL_FIELDS, ("cell_id",)),
     Contract("plan", "plan.json", "object", "plan_experiments.py", "The resolved design, counts, estimate and what was left out.", (

@@ -36,7 +36,7 @@ def _size(value: Any) -> Any:
 # documents, a share of the train pool when below 1, the whole pool ('all'), at least k positives of every label
 # ('5-shot'), or real : synthetic for all synthetic documents there are ('1:10')
 Size = Annotated[int | float | str, BeforeValidator(_size)]
-# rows, 'x9' for nine times the regime, real : synthetic ('1:9', '10:1'), 'pool' or 'pool/2' for the brought documents
+# rows, 'x9' for nine times the regime, real : synthetic ('1:9', '10:1'), 'pool' or 'pool/2' for the supplied documents
 Added = int | str
 
 
