@@ -238,7 +238,7 @@ HONEST = [
     "I had to write two letters to the bank until they helped me with the request, and then it took three weeks.",
     "Here, a frame carries two wheels and a lever, and the lever locks both wheels when the user stands on a slope.",
     "Note that the lever (12) is optional: in one embodiment the wheels (13) are locked by the weight of the user.",
-    "Text-based search finds documents by their words, and an index that stands in memory makes all queries fast (49).",
+    "Text-based search finds documents by the words in them, and an index held in memory makes all queries fast (49).",
     "As an aid for walking, the frame has two legs, a seat of cloth, a handle on each side and a brake for a slope.",
     "Let me know what you think of the new update, since mine has crashed three times a day from the first hour on.",
     "In the figure, the tray (10) is lifted by a motor (20), which a controller (30) stops at the height of a table.",

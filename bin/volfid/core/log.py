@@ -2,11 +2,18 @@
 
 import sys
 import time
+from collections.abc import Iterable
 
 
 def log(message: str) -> None:
     """Print one line to stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+def tell(warnings: Iterable[str]) -> None:
+    """Print warnings, a line each."""
+    for warning in warnings:
+        log(f"warning: {warning}")
 
 
 class Progress:

@@ -6,7 +6,7 @@ with "Okay, so I bought" or "I cannot log in".
 
 import re
 
-BEGINNING = 400  # characters in which a text shows what it is
+BEGINNING, ENDING = 400, 800  # characters in which a text shows what it is, and what stands behind it
 
 
 def _any(*alternatives: str) -> str:
@@ -173,10 +173,11 @@ _WORDS = (
     r"(?:(?:(?:total )?word count|words|about|approx\w*\.?|total)\s*[:=~]?\s*\d+(?: words?)?|~?\d+ words?)"
     r"(?: in all| in total| total)?"
 )
+_MARKS = r"[\s*_(\[–—-]{0,8}"
 _TAIL = re.compile(
     _any(
-        rf"(?:(?<=[.!?。！？)\]\"”*])|(?<=\n)|(?<=[.!?。！？] ))[\s*_(\[–—-]*(?:{_CHAT}[.!?)\]*_]*\s*)+\Z",
-        rf"\s*[(\[*_]+\s*{_WORDS}\s*[)\]*_]+\.?\s*\Z",
+        rf"(?:(?<=[.!?。！？)\]\"”*])|(?<=\n)|(?<=[.!?。！？] )){_MARKS}(?:{_CHAT}[.!?)\]*_]{{0,4}}\s*)+\Z",
+        rf"\s*[(\[*_]{{1,4}}\s*{_WORDS}\s*[)\]*_]{{1,4}}\.?\s*\Z",
         r"\s*[（(]\s*(?:共|约|全文)*\s*\d+\s*(?:个)?(?:字|文字|词)\s*[)）]\s*\Z",
     ),
     re.IGNORECASE,
@@ -200,11 +201,12 @@ def is_lead_in(text: str) -> bool:
 
 def without_tail(text: str) -> str:
     """A text without what a chat adds behind a document: offers, notes on the task, a count of words."""
-    found = _TAIL.search(text)
-    while found is not None and text[: found.start()].strip():
+    while True:
+        place = max(0, len(text) - ENDING)
+        found = _TAIL.search(text, place)
+        if found is None or not text[: found.start()].strip():
+            return text
         text = text[: found.start()].rstrip()
-        found = _TAIL.search(text)
-    return text
 
 
 def _beginning(text: str) -> str:

@@ -22,7 +22,8 @@ ROUNDS = 12
 MENTION = 3  # words: "between <doc> and </doc>" speaks of the tags
 LONG_REST, LONG_REST_CHARACTERS = 200, 60  # characters behind a lead-in that are a whole document; without blanks
 
-_TAG = re.compile(r"[*_`\\]*(?:<|&lt;)\s*(?P<close>/?)\s*doc(?:ument)?\s*\\?(?:>|&gt;)(?:\*\*|`)?", re.IGNORECASE)
+_RUNS = re.compile(r"(\s)\1{3,}")
+_TAG = re.compile(r"[*_`\\]{0,4}(?:<|&lt;)\s*(?P<close>/?)\s*doc(?:ument)?\s*\\?(?:>|&gt;)(?:\*\*|`)?", re.IGNORECASE)
 _WRAP = re.compile(
     r"\s*<(answer|output|response|final|final_answer|result|abstract|solution)>\s*(.*?)\s*(?:</\1>\s*)?\Z",
     re.IGNORECASE | re.DOTALL,
@@ -85,6 +86,7 @@ def unwrap(raw: str, inside: bool, stop: Sequence[str], shortest: int) -> Unwrap
     inside: whether the answer begins within the document (its first words were put into the model's mouth). stop: what
     ends a text; a line end ends one that nothing encloses. shortest: words of the shortest accepted text.
     """
+    raw = _RUNS.sub(r"\1\1\1", raw)
     found = Unwrapped(raw, held=inside)
     text, marked = without_reasoning(raw)
     if marked:
@@ -193,6 +195,8 @@ def _json_value(text: str) -> str | None:
         return None
     try:
         value, _ = json.JSONDecoder(strict=False).raw_decode(text)
+    except RecursionError:
+        return None
     except json.JSONDecodeError:
         try:
             value = ast.literal_eval(text)
