@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from generation_fixture import PROMPTS, corpus, job, pool
+from training_world import RECIPES
 
 from volfid.core.log import NOTICE, Heartbeat, Progress, inner, rate, time_left
 from volfid.core.shingles import near_duplicate_pairs
@@ -34,7 +35,8 @@ def test_one_slow_item_shows_itself_with_its_pieces_rate_and_time_left(capsys):
         progress.advance()
     shown = lines(capsys, "work: ")
     assert len(shown) >= 7 and not any(thread.name == "heartbeat" for thread in threading.enumerate())
-    found = [re.match(r"work: 0/2 cells, (\d+)/10 updates of the next, .* cells/.*, (\d+) s left", one) for one in shown]
+    whole = re.compile(r"work: 0/2 cells, (\d+)/10 updates of the next, .* cells/.*, (\d+) s left")
+    found = [whole.match(one) for one in shown]
     steps = [int(one[1]) for one in found if one]
     assert steps == sorted(steps) and steps[-1] > steps[0] and len(steps) >= 3
     assert shown[-1].startswith("work: 2/2 cells") and shown[-1].endswith(" 0 s left")
@@ -92,7 +94,7 @@ def test_generation_shows_requests_within_one_chunk_and_an_engine_that_starts(tm
     )  # fmt: skip
     shown = lines(capsys, "generation: 0/12 requests")
     assert any("fake is starting, 0 s so far" in one for one in shown)
-    within = [re.search(r"(\d+)/12 requests of the next, at most \d+ s left", one) for one in shown]
+    within = [re.search(r"(\d+)/12 requests of the next, \S+ requests/s, at most \d+ s left", one) for one in shown]
     assert len({one[1] for one in within if one}) >= 3
     assert inner.total == 0
 
@@ -100,15 +102,10 @@ def test_generation_shows_requests_within_one_chunk_and_an_engine_that_starts(tm
 def test_heads_show_their_updates_within_one_cell(capsys):
     torch = pytest.importorskip("torch")
     from volfid.training.mlp import Head, fit_mlp
-    from volfid.training.recipes import MlpRecipe
+    from volfid.training.recipes import read_recipe
 
     torch.set_num_threads(1)
-    fields = MlpRecipe.__dataclass_fields__
-    assert "hidden" in fields
-    rng = np.random.default_rng(0)
-    from training_world import MLP
-
-    recipe = MLP
+    rng, recipe = np.random.default_rng(0), read_recipe(RECIPES["mlp"])
     with Progress("train", 1, "cells") as progress:
         inner.begin(400, "updates")
         fit_mlp(

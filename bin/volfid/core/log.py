@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -62,24 +63,29 @@ class Heartbeat:
         self.thread: threading.Thread | None = None
 
     def show(self) -> None:
-        """Print the line now; it also replaces the task's notice, where there is one."""
+        """Print the line now."""
         self.printed = time.monotonic()
+        log(self.notice())
+
+    def notice(self) -> str:
+        """The line, also written to the task's notice."""
         text = self.line()
-        log(text)
         if NOTICE.is_file():
-            try:
+            with suppress(OSError):  # a full disk must not end the work for the sake of its notice
                 NOTICE.write_text(text + "\n", encoding="utf-8")
-            except OSError:  # a full disk must not end the work for the sake of its notice
-                return
+        return text
 
     def is_due(self) -> bool:
         """Whether nothing was printed for `every_s` seconds."""
         return time.monotonic() - self.printed >= self.every_s
 
     def _beat(self) -> None:
-        while not self.over.wait(max(0.01, self.printed + self.every_s - time.monotonic())):
-            if self.is_due():
+        # the notice is renewed in between, so that whoever reads it as often as lines come finds another one each time
+        while not self.over.wait(max(0.01, self.every_s / 4)):
+            if time.monotonic() - self.printed >= 0.7 * self.every_s:
                 self.show()
+            else:
+                self.notice()
 
     def __enter__(self) -> "Heartbeat":
         self.over.clear()
@@ -94,7 +100,7 @@ class Heartbeat:
 
 
 class Progress:
-    """Lines `what: done/total, rate, time left`: one every `every_s` seconds while it is entered, also when nothing ends.
+    """Lines `what: done/total, rate, time left`: one every `every_s` seconds while it is entered, whatever else ends.
 
     quiet: no line at the end of work that took less.
     """

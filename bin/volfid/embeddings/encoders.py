@@ -55,7 +55,8 @@ def transformer_encoder(
         with Progress(f"embedding with {entry['name']}", len(texts), "documents") as progress:
             for start in range(0, len(texts), batch):
                 chosen = by_length[start : start + batch]
-                padded = tokenizer.pad({"input_ids": [tokens[index] for index in chosen]}, return_tensors="pt").to(device)
+                ids = {"input_ids": [tokens[index] for index in chosen]}
+                padded = tokenizer.pad(ids, return_tensors="pt").to(device)
                 try:
                     pooled = pool(model(**padded).last_hidden_state, padded["attention_mask"])
                 except torch.OutOfMemoryError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic
 
-from volfid.core.log import Heartbeat, inner, log, time_left
+from volfid.core.log import Heartbeat, inner, log, rate, time_left
 from volfid.core.manifest import installed_versions
 from volfid.generation.chunks import Asked, Chunk, ChunkStore, Made, Row, code_sha
 from volfid.generation.engines.base import Engine, EngineSettings, model_identity
@@ -147,6 +147,8 @@ class ChunkLoop(ABC, Generic[Asked]):
             text += str(inner)
         if self.fresh:
             text += f", {self.rate():.0f} {self.counted}/s"
+        elif made:
+            text += f", {rate(made / seconds, self.unit)}"
         if made:
             text += f", at most {time_left((self.total - self.done - part) * seconds / made)}"
         return text if made or not self.under_way else f"{text}, {time_left(None)}"
