@@ -18,6 +18,7 @@ include { REPORT     } from './modules/report.nf'
 include { CALIBRATION } from './modules/calibration.nf'
 include { checkParams ; helpText } from './modules/params.nf'
 include { preflight } from './modules/preflight.nf'
+include { showProgress } from './modules/progress.nf'
 
 workflow STUDY {
     take:
@@ -77,6 +78,7 @@ workflow {
     }
     preflight()
     def source = checkParams()
+    showProgress()
     if( params.calibrate.toString().toBoolean() ) {
         // no study: worlds with a known mechanism, through the same code
         CALIBRATION()

@@ -1,4 +1,4 @@
-include { jobFile ; modelFolder ; ofStage ; options } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; options ; tellWarnings } from './channels.nf'
 
 process GENERATE_TEXT {
     tag "${meta.id}"
@@ -45,6 +45,7 @@ workflow GENERATION {
     GENERATE_TEXT(requests, documents, labels, regimes, file(params.prompts))
     generations = GENERATE_TEXT.out.generations.map { meta, f -> [meta.source, f] }
     manifests = GENERATE_TEXT.out.manifest.map { meta, f -> [meta.id, f] }
+    tellWarnings(manifests)
 
     emit:
     generations

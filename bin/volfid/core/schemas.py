@@ -144,7 +144,8 @@ _ALL = (
         F("seed", "int", "seed of the attempt that counted"), F("attempts", "int", "attempts made (at most 4)"),
         F("text", "str", "parsed text; null when no attempt was accepted", null=True),
         F("finish_reason", "str", "stop, length or filtered (withheld by a server), of the last attempt"),
-        F("reject_reason", "str", "why the last attempt was refused", null=True),
+        F("reject_reason", "str", "why the last attempt was refused: reasoning (nothing but that), refusal, lead_in, "
+          "truncated, empty, too_short, ...", null=True),
         F("attempt_reasons", "str_list", "why each refused attempt was refused"),
         F("tokens_prompt", "int", "prompt tokens of all attempts"),
         F("tokens_completion", "int", "completion tokens of all attempts"),

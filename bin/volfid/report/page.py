@@ -128,7 +128,11 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "updates": tables_effects.updates_share(inputs),
         "prompts": inputs.prompts,
         "published": published.groups(inputs),
-        "warnings": [*(inputs.corpus.get("warnings") or []), *tables_fits.warnings(inputs)],
+        "warnings": [
+            *(inputs.corpus.get("warnings") or []),
+            *tables_run.warnings(inputs),
+            *tables_fits.warnings(inputs),
+        ],
         "sections": sections(inputs),
         "calibration": calibration.section(inputs),
     }
