@@ -19,6 +19,7 @@ include { CALIBRATION } from './modules/calibration.nf'
 include { checkParams ; helpText } from './modules/params.nf'
 include { preflight } from './modules/preflight.nf'
 include { showProgress } from './modules/progress.nf'
+include { commitOf } from './modules/host.nf'
 
 workflow STUDY {
     take:
@@ -91,7 +92,7 @@ workflow {
             run: workflow.runName, session: workflow.sessionId.toString(), success: workflow.success,
             exit_status: workflow.exitStatus, error: workflow.errorMessage, started: workflow.start.toString(),
             completed: workflow.complete.toString(), duration_s: workflow.duration.toSeconds(),
-            version: workflow.manifest.version, commit: workflow.commitId, profile: workflow.profile,
+            version: workflow.manifest.version, commit: commitOf(), profile: workflow.profile,
             nextflow: workflow.nextflow.version.toString(), resumed: workflow.resume, stub: workflow.stubRun,
             tasks_cached: workflow.stats.cachedCount, tasks_run: workflow.stats.succeedCount,
             tasks_failed: workflow.stats.failedCount, tasks_ignored: workflow.stats.ignoredCount,

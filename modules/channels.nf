@@ -35,6 +35,11 @@ def tellWarnings(manifests) {
     }
 }
 
+// regimes of the one draw of a task, or of all
+def regimesOf(meta, rows) {
+    return rows.findAll { row -> !meta.draw || row[0] == meta.draw }.collect { row -> row[1] }
+}
+
 // the folder of a model, or nothing where it has none
 def modelFolder(name) {
     def model = file("${params.model_dir}/${name}")

@@ -4,6 +4,8 @@ include { jobFile ; modelFolder ; ofStage ; options ; sortedFiles ; tellWarnings
 process CHECK_LABELS {
     tag "${meta.id}"
     label 'gpu_generate'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
+    label 'may_leave_gap'
     publishDir path: { "${params.outdir}/checks/${meta.id}" }, mode: 'copy', pattern: '{label_checks.parquet,manifest.json}'
 
     input:

@@ -3,6 +3,7 @@ include { jobFile ; modelFolder ; ofStage ; options ; tellWarnings } from './cha
 process GENERATE_TEXT {
     tag "${meta.id}"
     label 'gpu_generate'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
     publishDir path: { "${params.outdir}/generation/${meta.id}" }, mode: 'copy', pattern: '*.json*'
 

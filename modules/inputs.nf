@@ -1,11 +1,6 @@
 include { codeDigest ; contentDigest ; fileDigest } from './channels.nf'
 include { CORPUS } from './corpora.nf'
-
-// the design file: the one given, else the demo's, and on graphics cards that for one card
-def chosenDesign() {
-    def name = params.gpu.toString().toBoolean() ? 'reduced' : 'demo'
-    return file(params.design ?: "${projectDir}/params/design/${name}.yaml", checkIfExists: true)
-}
+include { chosenDesign } from './sources.nf'
 
 process PREPARE_DOCUMENTS {
     tag "${source}"

@@ -4,6 +4,7 @@ include { jobFile ; modelFolder ; ofStage ; options ; tellWarnings } from './cha
 process LABEL_DOCUMENTS {
     tag "${meta.id}"
     label 'gpu_generate'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
     publishDir path: { "${params.outdir}/labelling/${meta.id}" }, mode: 'copy', pattern: '{answers.parquet,manifest.json}'
 

@@ -276,7 +276,7 @@ _ALL = (
     Contract("manifest", "manifest.json", "object", "every task", "How a task made its files.", (
         F("command", "str", "CLI"), F("job_id", "str", "job", null=True), F("job_sha", "str", "hash of the job", null=True),
         F("code", "str", "code fingerprint", null=True), F("inputs", "object", "file: sha256 and rows"), F("outputs", "object", "file: sha256 and rows"),
-        F("seeds", "object", "named seeds"), F("versions", "object", "package: version"), F("device", "object", "cpu, threads, accelerator"),
+        F("seeds", "object", "named seeds"), F("versions", "object", "package: version"), F("device", "object", "cpu, threads, accelerator; on a card its name, driver and CUDA"),
         F("settings", "object", "engine flags and the like"), F("counts", "object", "tokens, updates, rows"), F("seconds", "float", "wall clock"), F("peak_memory_mb", "float", "resident"),
     )),
 )  # fmt: skip
