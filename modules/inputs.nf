@@ -57,7 +57,7 @@ process PREPARE_DOCUMENTS {
 
 // the options of docs/own-data.md as one line of JSON: what a user types reaches no shell
 def columnsAndPolicies() {
-    def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'split_column', 'group_column', 'date_column', 'policies']
+    def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'label_marks', 'split_column', 'group_column', 'date_column', 'policies']
     names += ['id_column', 'text_columns', 'label_columns', 'label_separator', 'source_column', 'generator_column', 'method_column'].collect { name -> "synthetic_${name}".toString() }
     return groovy.json.JsonOutput.toJson(names.findAll { name -> params[name] != null }.collectEntries { name -> [name, params[name]] })
 }

@@ -2,15 +2,21 @@
 
 include { recipeFile } from './corpora.nf'
 include { chosenSource } from './params.nf'
+include { isTrue ; onPath ; reply } from './host.nf'
+include { imageProblems } from './images.nf'
+include { cappedSettings ; completeEngine ; plannedProcesses ; settingOf } from './resolved.nf'
 
 def preflight() {
-    def problems = deviceProblems() + imageProblems() + corpusProblems()
+    def processes = plannedProcesses(isTrue('calibrate'))
+    def problems = deviceProblems() + imageProblems(processes) + settingProblems(processes) + corpusProblems()
     if( problems ) {
         problems.each { problem -> System.err.println("volfid: ${problem[1]}") }
         System.err.println('volfid: nothing was started')
         System.exit(problems[0][0])
     }
+    cappedSettings(processes).each { line -> System.err.println("volfid: ${line}") }
     if( workflow.containerEngine ) {
+        completeEngine(workflow.containerEngine, [])
         // a folder that the engine makes for a mount would belong to root
         file(params.chunk_store).mkdirs()
     }
@@ -31,31 +37,10 @@ def deviceProblems() {
     return []
 }
 
-def imageProblems() {
-    def engine = workflow.containerEngine
-    if( !engine ) {
-        return []
-    }
-    def needed = isTrue('calibrate') ? ['core', 'cpu'] : ['core', isTrue('gpu') ? 'gpu' : 'cpu']
-    def missing = needed.findAll { name -> !params["image_${name}"] }
-    if( missing ) {
-        return [[69, "conf/containers.config names no image for ${missing.join(' and ')}. Build ${missing.size() == 1 ? 'it' : 'them'}: make images IMAGES='${missing.join(' ')}' (docs/running-on-docker.md), or leave ${engine} out of -profile."]]
-    }
-    return needed.collect { name -> imageProblem(engine, name, params["image_${name}"].toString()) }.findAll { problem -> problem }
-}
-
-def imageProblem(engine, name, image) {
-    if( !(image ==~ /(sha256:|\S+@sha256:)[0-9a-f]{64}/) && !image.endsWith('.sif') ) {
-        return [64, "--image_${name}: ${image} has no digest; give NAME@sha256:... without a tag"]
-    }
-    if( image.startsWith('sha256:') && !(engine in ['docker', 'podman']) ) {
-        return [69, "the image for ${name} is known to Docker alone. Push it: make images REGISTRY=host/project IMAGES='${name}'"]
-    }
-    // an id means this machine; a name with a digest is pulled when it is not here
-    if( image.startsWith('sha256:') && isTrue('check_host') && reply([engine, 'image', 'inspect', image])[0] != 0 ) {
-        return [69, "the image ${image} for ${name} is not on this machine, or ${engine} is not running. Build it: make images IMAGES='${name}'"]
-    }
-    return null
+// a beforeScript of a site would take the place of the one that tasks need
+def settingProblems(processes) {
+    def replaced = processes.findAll { name, labels -> !(settingOf(name, labels, 'beforeScript') instanceof Closure) }
+    return replaced ? [[78, "process.beforeScript of the configuration takes the place of the project's own, which sets PATH and the chunk store, for ${replaced[0][0]}${replaced.size() > 1 ? " and ${replaced.size() - 1} more" : ''}. Name it ext.before instead: process.ext.before = '...'"]] : []
 }
 
 // a recipe that cannot be fetched: nothing pins it, or a person has to
@@ -74,25 +59,4 @@ def corpusProblems() {
         return [[64, "the recipe ${name} names no commit, so that nothing pins its data. Give --corpus ${name} --corpus_revision <40 hex digits>, from the data set's page, or ${own}."]]
     }
     return []
-}
-
-def isTrue(name) {
-    return params[name].toString().toBoolean()
-}
-
-def onPath(programs) {
-    def folders = System.getenv('PATH').tokenize(':')
-    return programs.any { program -> folders.any { folder -> new File(folder, program).canExecute() } }
-}
-
-// [exit code, all that it printed] of a command; 127 when there is no such program
-def reply(command) {
-    try {
-        def process = new ProcessBuilder(command.collect { part -> part.toString() }).redirectErrorStream(true).start()
-        def text = process.inputStream.text
-        return [process.waitFor(), text]
-    }
-    catch( IOException error ) {
-        return [127, error.message]
-    }
 }

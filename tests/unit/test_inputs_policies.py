@@ -381,3 +381,15 @@ def test_a_folder_is_a_corpus_whose_hash_follows_its_files(tmp_path):
     before = shards.corpus["source_sha256"]
     save(folder, DOCS[120:159], "part-3.jsonl")
     assert made(tmp_path, folder).corpus["source_sha256"] != before
+
+
+def test_characters_count_as_words_where_a_script_has_no_blanks(tmp_path):
+    start = ord("一")
+    rows = [
+        {"id": f"z{i}", "text": "".join(chr(start + (i * 97 + j * 31) % 900) for j in range(83)), "labels": ["AB"[i % 2]]}
+        for i in range(80)
+    ]  # fmt: skip
+    prepared = made(tmp_path, rows, {"policies": "min_words=5, max_words=50"})
+    assert len(prepared.documents) == 80 and met(prepared)["long_text"] == 80
+    assert {len(row["text"]) for row in prepared.documents} == {50}
+    assert "80 texts were cut to 50 words" in prepared.corpus["warnings"]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from volfid.core.cells import missing, spreadsheet_error, whole
 from volfid.core.exits import DataError, InputMissingError, VolfidError
 from volfid.inputs.faults import InputFaults, reject_rows
 from volfid.inputs.labels import read_label_names
@@ -24,10 +25,18 @@ from volfid.inputs.text import normalise, normalise_id
 # any Unicode but half surrogates and NUL, which is refused in text files
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=60)
 PRINTED = ("Cs", "Cc", "Zl", "Zp")
-NAME = st.text(st.characters(exclude_categories=PRINTED, exclude_characters=";|["), min_size=1, max_size=12)
-ID = st.text(st.characters(exclude_categories=PRINTED), min_size=1, max_size=300).filter(str.strip)
+
+
+def plain(text: str) -> bool:
+    """Whether a cell is neither a word for a missing value nor a number or an error, which are read as such."""
+    cell = normalise(text)
+    return not cell or not (missing(cell) or spreadsheet_error(cell) or whole(cell) != cell or cell[0] == "-")
+
+
+NAME = st.text(st.characters(exclude_categories=PRINTED, exclude_characters=";|["), min_size=1, max_size=12).filter(plain)
+ID = st.text(st.characters(exclude_categories=PRINTED), min_size=1, max_size=300).filter(str.strip).filter(plain)
 ROW = st.fixed_dictionaries({
-    "id": ID, "text": TEXT, "labels": st.lists(NAME, max_size=3), "split": st.sampled_from(["train", "dev", "test"]),
+    "id": ID, "text": TEXT.filter(plain), "labels": st.lists(NAME, max_size=3), "split": st.sampled_from(["train", "dev", "test"]),
     "family": st.one_of(st.just(""), NAME),
 })  # fmt: skip
 

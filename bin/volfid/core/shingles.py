@@ -10,12 +10,12 @@ import numpy as np
 
 _WORD = re.compile(r"[^\W_]+")
 # Thai, Lao, Myanmar, Khmer, kana, Han (with its extensions): scripts that put no blanks between words
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
-_HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
-_WORD_OR_CHARACTER = re.compile(rf"(?![\W_])[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
+_WORD_OR_CHARACTER = re.compile(rf"(?![\W_])[{UNSPACED}]|[^\W_{UNSPACED}]+")
 _BLOCK = 2_000_000
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -28,7 +28,7 @@ def tokens(text: str) -> list[str]:
     In scripts without blanks each character is a token: a run of them is a sentence, which hardly ever comes twice.
     """
     lower = text.lower()
-    if lower.isascii() or not _HAS_UNSPACED.search(lower):
+    if lower.isascii() or not HAS_UNSPACED.search(lower):
         return _WORD.findall(lower)
     return _WORD_OR_CHARACTER.findall(lower)
 

@@ -174,7 +174,7 @@ def _marginal_js(p: np.ndarray, q: np.ndarray) -> float:
 def _spearman(a: np.ndarray, b: np.ndarray) -> float | None:
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
-    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+    return float(np.clip(np.corrcoef(_ranks(a), _ranks(b))[0, 1], -1.0, 1.0))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from volfid.core.input_policies import POLICIES, default
+from volfid.core.word_count import first_words, word_count
 from volfid.inputs.duplicates import leaking, repeated_id_faults, repeated_texts, tied
 from volfid.inputs.faults import Fault, Funnel, InputFaults, some
 from volfid.inputs.labels import LabelName, frequent_labels, labels_everywhere, restrict, unknown_label_faults
@@ -130,7 +131,7 @@ def _still(done: Cleaned, faults: Sequence[Fault]) -> list[Fault]:
 
 def shortened(row: Record, most: int) -> Record:
     """The record with the first `most` words of its text."""
-    return replace(row, text=" ".join(row.text.split(" ", most)[:most]))
+    return replace(row, text=first_words(row.text, most))
 
 
 def text_faults(records: Sequence[Record], settings: InputSettings) -> dict[str, list[Fault]]:
@@ -139,10 +140,10 @@ def text_faults(records: Sequence[Record], settings: InputSettings) -> dict[str,
     empty = [row for row in records if not row.text]
     missing = _faults(empty, "empty_text", "the text is empty", "text", "Give a text, or missing_text=drop")
     long: list[Fault] = []
-    # a text of n characters has at most (n + 1) / 2 words
-    doubtful = [row for row in records if row.text and (least > 1 or (most and len(row.text) >= 2 * most))]
+    # a text of n characters has at most n words
+    doubtful = [row for row in records if row.text and (least > 1 or (most and len(row.text) > most))]
     for row in doubtful:
-        words = row.text.count(" ") + 1
+        words = word_count(row.text)
         if words < least:
             detail, mend = f"{words} words (at least {least})", "Give more text, or missing_text=drop"
             missing.append(Fault(row.file, row.row, "short_text", detail, row.doc_id, "text", mend))

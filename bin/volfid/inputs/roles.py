@@ -8,7 +8,7 @@ from typing import Any
 
 from volfid.core.cells import flag
 from volfid.core.exits import DataError
-from volfid.inputs.faults import did_you_mean
+from volfid.inputs.faults import did_you_mean, shown
 from volfid.inputs.tables import Table
 from volfid.inputs.text import normalise
 
@@ -43,7 +43,7 @@ class Roles:
     `*` (the label is what it stands for), a regular expression between slashes (the label is its first
     group, or the whole name), or several names mean one column a label; for `text` several names are joined.
     A pattern or expression takes no column that has another role. known: the label list where there is one.
-    lenient: a given name that the table lacks gives way to the usual ones (synthetic documents).
+    `marks` names no column: what means yes in label columns (marks.py). lenient: a given name that the table lacks gives way to the usual ones (synthetic documents).
     """
 
     def __init__(
@@ -51,7 +51,8 @@ class Roles:
         dates: bool = False, lenient: bool = False,
     ):  # fmt: skip
         self.table = table
-        self.given = {role: name for role, name in given.items() if name}
+        self.given = {role: name for role, name in given.items() if name and role != "marks"}
+        self.marks: Any = given.get("marks")
         if lenient:
             self.given = {role: name for role, name in self.given.items() if self._there(role, name)}
         self._problems: list[str] = []
@@ -73,10 +74,10 @@ class Roles:
         if not self.columns["labels"] and not self.flags:
             self._flag_columns(known)
         if self._problems:
-            shown = ", ".join(repr(column) for column in table.columns[:12])
+            names = ", ".join(map(shown, table.columns[:12]))
             more = f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
             raise DataError(
-                f"{table.file}, row 1: {'; '.join(self._problems)}; the columns are {shown}{more}",
+                f"{table.file}, row 1: {'; '.join(self._problems)}; the columns are {names}{more}",
                 mend="Rename a column, or name it with the option (or inputs.columns of the design file)",
             )
 
@@ -104,7 +105,7 @@ class Roles:
     def _absent(self, role: str, names: Sequence[str]) -> bool:
         absent = [name for name in names if name not in self.table.columns]
         for name in absent:
-            self._missing(role, f"{name!r}{did_you_mean(name, self.table.columns)}")
+            self._missing(role, f"{shown(name)}{did_you_mean(name, self.table.columns)}")
         return bool(absent)
 
     def _listed(self, name: Any) -> list[str]:
@@ -163,7 +164,7 @@ class Roles:
         if isinstance(name, str) and ("*" in name or name[0] == name[-1] == "/"):
             found = self._label_columns(name, self._used())
             if not found:
-                self._missing("labels", f"that fits {name!r}")
+                self._missing("labels", f"that fits {shown(name)}")
         else:
             listed = self._listed(name)
             found = {} if self._absent("labels", listed) else self._label_columns(name)

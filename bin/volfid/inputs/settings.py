@@ -12,12 +12,12 @@ from volfid.core.input_policies import POLICIES, default
 from volfid.core.yaml_files import read_mapping
 from volfid.inputs.faults import did_you_mean
 
-ROLES = ("id", "text", "labels", "split", "group", "date", "sources")
-LISTS = ("text", "labels")
+ROLES = ("id", "text", "labels", "split", "group", "date", "sources", "marks")
+LISTS = ("text", "labels", "marks")
 SYNTHETIC = ("id", "text", "labels", "sources", "generator", "method", "label_separator")
 COLUMN_OPTIONS = {
     "id_column": "id", "text_columns": "text", "label_columns": "labels", "split_column": "split",
-    "group_column": "group", "date_column": "date",
+    "group_column": "group", "date_column": "date", "label_marks": "marks",
 }  # fmt: skip
 SYNTHETIC_OPTIONS = {
     "synthetic_id_column": "id", "synthetic_text_columns": "text", "synthetic_label_columns": "labels",
@@ -32,8 +32,9 @@ class InputSettings:
 
     `columns` maps a role (id, text, labels, split, group, date, sources) to a column of the input file,
     text to one or to several that are joined, labels to one, to several or to a pattern (roles.py); a role
-    that is absent is found by its usual names. `label_separator`: ';' or '|' when None. `synthetic`: columns and label
-    separator of synthetic files (SYNTHETIC), where they differ.
+    that is absent is found by its usual names; and `marks` to the words that mean yes in label columns (marks.py).
+    `label_separator`: ';' or '|' when None. `synthetic`: columns and label separator of synthetic files (SYNTHETIC),
+    where they differ.
     """
 
     test_share: float = 0.3
@@ -47,8 +48,11 @@ class InputSettings:
     unknown_labels: str = default("unknown_labels")
     unlabelled: str = default("unlabelled")
     rare_labels: str = default("rare_labels")
+    missing_labels: str = default("missing_labels")
+    error_cells: str = default("error_cells")
     missing_text: str = default("missing_text")
     long_text: str = default("long_text")
+    missing_date: str = default("missing_date")
     duplicate_ids: str = default("duplicate_ids")
     duplicate_texts: str = default("duplicate_texts")
     near_duplicates: str = default("near_duplicates")
@@ -91,8 +95,8 @@ def _read_options(path: Path) -> dict[str, Any]:
 def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSettings:
     """Settings with the options of the command line over them; ParameterError (64) for one that means nothing.
 
-    options: id_column, text_columns, label_columns, split_column, group_column, date_column, label_separator,
-    those for synthetic files (SYNTHETIC_OPTIONS), and policies, a mapping or text such as
+    options: id_column, text_columns, label_columns, label_marks, split_column, group_column, date_column,
+    label_separator, those for synthetic files (SYNTHETIC_OPTIONS), and policies, a mapping or text such as
     `unlabelled=keep, max_words=400`.
     """
     columns: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from volfid.core.cells import missing
 from volfid.core.exits import DataError, ParameterError
 from volfid.core.files import sha256_text
 from volfid.inputs.faults import Fault, did_you_mean, some
@@ -17,6 +18,7 @@ from volfid.inputs.roles import NAMES, OPTIONS
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.tables import FORMATS, Table, open_table
 from volfid.inputs.text import cell_text, normalise
+from volfid.inputs.whole_file import settle_numbers
 
 USUAL = {
     "generator": ("generator", "generator_name", "generator_model", "generated_by", "llm", "model", "model_name"),
@@ -31,7 +33,6 @@ OWN_OPTIONS = {
 }  # fmt: skip
 SUPPLIED, UNNAMED = "supplied", "unnamed"
 MOST_FOUND, MOST_POOLS = 20, 50
-_NOTHING = frozenset({"", "nan", "na", "n/a", "none", "null"})
 _MOSTLY = 0.5  # share of the cells of a source column that must be real texts for it to hold texts, not ids
 
 Reader = Callable[[Path, InputSettings], Records]
@@ -70,8 +71,10 @@ def read_supplied(paths: Sequence[Path], settings: InputSettings, real: Mapping[
         part.faults += cells.faults
         part.warnings += cells.warnings
         for row in part.rows:
-            generator, method = cells.pool(row)
             row.sources = cells.sources_of(row)
+        settle_numbers(part.rows)
+        for row in part.rows:
+            generator, method = cells.pool(row)
             if several:
                 method = method or (stem if generator else None)
                 generator = generator or stem
@@ -117,8 +120,8 @@ def _have(tables: Sequence[Table], own: Mapping[str, Any]) -> list[dict[str, Any
                 f"({OWN_OPTIONS[role]}); the columns are {some(tables[0].columns, 12)}",
                 mend="Name a column of the synthetic file",
             )
-        for there, missing in zip(found, absent, strict=True):
-            there.update({} if missing else {role: name})
+        for there, lacking in zip(found, absent, strict=True):
+            there.update({} if lacking else {role: name})
     return found
 
 
@@ -145,11 +148,14 @@ def _with_own(settings: InputSettings, own: Mapping[str, Any]) -> InputSettings:
 def _read_one(path: Path, settings: InputSettings, read: Reader) -> Records:
     """One file; a message that names an option names the one for synthetic files."""
     try:
-        return read(path, settings)
+        found = read(path, settings)
     except DataError as error:
         error.message = _own_words(error.message)
         error.mend = error.mend and _own_words(error.mend)
         raise
+    found.faults = [replace(fault, mend=fault.mend and _own_words(fault.mend)) for fault in found.faults]
+    found.warnings = [_own_words(words) for words in found.warnings]
+    return found
 
 
 def _own_words(message: str) -> str:
@@ -169,7 +175,7 @@ class _Cells:
     ):  # fmt: skip
         self.faults: list[Fault] = []
         self.warnings: list[str] = []
-        self.real = real
+        self.real, self.own_source = real, "sources" in own
         taken = {name for given in (settings.columns, own) for role, name in given.items()
                  if role not in (*USUAL, "sources") and isinstance(name, str)}  # fmt: skip
         taken |= {label for row in rows for label in row.labels}  # one column a label
@@ -208,7 +214,7 @@ class _Cells:
 
     def sources_of(self, row: Record) -> tuple[str, ...]:
         """Ids of the row's sources; of a text that no real document has, a name that is no document's."""
-        if not self.source:
+        if not (self.by_text or self.own_source):
             return row.sources
         value = self.sources.get((row.file, row.row))
         by_text = self._by_text(value)
@@ -246,7 +252,7 @@ def _usual(table: Table, names: Sequence[str], taken: Collection[str]) -> str | 
 def _name(value: Any) -> str:
     """A cell as a name, '' where it says nothing."""
     text = normalise(cell_text(value) or "")
-    return "" if text.casefold() in _NOTHING else text
+    return "" if missing(text) else text
 
 
 def _stem(path: Path) -> str:

@@ -65,6 +65,7 @@ def main(
     known = files.by_plain_id(documents)
     rows = [{**row, "source_doc_ids": files.sources_of(row, known)} for one in made for row in one.rows]
     groups = {ANCHOR: _members(documents, "real"), **{one.name: _members(one.rows, "synthetic") for one in made}}
+    reader.warnings += files.label_notes(documents, made)
     corpus = assemble(documents, rows, files.label_ids(*everything), groups, row_of, table)
     settings = Settings(token_budget=token_budget, permutations=permutations, encoder=encoder)
     measurer = Measurer(corpus, settings, seed)

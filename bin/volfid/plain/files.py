@@ -81,6 +81,8 @@ class Reader:
         from volfid.inputs.records import read_records
 
         name = stem(path)
+        if name in self.seen and path.samefile(self.seen[name]):
+            raise ParameterError(f"{path} was given twice", mend="Give each file once")
         if name in self.seen:
             raise ParameterError(f"{self.seen[name]} and {path} have the same name", mend="Rename one of the files")
         later = bool(self.seen)  # a column that is named must be in the first file; others may have the usual names
@@ -120,6 +122,31 @@ def label_ids(*files: Documents) -> list[str]:
     if not found:
         raise DataError(f"no document of {files[0].path.name} has a label", mend="Name the column: --label-columns")
     return found
+
+
+def label_notes(real: Iterable[Row], made: Sequence[Documents]) -> list[str]:
+    """A note for each synthetic file with labels that no real document has, with the likely names.
+
+    Requested labels are compared as they are written: in other case or spelling a label is another one.
+    """
+    from volfid.inputs.faults import did_you_mean
+
+    known = sorted({label for row in real for label in row["labels"]})
+    notes = []
+    for one in made:
+        own = sorted({label for row in one.rows for label in row["labels"]})
+        odd = [label for label in own if label not in set(known)]
+        if not odd:
+            continue
+        rows = sum(bool(set(row["labels"]) & set(odd)) for row in one.rows)
+        first = ", ".join(f"{label[:60]!r}{did_you_mean(label, known)[:90]}" for label in odd[:3])
+        many = f"none of its {len(own)} labels is" if len(odd) == len(own) else f"{len(odd)} of its {len(own)} labels are not"
+        end = "" if len(odd) <= 3 else f" and {len(odd) - 3} more"
+        notes.append(
+            f"{one.path.name}: {many} a label of the real documents ({rows} of {len(one.rows)} rows): {first}{end}. "
+            "Figures of labels take them for other labels; write them alike"
+        )
+    return notes
 
 
 def sides(real: Documents, train: Documents | None, test: Documents | None, seed: int) -> tuple[list[Row], str]:

@@ -10,6 +10,7 @@ import numpy as np
 from volfid.core.encoder_models import CARD
 from volfid.core.exits import DataError, InputMissingError, ParameterError
 from volfid.core.log import log
+from volfid.core.vectors import directed
 from volfid.plain.files import Documents
 
 TFIDF: dict[str, Any] = {"name": "tfidf_svd", "source": None, "dimensions": 64, "normalise": True}
@@ -31,8 +32,9 @@ def vectors_of(
         if len({part.shape[1] for part in parts}) > 1:
             found = ", ".join(f"{file.name}.npy {part.shape[1]}" for file, part in zip(files, parts, strict=True))
             raise DataError(f"arrays of different dimensions: {found}", mend="Take all of them from one encoder")
-        ids = [row["doc_id"] for file in files for row in file.rows]
-        return {name: place for place, name in enumerate(ids)}, np.concatenate(parts), f"arrays of {vectors.name}"
+        ids, stacked = [row["doc_id"] for file in files for row in file.rows], np.concatenate(parts)
+        _tell_zeros(ids, stacked, "the array has zeros there")
+        return {name: place for place, name in enumerate(ids)}, stacked, f"arrays of {vectors.name}"
     from volfid.embeddings.encoders import make_encoder
     from volfid.embeddings.store import embed_rows
 
@@ -41,14 +43,16 @@ def vectors_of(
     entry = encoder_entry(model_dir) if model_dir else TFIDF
     encode = make_encoder(entry, model_dir, 1, BATCH, fitted_on, seed)
     made = embed_rows([row for file in files for row in file.rows], encode)
-    if made.counts["zero_vectors"]:
-        first = made.ids[int((~made.vectors.any(axis=1)).argmax())]
-        raise DataError(
-            f"document {first!r} shares no word with the documents that {entry['name']} is fitted on "
-            f"({made.counts['zero_vectors']} such documents)",
-            mend="Give --model-dir or --vectors",
-        )
+    _tell_zeros(made.ids, made.vectors, "they share no word with the documents that the vectors are fitted on")
     return {name: place for place, name in enumerate(made.ids)}, made.vectors, entry["name"]
+
+
+def _tell_zeros(ids: Sequence[str], vectors: np.ndarray, why: str) -> None:
+    """Say how many documents have no direction; every comparison of vectors leaves them out."""
+    found = np.flatnonzero(~directed(vectors))
+    if len(found):
+        log(f"note: {len(found)} documents have a vector of zeros and are left out wherever vectors are compared, "
+            f"first {ids[found[0]][:60]!r}: {why}")  # fmt: skip
 
 
 def encoder_entry(folder: Path) -> dict[str, Any]:

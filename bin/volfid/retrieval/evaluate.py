@@ -7,8 +7,12 @@ subsets of n unique documents. `tie_averaged`: own ideal, expectation over ties.
 exact expectation of a random order. `as_is`: figures without an ideal. `synthetic`, `real`: Jaccard of such hits.
 
 Beside DCG: precision, recall, MAP and MRR with binary relevance, and hubs (retrieval/ranked.py).
+
+A query's own text is no document of the corpus for that query (retrieval/own.py): neither a hit nor part of an ideal.
+Documents and queries whose vector is zero are left out. Notes count both.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,10 +23,12 @@ from volfid.core import ndcg
 from volfid.core.exits import DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.seeds import generator
-from volfid.core.vectors import unit_rows
+from volfid.core.vectors import directed, left_out, unit_rows
 from volfid.retrieval import ranked
+from volfid.retrieval.compare import VARIANTS
 from volfid.retrieval.entries import Entries
 from volfid.retrieval.index import Ranking, rank
+from volfid.retrieval.own import Own
 
 Row = Mapping[str, Any]
 RetrievalRow = dict[str, Any]
@@ -46,7 +52,7 @@ class Settings:
 
     def echo(self) -> dict[str, Any]:
         """All settings, for the manifest."""
-        return {**asdict(self), "gain": "Jaccard, linear", "score": "inner product of unit rows, rounded to 1e-6",
+        return {**asdict(self), "own_text": "left out for its query", "zero_vectors": "left out", "gain": "Jaccard, linear", "score": "inner product of unit rows, rounded to 1e-6",
                 "relevant": f"Jaccard from {ranked.RELEVANT}", "depth": ranked.DEPTH, "ties": "document id, rising",
                 "fixed_ideal": "all documents of split train"}  # fmt: skip
 
@@ -64,7 +70,7 @@ class Evaluator:
         train = [row for row in documents if row["split"] == "train"]
         if not queries or not train:
             raise DataError("documents.jsonl has no test or no train document", mend="Check the split")
-        known = {row["doc_id"] for row in documents} | {row["doc_id"] for row in synthetic}
+        known = {row["doc_id"]: row.get("text") for row in (*synthetic, *documents)}
         used = sorted({row["doc_id"] for rows in groups.values() for row in rows})
         for name in [*used, *(row["doc_id"] for row in queries)]:
             if name not in known:
@@ -75,21 +81,29 @@ class Evaluator:
                 raise DataError(f"document {name!r} has no embedding", mend="Pass the embeddings of every corpus part")
         self.number = {name: position for position, name in enumerate(used)}
         self.vectors = unit_rows(vectors[[vector_row[name] for name in used]], used)
+        self.directed = directed(self.vectors)
         names = [row["doc_id"] for row in queries]
+        asking = unit_rows(vectors[[vector_row[name] for name in names]], names)
+        queries = [row for row, seen in zip(queries, directed(asking), strict=True) if seen]
+        self.queries, self.queries_left_out = asking[directed(asking)], len(names) - len(queries)
         self.query_groups = [row["group"] for row in queries]
         # nDCG of every query, by training set and variant: what paired tests compare
         self.per_query: dict[str, dict[str, np.ndarray]] = {}
-        self.queries = unit_rows(vectors[[vector_row[name] for name in names]], names)
+        self.own = Own.of(queries, ((name, known[name]) for name in used))
+        self.own_by_query = self.own.by_query(len(queries))
 
         rows = [row for members in groups.values() for row in members]
         sets = sorted({tuple(sorted(row["labels"])) for row in [*rows, *queries, *train]})
         self.set_number = {labels: position for position, labels in enumerate(sets)}
         matrix = label_matrix(sets, label_ids)
-        query_sets, self.query_set = np.unique([self.set_of(row) for row in queries], return_inverse=True)
+        asked = np.array([self.set_of(row) for row in queries], dtype=np.int64)
+        query_sets, self.query_set = np.unique(asked, return_inverse=True)
         # gains[a, b]: of the a-th distinct label set among the queries with label set b
         self.gains = jaccard(matrix[query_sets], matrix)
-        pool, counts = np.unique([self.set_of(row) for row in train], return_counts=True)
-        self.fixed = ndcg.ideal_dcg(self.gains[:, pool], counts, settings.k)[self.query_set]
+        pool, place = np.unique([self.set_of(row) for row in train], return_inverse=True)
+        own = Own.of(queries, ((row["doc_id"], row.get("text")) for row in train))
+        lost = (own.queries, place[own.documents], np.ones(len(own.queries), dtype=np.int64))
+        self.fixed = self._by_query(ndcg.ideal_dcg, pool, np.bincount(place), lost)
         self._rankings: dict[bytes, Ranking] = {}
 
     def set_of(self, row: Row) -> int:
@@ -97,12 +111,14 @@ class Evaluator:
         return self.set_number[tuple(sorted(row["labels"]))]
 
     def entries(self, trainset_id: str) -> Entries:
-        """The corpus of a training set."""
+        """The corpus of a training set: its documents with a direction."""
         total: dict[tuple[int, int, bool], int] = {}
         for row in self.groups[trainset_id]:
+            if not self.directed[self.number[row["doc_id"]]]:
+                continue
             key = (self.number[row["doc_id"]], self.set_of(row), row["source"] == "synthetic")
             total[key] = total.get(key, 0) + row["multiplicity"]
-        table = np.array([(*key, count) for key, count in sorted(total.items())], dtype=np.int64)
+        table = np.array([(*key, count) for key, count in sorted(total.items())], dtype=np.int64).reshape(-1, 4)
         return Entries(table[:, 0], table[:, 1], table[:, 3], table[:, 2].astype(bool))
 
     def evaluate(self, trainset_id: str, size: int) -> list[RetrievalRow]:
@@ -111,15 +127,38 @@ class Evaluator:
         unique = corpus.once()
         note = REQUESTED if corpus.synthetic.any() else None
         self.per_query[trainset_id] = {}
-        figures = [
-            *self._figures(corpus, trainset_id, "", note),
-            *self._figures(unique, trainset_id, "_unique", note),
-            *self._matched(unique, trainset_id, size),
-        ]
+        if len(self.queries) and corpus.size:
+            figures = [
+                *self._figures(corpus, trainset_id, "", note),
+                *self._figures(unique, trainset_id, "_unique", note),
+                *self._matched(unique, trainset_id, size),
+            ]
+        else:
+            figures = self._nothing(trainset_id)
+        told = self.told(trainset_id, corpus)
         return [
-            {"trainset_id": trainset_id, "metric": metric, "variant": variant, "value": value, "n": n, "note": why}
+            {"trainset_id": trainset_id, "metric": metric, "variant": variant, "value": value, "n": n,
+             "note": "; ".join(filter(None, (why, told))) or None}
             for metric, variant, value, n, why in figures
-        ]
+        ]  # fmt: skip
+
+    def told(self, trainset_id: str, corpus: Entries) -> str | None:
+        """What is left out of all figures of a corpus, with counts; None for nothing."""
+        zero = {row["doc_id"] for row in self.groups[trainset_id] if not self.directed[self.number[row["doc_id"]]]}
+        own = len(np.unique(self.own.entries(corpus)[0]))
+        parts = (
+            f"{own} queries do not find their own text, which stands in the corpus" if own else None,
+            left_out(len(zero)), left_out(self.queries_left_out, "queries"),
+        )  # fmt: skip
+        return "; ".join(filter(None, parts)) or None
+
+    def _nothing(self, trainset_id: str) -> list[tuple[Any, ...]]:
+        """All figures of a corpus in which nothing can be searched, undefined."""
+        side = "document" if len(self.queries) else "query"
+        undefined = np.full(len(self.queries), np.nan)
+        self.per_query[trainset_id] = dict.fromkeys(VARIANTS, undefined)
+        return [(metric, variant, None, 0, f"no {side} has a vector that is not zero")
+                for metric, variant in names(self.settings.k)]  # fmt: skip
 
     # ---- one corpus -----------------------------------------------------------------------
 
@@ -240,7 +279,8 @@ class Evaluator:
         depth = max(self.settings.k, ranked.DEPTH) if keep else self.settings.k
         documents = np.unique(corpus.documents)
         key = documents.tobytes()
-        found = self._rankings.pop(key, None) or rank(self.queries, self.vectors, documents, depth)
+        found = self._rankings.pop(key, None)
+        found = found or rank(self.queries, self.vectors, documents, depth, self.own_by_query)
         if keep:
             self._rankings[key] = found  # the latest one last
             if len(self._rankings) > KEPT:
@@ -248,10 +288,48 @@ class Evaluator:
         return found
 
     def by_kind(self, figure: Any, corpus: Entries) -> np.ndarray:
-        """A figure that depends on label sets and their counts only, per query."""
+        """A figure that depends on label sets and their counts only, per query; without its own documents."""
         kinds, inverse = np.unique(corpus.label_sets, return_inverse=True)
-        counts = np.bincount(inverse, weights=corpus.counts).astype(np.int64)
-        return figure(self.gains[:, kinds], counts, self.settings.k)[self.query_set]
+        counts = np.bincount(inverse, weights=corpus.counts, minlength=len(kinds)).astype(np.int64)
+        queries, entries = self.own.entries(corpus)
+        return self._by_query(figure, kinds, counts, (queries, inverse[entries], corpus.counts[entries]))
+
+    def _by_query(
+        self, figure: Any, kinds: np.ndarray, counts: np.ndarray, lost: tuple[np.ndarray, np.ndarray, np.ndarray]
+    ) -> np.ndarray:
+        """A figure of label sets `kinds` (kinds,) and their `counts`, (queries,).
+
+        `lost`: queries, places in `kinds`, and how many documents of that kind are no documents for the query.
+        """
+        result = figure(self.gains[:, kinds], counts, self.settings.k)[self.query_set]
+        less: defaultdict[int, dict[int, int]] = defaultdict(dict)
+        for query, kind, count in zip(*(part.tolist() for part in lost), strict=True):
+            less[query][kind] = less[query].get(kind, 0) + count
+        alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)  # one computation for all that lose the same
+        for query, gone in less.items():
+            alike[int(self.query_set[query]), *sorted(gone.items())].append(query)
+        for (label_set, *gone), queries in alike.items():
+            rest = counts.copy()
+            for kind, count in gone:
+                rest[kind] -= count
+            there = rest > 0
+            result[queries] = figure(self.gains[[label_set]][:, kinds[there]], rest[there], self.settings.k)
+        return result
+
+
+def names(k: int) -> list[tuple[str, str]]:
+    """Metric and variant of every figure of a corpus of real documents."""
+    scores = ("own_ideal", "fixed_ideal", "own_ideal_unique", "fixed_ideal_unique", "tie_averaged", "random",
+              "random_fixed_ideal", "size_matched", "size_matched_own_ideal")  # fmt: skip
+    depth = ranked.DEPTH
+    plain = ("queries_without_gain", f"precision_at_{k}", f"recall_at_{k}", f"recall_at_{depth}", f"map_at_{depth}",
+             f"mrr_at_{depth}")  # fmt: skip
+    found = [(f"ndcg_at_{k}", variant) for variant in scores]
+    found += [(metric, variant) for metric in (f"dcg_at_{k}", f"jaccard_at_{k}", *plain)
+              for variant in ("as_is", "unique")]  # fmt: skip
+    found += [(f"dcg_at_{k}", "random"), (f"dcg_at_{k}", "size_matched"), (f"jaccard_at_{k}", "size_matched")]
+    found += [(f"synthetic_share_at_{k}", "as_is")]
+    return found + [(name, "unique") for name in (f"hubness_skewness_at_{k}", f"hub_share_at_{k}", "synthetic_share")]
 
 
 def _relevant(gains: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:

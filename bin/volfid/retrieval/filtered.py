@@ -86,8 +86,9 @@ class Filters:
             "sp_clf": self._by_classifier(ids, real or sorted(self.train), [sources[name] for name in ids]),
         }
         search = _Search(self.evaluator, corpus)
+        told = self.evaluator.told(trainset_id, corpus)
         return [
-            row
+            {**row, "note": "; ".join(filter(None, (row["note"], told))) or None}
             for name, decision in decisions.items()
             for row in self._rows(trainset_id, name, decision, search, corpus.synthetic)
         ]
@@ -192,7 +193,7 @@ def label_shift(before: np.ndarray, after: np.ndarray) -> float:
     sets = np.unique(np.concatenate([before, after]))
     shares = [np.bincount(np.searchsorted(sets, part), minlength=len(sets)) / len(part) for part in (before, after)]
     middle = (shares[0] + shares[1]) / 2
-    return float(_entropy(middle) - (_entropy(shares[0]) + _entropy(shares[1])) / 2)
+    return float(max(_entropy(middle) - (_entropy(shares[0]) + _entropy(shares[1])) / 2, 0.0))
 
 
 def _entropy(shares: np.ndarray) -> float:
@@ -228,9 +229,10 @@ class _Search:
 
     def _again(self, part: np.ndarray, queries: np.ndarray) -> np.ndarray:
         one = self.evaluator
-        found = rank(one.queries[queries], one.vectors, self.corpus.documents[part], self.k).documents[:, : self.k]
-        columns = np.searchsorted(self.corpus.documents, found)
-        gains = one.gains[one.query_set[queries][:, None], self.corpus.label_sets[columns]]
+        own = one.own_by_query[queries]
+        found = rank(one.queries[queries], one.vectors, self.corpus.documents[part], self.k, own).documents[:, : self.k]
+        columns = np.where(found >= 0, np.searchsorted(self.corpus.documents, found), 0)
+        gains = one.gains[one.query_set[queries][:, None], self.corpus.label_sets[columns]] * (found >= 0)
         result: np.ndarray = (gains * ndcg.discounts(self.k)[: found.shape[1]]).sum(axis=1)
         return result
 

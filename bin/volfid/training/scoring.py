@@ -163,7 +163,7 @@ def book_rows(cell_id: str, book: Mapping[str, float], n: int) -> list[Row]:
 
 def search_row(cell_id: str, metric: str, value: float | None, n: int) -> Row:
     """One retrieval figure as a score row; n is the number of queries."""
-    return _row(cell_id, metric, "none", None, value, n, "no query has a relevant document, or a vector is zero")
+    return _row(cell_id, metric, "none", None, value, n, "no query has a relevant document, or all vectors are zero")
 
 
 def _threshold(
