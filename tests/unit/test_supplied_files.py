@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from volfid.core.ids import value_is_valid
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
 from volfid.inputs.fixture import generate
+from volfid.inputs.pool_names import slugs
 from volfid.inputs.prepare import prepare
 from volfid.inputs.settings import InputSettings, with_options
-from volfid.inputs.supplied import _slugs
 
 DOCS = [
     {"id": f"d{i:03d}", "text": text, "labels": list(labels)}
@@ -89,10 +90,11 @@ def test_one_column_a_label_and_a_pattern_may_be_those_of_the_synthetic_file(tmp
 
 @pytest.mark.parametrize(
     ("option", "column"),
-    [("synthetic_text_columns", "txet"), ("synthetic_source_column", "parent"), ("synthetic_generator_column", "llm")],
-)
+    [("synthetic_text_columns", "txet"), ("synthetic_source_column", "parent"), ("synthetic_generator_column", "llm"),
+     ("synthetic_label_columns", "is_*"), ("synthetic_label_columns", "/^is/")],
+)  # fmt: skip
 def test_a_column_of_the_synthetic_file_that_is_not_there_is_named_with_its_option(tmp_path, option, column):
-    with pytest.raises(DataError, match=rf"s.jsonl, row 1: no column '{column}'.*--{option}"):
+    with pytest.raises(DataError, match=rf"s.jsonl, row 1: no column '{re.escape(column)}'.*--{option}"):
         audit(tmp_path, save(tmp_path, FRESH, "s.jsonl"), **{option: column})
 
 
@@ -115,6 +117,14 @@ def test_each_generator_and_method_of_the_columns_is_a_pool(tmp_path):
     renamed = [{("who" if key == "generator" else key): value for key, value in row.items()} for row in rows]
     named = audit(tmp_path, save(tmp_path, renamed, "s.jsonl"), synthetic_generator_column="who")
     assert pools(named) == pools(made)
+
+
+def test_a_generator_that_only_late_rows_name_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr("volfid.inputs.supplied.FIRST_ROWS", 20)
+    monkeypatch.setattr("volfid.inputs.tables._FIRST", 20)
+    rows = [*FRESH[:30], *tagged(FRESH[30:], generator="late")]
+    made = audit(tmp_path, save(tmp_path, rows, "s.jsonl"))
+    assert pools(made) == {("unnamed", "supplied"): 30, ("late", "supplied"): 10}
 
 
 def test_one_generator_is_the_pool_of_today_with_its_id(tmp_path):
@@ -227,9 +237,9 @@ def test_nothing_left_says_where_the_rows_went(tmp_path):
 
 def test_names_of_generators_become_parts_of_ids_that_stay_apart():
     names = ["GPT-4o", "gpt 4o", "模型", "Жук", "a__b", "x" * 80, "x" * 81, "_", "Claude 3.5 Sonnet", "é"]
-    made = _slugs(names)
+    made = slugs(names)
     assert len(set(made.values())) == len(names) and all(map(value_is_valid, made.values()))
-    assert made["Claude 3.5 Sonnet"] == "claude_3.5_sonnet" and _slugs(reversed(names)) == made
+    assert made["Claude 3.5 Sonnet"] == "claude_3.5_sonnet" and slugs(reversed(names)) == made
 
 
 def test_options_that_mean_nothing_are_refused():

@@ -1,9 +1,8 @@
 """Synthetic files as they are given: columns of their own, several pools, and sources named by id or by text."""
 
+import fnmatch
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from volfid.core.exits import DataError, ParameterError
 from volfid.core.files import sha256_text
 from volfid.inputs.faults import Fault, did_you_mean, some
 from volfid.inputs.names import NameCells, NotNames
+from volfid.inputs.pool_names import SUPPLIED, distinct_names, rename_files, slugs, stem_of
 from volfid.inputs.records import Record, Records
 from volfid.inputs.roles import NAMES, OPTIONS
 from volfid.inputs.settings import InputSettings
-from volfid.inputs.tables import FORMATS, Table, open_table
+from volfid.inputs.tables import Table, open_table
 from volfid.inputs.text import cell_text, normalise
 from volfid.inputs.whole_file import settle_numbers
 
@@ -31,8 +31,9 @@ OWN_OPTIONS = {
     "sources": "--synthetic_source_column", "generator": "--synthetic_generator_column",
     "method": "--synthetic_method_column",
 }  # fmt: skip
-SUPPLIED, UNNAMED = "supplied", "unnamed"
+UNNAMED = "unnamed"
 MOST_FOUND, MOST_POOLS = 20, 50
+FIRST_ROWS = 1000  # whose keys are the columns of a JSONL file (tables.py)
 _MOSTLY = 0.5  # share of the cells of a source column that must be real texts for it to hold texts, not ids
 
 Reader = Callable[[Path, InputSettings], Records]
@@ -60,7 +61,7 @@ def read_supplied(paths: Sequence[Path], settings: InputSettings, real: Mapping[
     and for columns of `settings.synthetic` that no file has.
     """
     several = len(paths) > 1
-    stems = _distinct_names([_stem(path) for path in paths])
+    stems = distinct_names([stem_of(path) for path in paths])
     whole = Records(", ".join(path.name for path in paths))
     names: dict[str, Pool] = {}
     tables = [open_table(path) for path in paths]
@@ -81,7 +82,7 @@ def read_supplied(paths: Sequence[Path], settings: InputSettings, real: Mapping[
                 row.doc_id = f"{stem}:{row.doc_id}"[:300]
             names[row.doc_id] = (generator or SUPPLIED, method or SUPPLIED)
         if several:
-            _rename(part, path, stem)
+            rename_files(part, path, stem)
         whole.rows += part.rows
         whole.faults += part.faults
         whole.warnings += part.warnings
@@ -96,8 +97,8 @@ def _pooled(whole: Records, names: Mapping[str, Pool]) -> Given:
             f"{whole.file}: {len(distinct)} pools of synthetic documents by generator and method, at most {MOST_POOLS}",
             mend="Name a column with fewer values, or give the pools in several runs",
         )
-    generators = _slugs(name for name, _ in distinct)
-    methods = _slugs(name for _, name in distinct)
+    generators = slugs(name for name, _ in distinct)
+    methods = slugs(name for _, name in distinct)
     called = {(generators[generator], methods[method]): (generator, method) for generator, method in distinct}
     if len(distinct) < 2:
         return Given(whole, {}, called)
@@ -105,14 +106,13 @@ def _pooled(whole: Records, names: Mapping[str, Pool]) -> Given:
 
 
 def _have(tables: Sequence[Table], own: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Of each table those columns of the options for synthetic files that it has; patterns are looked at later.
+    """Of each table those columns of the options for synthetic files that it has.
 
     Raises DataError for one that no file has: where another one has it, the usual names serve.
     """
     found: list[dict[str, Any]] = [{} for _ in tables]
     for role, name in own.items():
-        pattern = isinstance(name, str) and ("*" in name or name[0] == name[-1] == "/")
-        absent = [[] if pattern else _absent(table, name) for table in tables]
+        absent = [_absent(table, role, name) for table in tables]
         if all(absent):
             file, column = tables[0].file, absent[0][0]
             raise DataError(
@@ -125,11 +125,19 @@ def _have(tables: Sequence[Table], own: Mapping[str, Any]) -> list[dict[str, Any
     return found
 
 
-def _absent(table: Table, name: Any) -> list[str]:
-    """The columns of an option that a table lacks."""
-    listed = [name] if isinstance(name, str) and name in table.columns else _listed(name)
-    if not set(listed) <= set(table.columns) and table.kind == "jsonl":
-        table.find_all_columns()
+def _absent(table: Table, role: str, name: Any) -> list[str]:
+    """The columns of an option that a table lacks; a pattern (roles.py) is there where some column fits it."""
+    fits = None
+    if role == "labels" and isinstance(name, str) and len(name) > 2 and name[0] == name[-1] == "/":
+        fits = re.compile(name[1:-1]).search
+    elif role == "labels" and isinstance(name, str) and "*" in name:
+        fits = re.compile(fnmatch.translate(name.replace("[", "[[]"))).match
+    listed = [name] if isinstance(name, str) and (fits or name in table.columns) else _listed(name)
+    for late in (False, True):
+        if late and table.kind == "jsonl":
+            table.find_all_columns()
+        if set(listed) <= set(table.columns) or (fits and any(map(fits, table.columns))):
+            return []
     return [column for column in listed if column not in table.columns]
 
 
@@ -176,6 +184,8 @@ class _Cells:
         self.faults: list[Fault] = []
         self.warnings: list[str] = []
         self.real, self.own_source = real, "sources" in own
+        if len(rows) > FIRST_ROWS and table.kind == "jsonl":
+            table.find_all_columns()
         taken = {name for given in (settings.columns, own) for role, name in given.items()
                  if role not in (*USUAL, "sources") and isinstance(name, str)}  # fmt: skip
         taken |= {label for row in rows for label in row.labels}  # one column a label
@@ -253,45 +263,3 @@ def _name(value: Any) -> str:
     """A cell as a name, '' where it says nothing."""
     text = normalise(cell_text(value) or "")
     return "" if missing(text) else text
-
-
-def _stem(path: Path) -> str:
-    name = path.name
-    while Path(name).suffix.lower() in {".gz", *FORMATS} and Path(name).stem:
-        name = Path(name).stem
-    return normalise(name)[:60] or SUPPLIED
-
-
-def _distinct_names(names: Sequence[str]) -> list[str]:
-    """The names, those that come again with their number."""
-    seen: Counter[str] = Counter()
-    made = []
-    for name in names:
-        seen[name] += 1
-        made.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return made
-
-
-def _rename(part: Records, path: Path, stem: str) -> None:
-    """Files of several tables by names that tell them apart: shards by their folder, equal names by a number."""
-    for row in part.rows:
-        row.file = _told_apart(row.file, path, stem)
-    part.faults = [replace(fault, file=_told_apart(fault.file, path, stem)) for fault in part.faults]
-
-
-def _told_apart(file: str, path: Path, stem: str) -> str:
-    if path.is_dir():
-        return f"{stem}/{file}"
-    return file if stem == _stem(path) else f"{stem}/{file}"
-
-
-def _slugs(names: Iterable[str]) -> dict[str, str]:
-    """Each name as it may stand in an id; names that would be alike are told apart by a hash."""
-    made: dict[str, str] = {}
-    for name in sorted(set(names)):
-        plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode("ascii")
-        slug = re.sub(r"[^a-z0-9.]+", "_", plain).strip("_.")[:32]
-        if not slug or slug in made.values():
-            slug = f"{slug or 'name'}_{sha256_text(name)[:8]}"
-        made[name] = slug
-    return made
