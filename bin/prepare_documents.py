@@ -31,6 +31,7 @@ def main(
     names = ("documents", "labels", "corpus", "rejects", "funnel", "brought")
     if stub:
         return write_stub(out_dir, *names)
+    from volfid.core.log import log
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
     from volfid.core.seeds import derive_seed
@@ -57,6 +58,8 @@ def main(
     manifest.settings = {**vars(settings), "columns": dict(settings.columns)}
     manifest.counts = prepared.corpus["split_sizes"] | {"labels": len(prepared.labels)}
     manifest.write(out_dir)
+    for told in prepared.corpus["warnings"]:
+        log(f"volfid: warning: {told}")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,11 @@ workflow INPUTS {
     documents = PREPARE_DOCUMENTS.out.documents
     labels = PREPARE_DOCUMENTS.out.labels
     corpus = PREPARE_DOCUMENTS.out.corpus
+    // what a task prints stays in its log: the terminal has it from here
+    corpus.subscribe { f ->
+        def told = new groovy.json.JsonSlurper().parseText(f.text).warnings ?: []
+        told.each { line -> System.err.println("volfid: warning: ${line}") }
+    }
     brought = PREPARE_DOCUMENTS.out.brought
     report_files = labels.concat(corpus, PREPARE_DOCUMENTS.out.funnel, PREPARE_DOCUMENTS.out.rejects).toList()
     manifest = PREPARE_DOCUMENTS.out.manifest.map { f -> ['inputs', f] }.mix(corpora)

@@ -33,11 +33,13 @@ def plain(text: str) -> bool:
     return not cell or not (missing(cell) or spreadsheet_error(cell) or whole(cell) != cell or cell[0] == "-")
 
 
-NAME = st.text(st.characters(exclude_categories=PRINTED, exclude_characters=";|["), min_size=1, max_size=12).filter(plain)
+NAME = st.text(st.characters(exclude_categories=PRINTED, exclude_characters=";|["), min_size=1, max_size=12).filter(
+    plain
+)
 ID = st.text(st.characters(exclude_categories=PRINTED), min_size=1, max_size=300).filter(str.strip).filter(plain)
 ROW = st.fixed_dictionaries({
-    "id": ID, "text": TEXT.filter(plain), "labels": st.lists(NAME, max_size=3), "split": st.sampled_from(["train", "dev", "test"]),
-    "family": st.one_of(st.just(""), NAME),
+    "id": ID, "text": TEXT.filter(plain), "labels": st.lists(NAME, max_size=3),
+    "split": st.sampled_from(["train", "dev", "test"]), "family": st.one_of(st.just(""), NAME),
 })  # fmt: skip
 
 

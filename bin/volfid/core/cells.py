@@ -13,11 +13,11 @@ from volfid.core.exits import DataError
 MAX_COLUMNS = 20_000
 _FLAGS = {"": False, **dict.fromkeys(("0", "0.0", "false"), False), **dict.fromkeys(("1", "1.0", "true"), True)}
 _WORDS = {"n": False, "no": False, "y": True, "yes": True}
-# the one list of words that stand for a missing value, in any case, as pandas, R, SQL, Spark and spreadsheets write them
+# the one list of words for a missing value, in any case, as pandas, R, SQL, Spark and spreadsheets write them
 MISSING = frozenset((
-    "", "nan", "-nan", "na", "n/a", "n.a.", "n/a.", "n.a", "<na>", "<nan>", "null", "(null)", "<null>", "none", "<none>",
-    "(none)", "nat", "nil", "\\n", "undefined", "#n/a", "#n/a n/a", "#na", "#nv", "#n/d", "#n/v", "1.#qnan", "-1.#qnan",
-    "1.#ind", "-1.#ind", "na_character_", "[null]", "-", "--", "---", "\u2013", "\u2014", "?",
+    "", "nan", "-nan", "na", "n/a", "n.a.", "n/a.", "n.a", "<na>", "<nan>", "null", "(null)", "<null>", "none",
+    "<none>", "(none)", "nat", "nil", "\\n", "undefined", "#n/a", "#n/a n/a", "#na", "#nv", "#n/d", "#n/v",
+    "1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind", "na_character_", "[null]", "-", "--", "---", "\u2013", "\u2014", "?",
 ))  # fmt: skip
 _LONGEST_MISSING = max(map(len, MISSING))
 # #REF!, #DIV/0!, #NAME?, and as other languages write them: #BEZUG!, #VALEUR!, #\u00a1REF!

@@ -12,26 +12,30 @@ from volfid.inputs.text import cell_text, normalise
 
 ANY, NAMES = "*", "names"
 # what people write for yes and no beside 1, true, y, yes and 0, false, n, no; without case
-YES = frozenset((
-    "x", "xx", "\u00d7", "t", "j", "ja", "oui", "si", "s\u00ed", "s\u00ec", "sim", "da", "tak", "ano", "\u00e1no", "kyll\u00e4", "igen",
-    "evet", "jah", "wahr", "vrai", "vero", "verdadero", "verdadeiro", "waar", "sand", "present", "positive", "positiv",
-    "positif", "positivo", "pos", "+", "+1", "on", "checked", "yep", "yeah", "\u2713", "\u2714", "\u2611", "\u2705", "\u0434\u0430",
-    "\u662f", "\u6709", "\u306f\u3044", "\uc608", "\u0646\u0639\u0645", "vorhanden", "applies", "applicable", "relevant", "included",
-))  # fmt: skip
-NO = frozenset((
-    "-1", "f", "nein", "non", "nee", "nei", "nej", "n\u00e3o", "nao", "nie", "ne", "net", "ei", "nem", "hay\u0131r", "hayir", "not",
-    "falsch", "faux", "falso", "falsk", "onwaar", "absent", "negative", "negativ", "n\u00e9gatif", "negatif", "negativo", "neg",
-    "off", "unchecked", "nope", "never", "not present", "not applicable", "nicht", "niet", "kein", "keine",
-    "\u2717", "\u2718", "\u2610", "\u274c", "\u043d\u0435\u0442", "\u5426", "\u65e0", "\u7121", "\u4e0d", "\u3044\u3044\u3048", "\uc544\ub2c8\uc624", "\uc544\ub2c8\uc694", "\u0644\u0627",
-    "fehlt", "irrelevant", "excluded", "not relevant", "does not apply",
-))  # fmt: skip
+_YES = (
+    "x|xx|\u00d7|t|j|ja|oui|si|s\u00ed|s\u00ec|sim|da|tak|ano|\u00e1no|kyll\u00e4|igen|evet|jah|wahr|vrai|"
+    "vero|verdadero|verdadeiro|waar|sand|present|positive|positiv|positif|positivo|pos|+|+1|on|checked|yep|"
+    "yeah|\u2713|\u2714|\u2611|\u2705|\u0434\u0430|\u662f|\u6709|\u306f\u3044|\uc608|\u0646\u0639\u0645|"
+    "vorhanden|applies|applicable|relevant|included|\u25cf|\u25c9|\u25a0|\u2605"
+)
+YES = frozenset(_YES.split("|"))
+_NO = (
+    "-1|f|nein|non|nee|nei|nej|n\u00e3o|nao|nie|ne|net|ei|nem|hay\u0131r|hayir|not|falsch|faux|falso|falsk|"
+    "onwaar|absent|negative|negativ|n\u00e9gatif|negatif|negativo|neg|off|unchecked|nope|never|not present|"
+    "not applicable|nicht|niet|kein|keine|\u2717|\u2718|\u2610|\u274c|\u043d\u0435\u0442|\u5426|\u65e0|"
+    "\u7121|\u4e0d|\u3044\u3044\u3048|\uc544\ub2c8\uc624|\uc544\ub2c8\uc694|\u0644\u0627|fehlt|irrelevant|"
+    "excluded|not relevant|does not apply|\u25cb|\u25ef|\u25a1|\u2606"
+)
+NO = frozenset(_NO.split("|"))
 # what is neither: nobody reads such a word as a label
 _DOUBT = re.compile(
-    r"unknown|uncertain|unsure|unclear|maybe|perhaps|possibl[ey]|undetermined|pending|todo|tbd|unbekannt|unklar|inconnu|"
+    r"[./\\_\u00b7]|unknown|uncertain|unsure|unclear|maybe|perhaps|possibl[ey]|undetermined|pending|todo|tbd|unbekannt|unklar|inconnu|"
     r"(?:no|not|non|none|without|never|kein|keine|nicht|ohne|sans|pas|sin)\b.*", re.IGNORECASE,
 )  # fmt: skip
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?%?", re.ASCII | re.IGNORECASE)
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}(?:[-/.]\d{1,4})?(?:[T ].*)?", re.ASCII)
+_DATE = re.compile(
+    r"(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[-/]\d{4})(?:[T ].*)?", re.ASCII
+)
 _NUMBERED = re.compile(r"(.*?)(\d+)\D*")
 _KEPT = 100_000
 _MEND = (
@@ -52,7 +56,7 @@ class Marks:
         self.any_mark = any_mark
         listed = chosen.split(",") if isinstance(chosen, str) else chosen or ()
         self.chosen = frozenset(whole(word.strip().casefold()) for word in listed) if chosen else None
-        self.zeros = self.ones = False
+        self.zeros = self.ones = self.empty = False
         self.met: Counter[str] = Counter()  # cells by mark, of those that the user's words decided
         self._numbers: dict[str, int] = {}
         self._values: list[str] = []
@@ -72,7 +76,7 @@ class Marks:
             return self._by_choice(value)
         known = flag(value, words=self.any_mark)
         if known is None and (text := cell_text(value)) is not None and not text.strip():
-            known = False
+            known = False  # blanks alone
         if known is None:
             text = str(value).strip()
             number = self._numbers.setdefault(text, len(self._values))
@@ -81,8 +85,10 @@ class Marks:
             self._pending.append((place, number))
         elif known:
             self.ones = True
-        elif not self.zeros and value not in ("", None) and value == value:
-            self.zeros = not missing(str(value))
+        elif missing("" if value is None or value != value else str(value)):
+            self.empty = True
+        else:
+            self.zeros = True
         return bool(known)
 
     def row(self, index: int | None, file: str, number: int) -> None:
@@ -128,8 +134,8 @@ class Marks:
             return [f"{file}: the cells of {some(self.columns)} were read as names of labels"]
         which = f" ({some(self.columns)}), as these mostly hold 0 and 1; name those that are with --label_columns"
         if self.chosen is not None:
-            said = ", ".join(f"{text!r} ({cells} cells)" for text, cells in self.met.most_common(10))
-            return [f"{file}: labels were read from {count} columns by --label_marks; what means no there: {said or 'nothing'}"]
+            said = ", ".join(f"{shown(text)} ({cells} cells)" for text, cells in self.met.most_common(10)) or "nothing"
+            return [f"{file}: labels were read from {count} columns by --label_marks; what means no there: {said}"]
         marks = Counter(self._values[number] for number in self._marks)
         what = "0 and 1" if not marks else "marks"
         lines = [f"{file}: labels were read from {count} columns of {what}{which if guessed else ''}"]
@@ -173,18 +179,18 @@ class Marks:
         return yes
 
     def _plain(self, rest: set[int], yes: set[int], others: Mapping[int, str]) -> bool:
-        """Whether marks of no known meaning are marks: dates, counts, signs, or one word a column or file."""
+        """Whether marks of no known meaning mean yes: dates, counts, or one word or sign a file or a column, beside
+        empty cells. 1 and 2 alone may be yes and no."""
         texts = {others[number] for number in rest}
-        if any(map(_DOUBT.fullmatch, texts)):
+        if not self.empty or any(map(_DOUBT.fullmatch, texts)):
             return False
         if len({text.casefold() for text in texts}) == 1 and not yes and not _NUMBER.fullmatch(next(iter(texts))):
             return True
         if all(_DATE.fullmatch(text) for text in texts):
             return True
-        if all(not any(map(str.isalnum, text)) for text in texts):
-            return True
         if all(_NUMBER.fullmatch(text) for text in texts):
-            return all(whole(text).isdigit() for text in texts) and not self._numbered_columns()
+            counts = {whole(text) for text in texts}
+            return all(map(str.isdigit, counts)) and not yes and counts != {"2"} and not self._numbered_columns()
         by_column: defaultdict[int, set[int]] = defaultdict(set)
         for place, number in zip(self._cols, self._marks, strict=True):
             by_column[place].add(number)

@@ -74,15 +74,15 @@ class NameCells:
         if commas and 10 * separated <= commas:
             few = "none holds" if not separated else f"{separated} hold"
             told["','"] = (
-                f"{file}: {commas} cells of {shown(column)} hold a comma and {few} ';' or '|'; what stands around a comma "
-                "was read as one label. Separate labels by ';' if they are several, or give --label_separator ','"
+                f"{file}: {commas} cells of {shown(column)} hold a comma and {few} ';' or '|'; what stands around a "
+                "comma was read as one label. Separate labels by ';' if they are several, or give --label_separator ','"
             )
         if self._delimited and self.separator is not None and not separated:
             told["none"] = f"{file}: the label separator {shown(self.separator)} stands in no cell of {shown(column)}"
         if self._vectors and not self._others:
             told["vectors"] = (
-                f"{file}: the lists of {shown(column)} hold nothing but 0 and 1, which were read as labels named '0' and "
-                "'1'. If they are vectors, write the names of the labels that are 1, or one column for each label"
+                f"{file}: the lists of {shown(column)} hold nothing but 0 and 1, which were read as labels named '0' "
+                "and '1'. If they are vectors, write the names of the labels that are 1, or one column for each label"
             )
         return told
 

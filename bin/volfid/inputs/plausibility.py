@@ -12,9 +12,13 @@ if TYPE_CHECKING:
     from volfid.inputs.records import Records
 
 SEPARATOR_WORDS = {" ": "space", "\t": "tab", "\n": "newline"}
-_SEPARATORS = (",", ";", "|", "/", "#", "\\", "+", "&", ":", "^", "~", "_", "-", "\u3001", "\uff0c", "\uff1b", "\u30fb", " ")
-_VECTOR = re.compile(r"\[?\(?[01](?:\.0)?(?:[\s,;|/_-]*[01](?:\.0)?){2,}\)?\]?", re.ASCII)
-_PAIRS = ({"0", "1"}, {"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"-1", "1"}, {"ja", "nein"}, {"oui", "non"})
+_SEPARATORS = (*",;|/#\\+&:^~_-", "\u3001", "\uff0c", "\uff1b", "\u30fb", " and ", " ")
+_VECTOR = re.compile(
+    r"\[?\(?(?:[01](?:\.0)?(?:[\s,;|/_-]*[01](?:\.0)?){2,}|(?:true|false)(?:[\s,;|/_-]+(?:true|false))+)\)?\]?",
+    re.ASCII | re.IGNORECASE,
+)
+_SCORED = re.compile(r".*\S\s*[:=(]\s*(?:0?\.\d+|[01]\.0+|\d+(?:\.\d+)?\s*%)\)?", re.ASCII)
+_PAIRS = [set(pair.split()) for pair in ("0 1", "true false", "yes no", "y n", "t f", "-1 1", "ja nein", "oui non")]
 
 Labels = tuple[str, ...]
 
@@ -89,27 +93,46 @@ def label_notes(
     cells by themselves tell, by the separator that may be meant (names.py)."""
     counts = Counter(record.labels for record in found.rows)
     names = {label for labels in counts for label in labels}
-    where = f"{found.file}: " + ("" if column is None else f"{shown(column)}: ")
-    told = [cells["vectors"]] if "vectors" in cells else []
-    if not told and column and _binary(names):
-        told.append(
-            f"{where}the labels are {some(names)} and nothing else, which were read as names. If they say yes and no, or "
-            "are vectors, give one column a label and name these with --label_columns"
-        )
-    vectors = {label for label in names if _VECTOR.fullmatch(label)}
-    rows = _rows(counts, vectors)
-    if column and rows and 2 * rows >= sum(count for labels, count in counts.items() if labels):
-        told.append(
-            f"{where}{rows} rows hold vectors of 0 and 1, such as {shown(min(vectors))}, each read as one label. Write the "
-            "names of the labels that are 1, or one column for each label, named with --label_columns"
-        )
+    if column is None:
+        return _one_each(f"{found.file}: ", counts, names)
+    where, odd = f"{found.file}: {shown(column)}: ", names - frozenset(known or ())
+    told = [cells["vectors"]] if "vectors" in cells else _no_names(where, counts, odd)
     if told:
         return told
-    unions = _unions(where, counts, names, frozenset(known or ())) if column else {}
+    unions = _unions(where, counts, names, odd)
     if {"newline", "tab"} & cells.keys():
         unions.pop("space", None)
     told += [note for option, note in cells.items() if option not in unions] + list(unions.values())
     return told or _one_each(where, counts, names)
+
+
+def _no_names(where: str, counts: Counter[Labels], odd: Collection[str]) -> list[str]:
+    """Labels outside the list that are yes and no, vectors, names with scores, or a code for none."""
+    told = []
+    if odd and _binary(odd):
+        told.append(
+            f"{where}the labels are {some(odd)} and nothing else, which were read as names. If they say yes and no, or "
+            "are vectors, give one column a label and name these with --label_columns"
+        )
+    labelled = sum(count for labels, count in counts.items() if labels)
+    vectors = {label for label in odd if _VECTOR.fullmatch(label)}
+    if vectors and 2 * _rows(counts, vectors) >= labelled:
+        told.append(
+            f"{where}{_rows(counts, vectors)} rows hold vectors of 0 and 1, such as {shown(min(vectors))}, each read "
+            "as one label. Write the names of the labels that are 1, or one column a label, named with --label_columns"
+        )
+    scored = {label for label in odd if _SCORED.fullmatch(label)}
+    if scored and 2 * _rows(counts, scored) >= labelled:
+        told.append(
+            f"{where}{_rows(counts, scored)} rows hold labels that end in numbers, such as {shown(min(scored))}, each "
+            "read as a label of its own. Write names without scores"
+        )
+    if "-1" in odd and len(odd) > 2 and all(map(whole_number, odd)):
+        told.append(
+            f"{where}{_rows(counts, {'-1'})} rows have the label '-1', which often says that there is none. If so, "
+            "list the others in a file for --labels and give --policies unknown_labels=drop"
+        )
+    return told
 
 
 def _binary(names: Collection[str]) -> bool:
@@ -122,13 +145,13 @@ def _rows(counts: Counter[Labels], among: Collection[str]) -> int:
     return sum(count for labels, count in counts.items() if not set(labels).isdisjoint(among)) if among else 0
 
 
-def _unions(where: str, counts: Counter[Labels], names: set[str], listed: frozenset[str]) -> dict[str, str]:
-    """By the separator, a note on labels whose pieces under some separator are labels of other rows, or come again and again at any place."""
+def _unions(where: str, counts: Counter[Labels], names: set[str], odd: Collection[str]) -> dict[str, str]:
+    """By the separator, a note on labels whose pieces are labels of other rows, or come again at any place."""
     whole_names = {label.casefold() for label in names}
     best: tuple[int, str, set[str]] = (0, "", set())
     for separator in _SEPARATORS:
         pieces = {
-            label: parts for label in names - listed
+            label: parts for label in odd
             if separator in label and len(parts := _parts(label, separator)) > 1
         }  # fmt: skip
         if not pieces:
@@ -168,11 +191,11 @@ def _mixed(labels: Sequence[Sequence[str]]) -> bool:
 
 def _one_each(where: str, counts: Counter[Labels], names: Collection[str]) -> list[str]:
     """Exactly one label in each document, unless the labels are codes of three or more classes."""
-    if len(names) < 2 or any(len(labels) != 1 for labels in counts) or all(map(whole_number, names)):
+    if len(names) < 2 or any(len(labels) > 1 for labels in counts) or all(map(whole_number, names)):
         return []
-    rows = sum(counts.values())
+    rows = sum(count for labels, count in counts.items() if labels)
     return [
-        f"{where}each of the {rows} rows has exactly one of {len(names)} labels. If cells hold several, give what stands "
-        "between them with --label_separator; if a document has several rows, give --policies duplicate_ids=unite (or "
-        "duplicate_texts=unite)"
+        f"{where}each of the {rows} labelled rows has exactly one of {len(names)} labels. If cells hold several, "
+        "give what stands between them with --label_separator; if a document has several rows, give --policies "
+        "duplicate_ids=unite (or duplicate_texts=unite)"
     ]

@@ -13,12 +13,13 @@ from volfid.core.files import sha256_text
 from volfid.core.labels import label_matrix
 from volfid.core.seeds import generator
 from volfid.inputs.brought import Accepted, RealSide, accept_brought
+from volfid.inputs.cell_policies import apply_cell_policies
 from volfid.inputs.cleaning import Cleaned, clean, refuse
 from volfid.inputs.duplicates import group_names
 from volfid.inputs.embedded import embedded_stamp
 from volfid.inputs.faults import InputFaults, reject_rows
 from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, fixture_sha
-from volfid.inputs.labels import LabelName, case_collisions, note_warnings, read_label_names
+from volfid.inputs.labels import LabelName, case_collisions, nameless, note_warnings, read_label_names
 from volfid.inputs.left import check_left
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
@@ -59,16 +60,18 @@ def prepare(
     names = fixture_label_names() if fixture else read_label_names(labels) if labels else None
     listed_in = labels.name if labels else "the label list"
     records = fixture_records() if fixture else _read(Path(source), settings, names)
-    met = refuse(records.rows, records.faults, settings, names, listed_in, records.fields)
+    met = records.met | refuse(records.rows, records.faults, settings, names, listed_in, records.fields)
     try:
         done = clean(records.rows, met, settings, names)
+        told: list[str] = []
+        documents = _documents(done, settings, master_seed, told)
     except DataError as error:
         raise _explained(error, records.warnings) from error
     warnings = [*records.warnings, *done.warnings]
     if names is not None and len(done.labels) < len(names):
         warnings.append(f"{len(names) - len(done.labels)} of {len(names)} labels of {listed_in} are not studied")
     warnings += case_collisions(done.labels)
-    documents = _documents(done, settings, master_seed, warnings)
+    warnings += told
     accepted = Accepted()
     if synthetic:
         seen = {label: LabelName() for row in records.rows for label in row.labels}
@@ -79,6 +82,8 @@ def prepare(
         accepted = accept_brought(found, real, done.funnel, settings)
         done.dropped += accepted.dropped
         done.counts += accepted.counts
+        met_cells = found.records.met
+        done.counts += Counter({name: len(met_cells.get(name, ())) for name in ("error_cells", "missing_labels")})
         warnings += [*found.records.warnings, *accepted.warnings, *check_left(accepted.pools)]
     label_rows = _label_rows(documents, done.labels, names)
     corpus = {
@@ -93,7 +98,7 @@ def prepare(
         "brought": len(accepted.rows),
         **({"supplied": accepted.pools} if synthetic else {}),
         "policies": done.policies(),
-        "warnings": [*note_warnings(label_rows), *warnings],
+        "warnings": [*note_warnings(label_rows), *nameless(label_rows), *warnings],
     }
     return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, accepted.rows)
 
@@ -112,10 +117,12 @@ def _explained(error: DataError, warnings: Sequence[str]) -> DataError:
 
 def _read(path: Path, settings: InputSettings, known: Collection[str] | None, made_ids: str | None = None) -> Records:
     real = made_ids is None
-    return read_records(
+    found = read_records(
         path, settings.columns, known_labels=known, made_ids=made_ids, separator=settings.label_separator,
         dates=real and settings.split_by == "date", lenient=not real,
     )  # fmt: skip
+    apply_cell_policies(found, settings)
+    return found
 
 
 def _documents(done: Cleaned, settings: InputSettings, master_seed: int, warnings: list[str]) -> list[dict[str, Any]]:

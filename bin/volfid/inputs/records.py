@@ -154,8 +154,8 @@ class _Cells:
         doc_id = normalise_id(value) if value is not None else ""
         problem = id_problem(doc_id) if value is not None else "is not text"
         # a sign such as - or ? may be an id
-        if missing(doc_id) and any(map(str.isalpha, doc_id)) or spreadsheet_error(doc_id):
-            problem = f"is {doc_id!r}, which says that it is missing"
+        if (missing(doc_id) and any(map(str.isalpha, doc_id))) or spreadsheet_error(doc_id):
+            problem = f"is {shown(doc_id)}, which says that it is missing"
         if problem:
             self._fault("bad_id", f"the id {problem}", self.id, "Give every row a distinct id of 1 to 300 characters")
         return doc_id if not problem else ""
@@ -241,7 +241,7 @@ class _Cells:
         value = self.row.get(column)
         date = iso_date(value)
         text = cell_text(value) if date is None else ""
-        if text is not None and (date in NO_DATES or date is None and (missing(text) or no_date(text))):
+        if text is not None and (date in NO_DATES or (date is None and (missing(text) or no_date(text)))):
             what = shown(value) if text or date else "it is empty"
             mend = f"Write {DATE_FORMS}, or --policies missing_date=drop leaves such rows out"
             detail = f"the date is missing ({what})"

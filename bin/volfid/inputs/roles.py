@@ -8,7 +8,7 @@ from typing import Any
 
 from volfid.core.cells import flag
 from volfid.core.exits import DataError
-from volfid.inputs.faults import did_you_mean, shown
+from volfid.inputs.faults import LONGEST, did_you_mean, shown
 from volfid.inputs.tables import Table
 from volfid.inputs.text import normalise
 
@@ -43,7 +43,8 @@ class Roles:
     `*` (the label is what it stands for), a regular expression between slashes (the label is its first
     group, or the whole name), or several names mean one column a label; for `text` several names are joined.
     A pattern or expression takes no column that has another role. known: the label list where there is one.
-    `marks` names no column: what means yes in label columns (marks.py). lenient: a given name that the table lacks gives way to the usual ones (synthetic documents).
+    `marks` names no column: what means yes in label columns (marks.py). lenient: a given name that the table lacks
+    gives way to the usual ones (synthetic documents).
     """
 
     def __init__(
@@ -74,10 +75,12 @@ class Roles:
         if not self.columns["labels"] and not self.flags:
             self._flag_columns(known)
         if self._problems:
-            names = ", ".join(map(shown, table.columns[:12]))
-            more = f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
+            names = "the columns are " + ", ".join(map(shown, table.columns[:12]))
+            names += f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
+            if any(len(column) > LONGEST or column.count(" ") > 7 for column in table.columns):
+                names = f"its {len(table.columns)} cells look like a row of data, not like the names of columns"
             raise DataError(
-                f"{table.file}, row 1: {'; '.join(self._problems)}; the columns are {names}{more}",
+                f"{table.file}, row 1: {'; '.join(self._problems)}; {names}",
                 mend="Rename a column, or name it with the option (or inputs.columns of the design file)",
             )
 

@@ -87,6 +87,7 @@ def read_supplied(paths: Sequence[Path], settings: InputSettings, real: Mapping[
         whole.faults += part.faults
         whole.warnings += part.warnings
         whole.fields = {**whole.fields, **part.fields}
+        whole.met = {name: [*whole.met.get(name, []), *found] for name, found in part.met.items()}
     return _pooled(whole, names)
 
 
@@ -134,11 +135,16 @@ def _absent(table: Table, role: str, name: Any) -> list[str]:
         fits = re.compile(fnmatch.translate(name.replace("[", "[[]"))).match
     listed = [name] if isinstance(name, str) and (fits or name in table.columns) else _listed(name)
     for late in (False, True):
-        if late and table.kind == "jsonl":
-            table.find_all_columns()
+        if late:
+            _find_late_columns(table)
         if set(listed) <= set(table.columns) or (fits and any(map(fits, table.columns))):
             return []
     return [column for column in listed if column not in table.columns]
+
+
+def _find_late_columns(table: Table) -> None:
+    """Read a table through for columns that its first rows do not have, as lines of JSON may."""
+    table.columns = list(dict.fromkeys([*table.columns, *(key for *_, row in table.rows() for key in row)]))
 
 
 def _listed(name: Any) -> list[str]:
@@ -184,8 +190,8 @@ class _Cells:
         self.faults: list[Fault] = []
         self.warnings: list[str] = []
         self.real, self.own_source = real, "sources" in own
-        if len(rows) > FIRST_ROWS and table.kind == "jsonl":
-            table.find_all_columns()
+        if len(rows) > FIRST_ROWS:
+            _find_late_columns(table)
         taken = {name for given in (settings.columns, own) for role, name in given.items()
                  if role not in (*USUAL, "sources") and isinstance(name, str)}  # fmt: skip
         taken |= {label for row in rows for label in row.labels}  # one column a label

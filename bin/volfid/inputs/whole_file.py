@@ -1,8 +1,8 @@
-"""What a whole file shows and no single cell does: whole numbers, families that are none, one row a document and label."""
+"""What a whole file shows and no single cell does: whole numbers, and families that are none."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from volfid.inputs.records import Record, Records, _Cells
 
 LARGE_GROUP = 0.1
-_NO_FAMILY = re.compile(r"-\d+|unknown", re.ASCII | re.IGNORECASE)
+_NO_FAMILY = re.compile(r"-\d+(?:\.0+)?|unknown", re.ASCII | re.IGNORECASE)
 
 
 def settle(found: "Records", cells: "_Cells", known: Collection[str] | None) -> None:
@@ -29,6 +29,8 @@ def settle(found: "Records", cells: "_Cells", known: Collection[str] | None) -> 
         found.faults += [_explained(fault, cells) for fault in marks.faults]
         found.warnings += marks.told(found.file, roles.guessed, names)
         found.fields = {} if names else {label: column for column, label in roles.flags.items()}
+    elif roles.marks:
+        found.warnings.append(f"{found.file}: --label_marks says nothing of {shown(cells.labels)}, which holds names")
     column = ", ".join(roles.flags) if names else cells.labels
     in_cells = cells.names.warnings(found.file, column, Counter(row.labels for row in found.rows))
     settle_labels(found, column, known)
@@ -58,7 +60,7 @@ def _explained(fault: Fault, cells: "_Cells") -> Fault:
 
 
 def settle_numbers(rows: Sequence["Record"]) -> None:
-    """Write ids, sources and families of a column of whole numbers without a point, which tables with gaps give them."""
+    """Write ids, sources and families without a point where the whole column is whole numbers, some with one."""
     _whole_column([record.doc_id for record in rows], lambda place, text: setattr(rows[place], "doc_id", text))
     groups = [place for place, record in enumerate(rows) if record.group is not None]
     _whole_column(
@@ -100,25 +102,10 @@ def settle_families(found: "Records", column: str) -> None:
         if group in none or not _large(count, found.rows):
             continue
         found.warnings.append(
-            f"{found.file}: the family {shown(group)} of {shown(column)} holds {count} of {len(found.rows)} rows, which "
-            "stay on one side of the split together. If it stands for unknown, leave those cells empty"
+            f"{found.file}: the family {shown(group)} of {shown(column)} holds {count} of {len(found.rows)} rows, "
+            "which stay on one side of the split together. If it stands for unknown, leave those cells empty"
         )
 
 
 def _large(count: int, rows: Sequence["Record"]) -> bool:
     return count >= 5 and count > LARGE_GROUP * len(rows)
-
-
-# ---- long form ------------------------------------------------------------------------------
-
-
-def long_form(rows: Iterable["Record"], key: Callable[["Record"], str]) -> tuple[int, int]:
-    """How many rows repeat the key of an earlier one, and how many of these have its text and other labels."""
-    first: dict[str, Record] = {}
-    repeated = same = 0
-    for record in rows:
-        other = first.setdefault(key(record), record)
-        if other is not record:
-            repeated += 1
-            same += other.labels != record.labels and other.text.casefold() == record.text.casefold()
-    return repeated, same

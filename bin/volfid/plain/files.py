@@ -140,7 +140,8 @@ def label_notes(real: Iterable[Row], made: Sequence[Documents]) -> list[str]:
             continue
         rows = sum(bool(set(row["labels"]) & set(odd)) for row in one.rows)
         first = ", ".join(f"{label[:60]!r}{did_you_mean(label, known)[:90]}" for label in odd[:3])
-        many = f"none of its {len(own)} labels is" if len(odd) == len(own) else f"{len(odd)} of its {len(own)} labels are not"
+        all_odd = len(odd) == len(own)
+        many = f"none of its {len(own)} labels is" if all_odd else f"{len(odd)} of its {len(own)} labels are not"
         end = "" if len(odd) <= 3 else f" and {len(odd) - 3} more"
         notes.append(
             f"{one.path.name}: {many} a label of the real documents ({rows} of {len(one.rows)} rows): {first}{end}. "

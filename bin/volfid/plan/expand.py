@@ -98,9 +98,9 @@ def make_cell(
     size, block, recipe = point["size"], point["block"], recipes[point["classifier"]]
     answers = recipe["family"] == "answers"
     if recipe["family"] == "instruct" and recipe["label_names"] and not facts.named_labels:
-        raise NotPlanned("the prompt lists label names, and labels have none (give --labels, or label_names: false)")
+        raise NotPlanned(f"the prompt lists label names, and {facts.nameless()} (give --labels, or label_names: false)")
     if recipe.get("mask_label_names") and (design.mask_label_names or not facts.named_labels):
-        why = "the design masks them everywhere" if facts.named_labels else "labels have no names (give --labels)"
+        why = "the design masks them everywhere" if facts.named_labels else f"{facts.nameless()} (give --labels)"
         raise NotPlanned(f"there are no label names that this recipe alone could mask: {why}")
     if answers != (arm_name == LABELLER):
         raise NotPlanned(f"the arm {LABELLER} and the classifiers {', '.join(ANSWERS)} mean something only together")
@@ -186,7 +186,7 @@ def _pool(
         raise NotPlanned(f"this method is that of generators with engine {own} alone")
     if own is None and engine in REWRITERS:
         raise NotPlanned(f"a generator with engine {engine} cannot be given a prompt")
-    if methods[point["method"]]["needs_label_names"] and not facts.named_labels:
+    if methods[point["method"]]["needs_label_names"] and not (facts.named_labels or facts.unnamed):
         raise NotPlanned("labels have no names, so text cannot be asked for by label (give --labels)")
     return {
         "generator": point["generator"], "method": point["method"], "label_plan": design.factors.label_plan,
@@ -201,7 +201,7 @@ def _labeller(generator: str, facts: Facts, engine: str | None) -> dict[str, Any
     if engine in REWRITERS:
         raise NotPlanned(f"a generator with engine {engine} cannot be asked for labels")
     if not facts.named_labels:
-        raise NotPlanned("labels have no names, so nobody can be asked for them (give --labels)")
+        raise NotPlanned(f"{facts.nameless()}, so nobody can be asked for them (give --labels)")
     return {"generator": generator}
 
 

@@ -122,7 +122,7 @@ def make_plan(
     if design.mask_label_names and not any(names):
         raise ConfigError("mask_label_names needs labels with names", mend="Give --labels, or leave it out")
     if design.checks and not (facts.named_labels and any(cell["pool_id"] for cell in cells)):
-        why = "labels have no names, so nobody can be asked whether a text has them (give --labels)"
+        why = f"{facts.nameless()}, so nobody can be asked whether a text has them (give --labels)"
         if facts.named_labels:
             why = "no arm trains on synthetic text"
         not_planned.append({"what": "checks", "reason": why, "cells": 0})
@@ -191,7 +191,10 @@ def _facts(
         sizes, notes = shot_sizes(asked, read_documents(), labels, draws, master_seed, design.regime.short_labels)
     made = design.pool.requests if design.pool else 0
     train = corpus["split_sizes"]["train"]
-    return Facts(train, corpus["named_labels"], corpus["brought"], sizes, made), notes
+    named = corpus["named_labels"]
+    bare = tuple(row["label"] for row in labels if not row["name"])
+    unnamed = bare if len(bare) < len(labels) and not named else ()
+    return Facts(train, named, corpus["brought"], sizes, made, unnamed), notes
 
 
 def _with_pools(

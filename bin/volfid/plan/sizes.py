@@ -18,7 +18,8 @@ class Facts:
     """What the planner knows of the corpus.
 
     shots: size of the k-shot regime for each k that the design names (see shot_sizes). made: synthetic
-    documents that a pool of the design asks for. supplied: the pools behind `brought`.
+    documents that a pool of the design asks for. supplied: the pools behind `brought`. unnamed: labels without a
+    name, where others have one.
     """
 
     train_pool: int
@@ -27,11 +28,19 @@ class Facts:
     shots: Mapping[int, int] = field(default_factory=dict)
     made: int = 0
     supplied: tuple[Supplied, ...] = ()
+    unnamed: tuple[str, ...] = ()
 
     @property
     def pools(self) -> tuple[Supplied, ...]:
         """The supplied pools; where there is none, one that holds nothing."""
         return self.supplied or (NOTHING,)
+
+    def nameless(self) -> str:
+        """Why labels cannot be called by their names, in words."""
+        if not self.unnamed:
+            return "labels have no names"
+        more = f" and {len(self.unnamed) - 5} more" if len(self.unnamed) > 5 else ""
+        return f"some labels have no name ({', '.join(map(repr, self.unnamed[:5]))}{more})"
 
 
 POOL_SHARES = {"pool": 1, "pool/2": 2}
