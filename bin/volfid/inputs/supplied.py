@@ -128,7 +128,7 @@ def _have(tables: Sequence[Table], own: Mapping[str, Any]) -> list[dict[str, Any
 
 def _absent(table: Table, role: str, name: Any) -> list[str]:
     """The columns of an option that a table lacks; a pattern (roles.py) is there where some column fits it."""
-    fits = None
+    fits: Callable[[str], object] | None = None
     if role == "labels" and isinstance(name, str) and len(name) > 2 and name[0] == name[-1] == "/":
         fits = re.compile(name[1:-1]).search
     elif role == "labels" and isinstance(name, str) and "*" in name:
