@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Read, check, clean and split the documents (and, in an audit, brought synthetic ones)."""
+"""Read, check, clean and split the documents (and, in an audit, supplied synthetic ones)."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ Input = Annotated[
     str, typer.Option("--input", help="JSON, CSV, TSV, Parquet or XLSX (also .gz), a folder of them, or 'fixture'")
 ]
 Labels = Annotated[Path | None, typer.Option(help="label list: label, name (or title), definition; JSON or a table")]
-Synthetic = Annotated[Path | None, typer.Option(help="synthetic documents to audit, a table like --input")]
+Synthetic = Annotated[list[Path] | None, typer.Option(help="synthetic documents to audit, like --input; repeats")]
 Test = Annotated[Path | None, typer.Option("--test", help="a table whose rows are the test side, like --input")]
 Design = Annotated[Path, typer.Option(help="design file (YAML); only its mapping 'inputs' is read")]
 Stamp = Annotated[str | None, typer.Option("--stamp", help="words that every output carries, e.g. 'not evidence'")]
@@ -50,7 +50,7 @@ def main(
     except InputFaults as faults:
         CONTRACTS["rejects"].write(out_dir, faults.rejects)
         raise
-    for path in (None if source == FIXTURE else Path(source), test, labels, synthetic, design, options):
+    for path in (None if source == FIXTURE else Path(source), test, labels, *(synthetic or ()), design, options):
         for part in [] if path is None else table_files(path):
             manifest.read(part)
     for name in names:

@@ -1,4 +1,4 @@
-include { codeDigest ; contentDigest ; fileDigest } from './channels.nf'
+include { codeDigest ; contentDigest ; fileDigest ; listedPaths ; namedFiles } from './channels.nf'
 include { CORPUS } from './corpora.nf'
 include { chosenDesign } from './sources.nf'
 
@@ -10,7 +10,7 @@ process PREPARE_DOCUMENTS {
     tuple val(source), val(embedded)
     path real, stageAs: 'real/*'
     path names, stageAs: 'names/*'
-    path synthetic, stageAs: 'synthetic_in/*'
+    path synthetic, stageAs: 'synthetic_in/?/*'
     path test, stageAs: 'test_in/*'
     path design, stageAs: 'design/*'
     val seed
@@ -29,7 +29,7 @@ process PREPARE_DOCUMENTS {
     script:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
-    def brought = (synthetic ? "--synthetic ${synthetic} " : '') + (test ? "--test ${test}" : '')
+    def brought = namedFiles('synthetic', synthetic) + (test ? " --test ${test}" : '')
     """
     # code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
@@ -41,7 +41,7 @@ process PREPARE_DOCUMENTS {
     stub:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
-    def brought = (synthetic ? "--synthetic ${synthetic} " : '') + (test ? "--test ${test}" : '')
+    def brought = namedFiles('synthetic', synthetic) + (test ? " --test ${test}" : '')
     """
     # the planner needs real documents, also in a stub run; code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
@@ -55,6 +55,7 @@ process PREPARE_DOCUMENTS {
 def columnsAndPolicies() {
     def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'label_marks', 'split_column', 'group_column', 'date_column',
                  'no_header', 'policies']
+    names += ['id_column', 'text_columns', 'label_columns', 'label_separator', 'source_column', 'generator_column', 'method_column'].collect { name -> "synthetic_${name}".toString() }
     return groovy.json.JsonOutput.toJson(names.findAll { name -> params[name] != null }.collectEntries { name -> [name, params[name]] })
 }
 
@@ -71,7 +72,8 @@ workflow INPUTS {
     def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
     def real = given ? file(given, checkIfExists: true) : []
     def names = listed ? file(listed, checkIfExists: true) : []
-    def digest = fileDigest(real)
+    def supplied = listedPaths(params.synthetic).collect { path -> file(path, glob: false) }
+    def digest = fileDigest(real) + supplied.collect { path -> fileDigest(path) }.join('')
     corpora = channel.empty()
     if( fetched ) {
         // a recipe knows its labels; rows that are handed on as they are have those of the user, or none
@@ -85,7 +87,7 @@ workflow INPUTS {
         [given ? file(given).name : source, contentDigest(file(demo, checkIfExists: true))],
         real,
         names,
-        params.synthetic ? file(params.synthetic, checkIfExists: true) : [],
+        supplied,
         params.test ? file(params.test, checkIfExists: true, glob: false) : [],
         chosenDesign(),
         seed,

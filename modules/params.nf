@@ -1,5 +1,6 @@
 // The parameters: what they mean, and what is refused before anything starts.
 
+include { listedPaths } from './channels.nf'
 include { chosenSource ; recipeFile } from './sources.nf'
 
 // the parameters by group, as nextflow_schema.json describes them: the one home of names, types and bounds
@@ -68,7 +69,10 @@ def checkParams() {
     if( params.real && !params.synthetic ) {
         error "an audit needs the synthetic documents too: give --synthetic FILE"
     }
-    ['input', 'real', 'test', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
+    listedPaths(params.synthetic).findAll { path -> !file(path, glob: false).exists() }.each { path ->
+        error "--synthetic: there is no file ${path}; several files are separated by commas"
+    }
+    ['input', 'real', 'test', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
         def value = params[name]
         def elsewhere = name == 'input' && (value in ['demo', 'fixture'] || value.toString().startsWith('hf:'))
         if( value && !elsewhere && !file(value.toString(), glob: false).exists() ) {

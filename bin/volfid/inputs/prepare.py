@@ -12,7 +12,7 @@ from volfid.core.exits import DataError, ParameterError
 from volfid.core.files import sha256_text
 from volfid.core.labels import label_matrix
 from volfid.core.seeds import generator
-from volfid.inputs.brought import RealSide, accept_brought
+from volfid.inputs.brought import Accepted, RealSide, accept_brought
 from volfid.inputs.cell_policies import apply_cell_policies
 from volfid.inputs.cleaning import Cleaned, clean, refuse
 from volfid.inputs.duplicates import group_names
@@ -21,10 +21,12 @@ from volfid.inputs.faults import InputFaults, reject_rows
 from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, fixture_sha
 from volfid.inputs.forms import FORMATS, PACKED
 from volfid.inputs.labels import LabelName, case_collisions, nameless, note_warnings, read_label_names
+from volfid.inputs.left import check_left
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.sides import with_test_rows
 from volfid.inputs.split import SIDES, assign_sides, sides_by_date
+from volfid.inputs.supplied import read_supplied
 from volfid.inputs.tables import content_sha, open_table, table_files
 from volfid.inputs.text import normalise
 
@@ -44,13 +46,14 @@ class Prepared:
 
 
 def prepare(
-    source: str, settings: InputSettings, master_seed: int, labels: Path | None = None, synthetic: Path | None = None,
-    stamps: tuple[str | None, str | None] = (None, None), test: Path | None = None,
+    source: str, settings: InputSettings, master_seed: int, labels: Path | None = None,
+    synthetic: Path | Sequence[Path] | None = None, stamps: tuple[str | None, str | None] = (None, None),
+    test: Path | None = None,
 ) -> Prepared:  # fmt: skip
     """Read, check, clean, group and split a corpus.
 
-    source: path of a table or of a folder of them, or 'fixture'. labels: the label file. synthetic: brought
-    documents to audit. stamps: words that every output must carry, and the SHA-256 of the demo corpus, which carries
+    source: path of a table or of a folder of them, or 'fixture'. labels: the label file. synthetic: documents to audit,
+    one file or several. stamps: words that every output must carry, and the SHA-256 of the demo corpus, which carries
     its own (embedded.py). test: a table whose rows are the test side. Independent of the order of the rows. Raises
     InputFaults (exit 65) for rows that cannot be used, DataError for files that cannot, ParameterError for options that
     contradict each other.
@@ -75,17 +78,21 @@ def prepare(
         warnings.append(f"{len(names) - len(done.labels)} of {len(names)} labels of {listed_in} are not studied")
     warnings += case_collisions(done.labels)
     warnings += told
-    brought: list[dict[str, Any]] = []
-    if synthetic is not None:
+    accepted = Accepted()
+    if synthetic:
         seen = {label: LabelName() for row in records.rows for label in row.labels}
         real = RealSide(documents, done.alias, names if names is not None else seen, frozenset(done.labels), listed_in)
-        found = _read(synthetic, settings, real.known_labels, "brought-", real=False)
+        files = [synthetic] if isinstance(synthetic, Path) else synthetic
+        texts = {row["text"].casefold(): row["doc_id"] for row in documents}
+        found = read_supplied(
+            files, settings, texts, lambda path, own: _read(path, own, real.known_labels, "brought-", real=False)
+        )
         accepted = accept_brought(found, real, done.funnel, settings)
-        brought = accepted.rows
         done.dropped += accepted.dropped
         done.counts += accepted.counts
-        done.counts += Counter({policy: len(found.met.get(policy, ())) for policy in ("error_cells", "missing_labels")})
-        warnings += [*found.warnings, *accepted.warnings]
+        met_cells = found.records.met
+        done.counts += Counter({name: len(met_cells.get(name, ())) for name in ("error_cells", "missing_labels")})
+        warnings += [*found.records.warnings, *accepted.warnings, *check_left(accepted.pools)]
     label_rows = _label_rows(documents, done.labels, names)
     corpus = {
         "name": FIXTURE if fixture else _stem(Path(source)),
@@ -96,11 +103,12 @@ def prepare(
         "split_sizes": {side: sum(row["split"] == side for row in documents) for side in SIDES},
         "cardinality": float(np.mean([len(row["labels"]) for row in documents])),
         "named_labels": all(row["name"] is not None for row in label_rows),
-        "brought": len(brought),
+        "brought": len(accepted.rows),
+        **({"supplied": accepted.pools} if synthetic else {}),
         "policies": done.policies(),
         "warnings": [*note_warnings(label_rows), *nameless(label_rows), *warnings],
     }
-    return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, brought)
+    return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, accepted.rows)
 
 
 def _stamp(given: str | None, own: str | None) -> str | None:
