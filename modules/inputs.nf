@@ -1,10 +1,10 @@
-include { codeDigest ; contentDigest ; fileDigest } from './channels.nf'
+include { codeDigest ; contentDigest ; fileDigest ; onePath } from './channels.nf'
 include { CORPUS } from './corpora.nf'
 
 // the design file: the one given, else the demo's, and on graphics cards that for one card
 def chosenDesign() {
     def name = params.gpu.toString().toBoolean() ? 'reduced' : 'demo'
-    return file(params.design ?: "${projectDir}/params/design/${name}.yaml", checkIfExists: true)
+    return onePath(params.design ?: "${projectDir}/params/design/${name}.yaml")
 }
 
 process PREPARE_DOCUMENTS {
@@ -72,8 +72,8 @@ workflow INPUTS {
     def fetched = source.startsWith('corpus:') || source.startsWith('hf:')
     def (given, listed) = built_in[source] ?: [fetched ? [] : source, params.labels]
     def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
-    def real = given ? file(given, checkIfExists: true) : []
-    def names = listed ? file(listed, checkIfExists: true) : []
+    def real = given ? onePath(given) : []
+    def names = listed ? onePath(listed) : []
     def digest = fileDigest(real)
     corpora = channel.empty()
     if( fetched ) {
@@ -85,10 +85,10 @@ workflow INPUTS {
     }
     PREPARE_DOCUMENTS(
         // the demo corpus is stamped by what it holds, whatever its name
-        [given ? file(given).name : source, contentDigest(file(demo, checkIfExists: true))],
+        [given ? onePath(given).name : source, contentDigest(onePath(demo))],
         real,
         names,
-        params.synthetic ? file(params.synthetic, checkIfExists: true) : [],
+        params.synthetic ? onePath(params.synthetic) : [],
         chosenDesign(),
         seed,
         columnsAndPolicies(),

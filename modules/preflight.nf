@@ -1,18 +1,23 @@
 // What can be seen to be missing before anything starts: cards, images, documents. All of it is said at once.
 
 include { recipeFile } from './corpora.nf'
-include { chosenSource } from './params.nf'
+include { checkoutProblems ; localeProblems } from './checkout.nf'
+include { chosenSource ; paramProblems } from './params.nf'
+include { forgetSession ; leave } from './record.nf'
 
 def preflight() {
-    def problems = deviceProblems() + imageProblems() + corpusProblems()
+    def problems = localeProblems() ?: paramProblems() ?: checkoutProblems() + deviceProblems() + imageProblems() + corpusProblems()
     if( problems ) {
         problems.each { problem -> System.err.println("volfid: ${problem[1]}") }
         System.err.println('volfid: nothing was started')
-        System.exit(problems[0][0])
+        leave(problems[0][0])
+    }
+    if( workflow.preview ) {
+        forgetSession()
     }
     if( workflow.containerEngine ) {
         // a folder that the engine makes for a mount would belong to root
-        file(params.chunk_store).mkdirs()
+        file(params.chunk_store.toString(), glob: false).mkdirs()
     }
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NEXTFLOW = ROOT / ".venv/bin/nextflow"
-CODE = ("main.nf", "nextflow.config", "conf", "modules", "bin", "params", "assets", "tools")
+CODE = ("main.nf", "nextflow.config", "nextflow_schema.json", "conf", "modules", "bin", "params", "assets", "tools")
 
 
 def copy_project(target: Path) -> Path:
