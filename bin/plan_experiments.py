@@ -23,7 +23,8 @@ def main(
     seed: Annotated[int | None, typer.Option(help="master seed; the design's own when absent")] = None,
     cores: Annotated[int, typer.Option(help="cores the estimate is for", min=1)] = 2,
     look: Annotated[int | None, typer.Option(help="look of a sequential design, from 1", min=1)] = None,
-    documents: Annotated[Path | None, typer.Option(help="documents.jsonl; for k-shot regimes", exists=True)] = None,
+    documents: Annotated[Path | None, typer.Option(help="documents.jsonl (k-shots, sources)", exists=True)] = None,
+    brought: Annotated[Path | None, typer.Option(help="brought.jsonl, of an audit", exists=True)] = None,
     previous: Annotated[Path | None, typer.Option(help="effects.parquet of the look before", exists=True)] = None,
     fetched: Annotated[
         str | None, typer.Option(help="models that are fetched, by comma; not checked if absent")
@@ -61,6 +62,7 @@ def main(
         look=look,
         previous=CONTRACTS["effects"].read(previous) if previous else (),
         read_documents=(lambda: CONTRACTS["documents"].read(documents)) if documents else None,
+        read_brought=(lambda: CONTRACTS["brought"].read(brought)) if brought else None,
     )
     if fetched is not None:
         check_fetched(plan.jobs, known, set(fetched.split(",")))

@@ -1,4 +1,4 @@
-include { options } from './channels.nf'
+include { onePath ; options } from './channels.nf'
 include { chosenDesign } from './sources.nf'
 
 process PLAN_EXPERIMENTS {
@@ -11,6 +11,7 @@ process PLAN_EXPERIMENTS {
     path labels
     path corpus
     path documents
+    path brought
     path models
     path recipes
     path claims
@@ -27,14 +28,14 @@ process PLAN_EXPERIMENTS {
 
     script:
     """
-    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} \\
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} --brought ${brought} \\
         --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen} \\
         --fetched '${fetched}' --served '${served}'
     """
 
     stub:
     """
-    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} \\
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} --brought ${brought} \\
         --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
     """
 }
@@ -44,11 +45,12 @@ workflow PLAN {
     labels
     corpus
     documents
+    brought
 
     main:
     def chosen = ['seed', 'look'].findAll { name -> params[name] != null }.collect { name -> "--${name} ${params[name] as Integer}" }.join(' ')
     // names of the models that are here: one that the plan needs and that is not is refused before any work starts
-    def fetched = files("${params.model_dir}/*", type: 'dir').collect { f -> f.name }.findAll { name -> name ==~ /[a-z0-9_]+/ }.sort().join(',')
+    def fetched = (file(params.model_dir.toString(), glob: false).listFiles() ?: []).findAll { f -> f.isDirectory() && f.name ==~ /[a-z0-9_]+/ }.collect { f -> f.name }.sort().join(',')
     // a served model gets text of the study: the planner says where it goes, and wants a yes
     def served = groovy.json.JsonOutput.toJson([
         allow: params.allow_served.toString().toBoolean(),
@@ -56,8 +58,8 @@ workflow PLAN {
         network: !(workflow.containerEngine in ['docker', 'podman']) || params.task_network != 'none',
     ])
     PLAN_EXPERIMENTS(
-        chosenDesign(), labels, corpus, documents, file(params.models), file(params.recipes),
-        file(params.claims), file(params.prompts), params.previous ? file(params.previous) : [], chosen, fetched,
+        chosenDesign(), labels, corpus, documents, brought, onePath(params.models), onePath(params.recipes),
+        onePath(params.claims), onePath(params.prompts), params.previous ? onePath(params.previous) : [], chosen, fetched,
         served,
     )
     cells = PLAN_EXPERIMENTS.out.cells

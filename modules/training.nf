@@ -98,7 +98,7 @@ workflow TRAINING {
     asked = parts.answered.combine(answers.toList().map { rows -> [rows.groupBy { row -> row[0] }] })
         .map { meta, job, sets, folders, regimes, found -> [meta, job, sets, folders, (found[meta.model] ?: []).collect { row -> row[1] }, regimes] }
     TRAIN_HEADS(parts.trained.map { meta, job, sets, folders, regimes -> [meta, job, sets, folders, [], regimes] }.mix(asked), documents, labels)
-    // a fine-tuned encoder reads texts and a model instead of vectors; brought texts are the same in every draw
+    // a fine-tuned encoder reads texts and a model instead of vectors; supplied texts are the same in every draw
     tuned = ofStage(jobs, 'encoders').map { meta, job -> [partOf(meta.source, meta.draw), meta, job] }
         .combine(trainsets, by: 0).map { part, meta, job, sets -> [part.startsWith('brought/') ? 'brought' : part, meta, job, sets] }
         .combine(synthetic, by: 0).combine(order)

@@ -117,7 +117,7 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "title": inputs.plan.get("design", {}).get("title") or "volfid report",
         "sentence": headline_sentence(headline),
         "verdict": headline.get("verdict"),
-        "meaning": MEANING.get(headline.get("verdict"), ""),
+        "meaning": meaning(headline),
         "decide": decide(inputs),
         "undecided": len(inputs.findings.get("decide") or []),
         "cost": cost_words(inputs),
@@ -128,7 +128,11 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "updates": tables_effects.updates_share(inputs),
         "prompts": inputs.prompts,
         "published": published.groups(inputs),
-        "warnings": [*(inputs.corpus.get("warnings") or []), *tables_fits.warnings(inputs)],
+        "warnings": [
+            *(inputs.corpus.get("warnings") or []),
+            *tables_run.warnings(inputs),
+            *tables_fits.warnings(inputs),
+        ],
         "sections": sections(inputs),
         "calibration": calibration.section(inputs),
     }
@@ -141,6 +145,12 @@ def headline_sentence(headline: Row) -> str:
         return sentence
     reason = headline.get("note") or "the statistics gave no headline"
     return f"What the synthetic text is worth could not be estimated: {reason}."
+
+
+def meaning(headline: Row) -> str:
+    """The verdict in words, with what has to be said of where the text comes from."""
+    words, caveat = MEANING.get(headline.get("verdict"), ""), headline.get("caveat")
+    return f"{words} But the text {caveat}: what it is worth may be theirs." if words and caveat else words
 
 
 def decide(inputs: ReportInputs) -> list[str]:

@@ -66,12 +66,11 @@ def run_cells(
     study = _Study(job, documents, labels, regimes, trainsets, vector_row, vectors)
     study.answers, study.tuner = Answers(answers, study.label_ids), tuner
     results = Results(label_order_sha=label_order_sha(study.label_ids))
-    progress = Progress("train", len(job["items"]), "cells")
     if isinstance(study.recipe, MlpRecipe | BodyRecipe):
         import torch  # the other families do without
 
         torch.set_num_threads(1)
-    with threadpool_limits(1):
+    with threadpool_limits(1), Progress("train", len(job["items"]), "cells") as progress:
         for cell in sorted(job["items"], key=lambda item: item["cell_id"]):
             if cell["trainset_id"] not in study.trainsets:
                 reason = f"Its training set {cell['trainset_id']} was not made."
