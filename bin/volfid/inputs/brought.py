@@ -9,7 +9,7 @@ from volfid.core.files import sha256_text
 from volfid.core.shingles import near_duplicate_pairs
 from volfid.inputs.cleaning import shortened, text_faults
 from volfid.inputs.duplicates import NEAR, id_key, repeated_id_faults
-from volfid.inputs.faults import Fault, Funnel, InputFaults
+from volfid.inputs.faults import Fault, Funnel, InputFaults, shown
 from volfid.inputs.labels import LabelName, restrict, unknown_label_faults
 from volfid.inputs.records import Record, Records
 from volfid.inputs.settings import InputSettings
@@ -99,8 +99,8 @@ def _refuse(records: Records, real: RealSide, settings: InputSettings) -> dict[s
     """Raise InputFaults with every row that stops the command; else the faults of the other policies, by policy."""
     ids = {id_key(row["doc_id"]) for row in real.documents}
     faults = [
-        Fault(row.file, row.row, "duplicate_id", f"the id {row.doc_id!r} is that of a real document", row.doc_id, "id",
-              "Give synthetic documents their own ids")
+        Fault(row.file, row.row, "duplicate_id", f"the id {shown(row.doc_id)} is that of a real document", row.doc_id,
+              "id", "Give synthetic documents their own ids")
         for row in records.rows if id_key(row.doc_id) in ids
     ]  # fmt: skip
     met = {
@@ -169,7 +169,7 @@ def _unlabelled(rows: Sequence[Record]) -> Reasons:
 def _copies(rows: Sequence[Record], real: RealSide) -> Reasons:
     train = {row["text"].casefold(): row["doc_id"] for row in real.documents if row["split"] == "train"}
     return {
-        row.doc_id: ("copy_of_train", f"the text of {train[row.text.casefold()]!r}")
+        row.doc_id: ("copy_of_train", f"the text of {shown(train[row.text.casefold()])}")
         for row in rows if row.text.casefold() in train
     }  # fmt: skip
 
@@ -177,7 +177,7 @@ def _copies(rows: Sequence[Record], real: RealSide) -> Reasons:
 def _repeated(rows: Sequence[Record]) -> Reasons:
     first: dict[str, str] = {}
     return {
-        row.doc_id: ("duplicate_text", f"the text of {first[row.text.casefold()]!r}")
+        row.doc_id: ("duplicate_text", f"the text of {shown(first[row.text.casefold()])}")
         for row in rows if first.setdefault(row.text.casefold(), row.doc_id) != row.doc_id
     }  # fmt: skip
 
@@ -186,7 +186,10 @@ def _near_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
     held_out = [row for row in real.documents if row["split"] != "train"]
     pairs = near_duplicate_pairs([row.text for row in rows], [row["text"] for row in held_out], NEAR)
     return {
-        rows[i].doc_id: (f"near_duplicate_of_{held_out[j]['split']}", f"{held_out[j]['doc_id']!r}, Jaccard {value:.2f}")
+        rows[i].doc_id: (
+            f"near_duplicate_of_{held_out[j]['split']}",
+            f"{shown(held_out[j]['doc_id'])}, Jaccard {value:.2f}",
+        )
         for i, j, value in pairs
     }
 
@@ -197,7 +200,7 @@ def _from_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
     for row in rows:
         for source in row.sources:
             if source in side:
-                reasons[row.doc_id] = (f"source_in_{side[source]}", f"made from {source!r}")
+                reasons[row.doc_id] = (f"source_in_{side[source]}", f"made from {shown(source)}")
     return reasons
 
 
@@ -206,7 +209,7 @@ def _near_each_other(rows: Sequence[Record]) -> Reasons:
     for i, j, value in near_duplicate_pairs([row.text for row in rows], threshold=NEAR):
         # pairs come sorted by i, so rows[i] is settled: a dropped document drops no other
         if rows[i].doc_id not in reasons:
-            reasons.setdefault(rows[j].doc_id, ("near_duplicate", f"{rows[i].doc_id!r}, Jaccard {value:.2f}"))
+            reasons.setdefault(rows[j].doc_id, ("near_duplicate", f"{shown(rows[i].doc_id)}, Jaccard {value:.2f}"))
     return reasons
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from volfid.core.cells import flag
+from volfid.core.cells import LONGEST, flag
 from volfid.core.exits import DataError
-from volfid.inputs.faults import LONGEST, did_you_mean, shown
+from volfid.inputs.faults import did_you_mean, shown
 from volfid.inputs.tables import Table
 from volfid.inputs.text import normalise
 
