@@ -125,6 +125,18 @@ def test_other_columns_of_names_need_the_option_or_the_label_list(tmp_path):
     assert truth(made(path, options, listed)) == {doc_id: labels for doc_id, _, labels in DOCS}
 
 
+def test_words_in_a_series_of_label_columns_are_no_marks(tmp_path):
+    rows = [[i, text, *("pos" if n in labels else "neg" for n in NAMES[:2])] for i, text, labels in DOCS]
+    path = table(tmp_path, ["id", "text", "label_1", "label_2"], rows)
+    with pytest.raises(InputFaults, match="--label_marks names"):
+        made(path, {"label_columns": "label_*"})
+    assert set(truth(made(path, {"label_columns": "label_*", "label_marks": "pos"})).values()) == {
+        ("1",),
+        ("2",),
+        ("1", "2"),
+    }
+
+
 def test_columns_taken_by_themselves_are_named(tmp_path):
     rows = [[i, text, k % 2, *(int(n in labels) for n in NAMES)] for k, (i, text, labels) in enumerate(DOCS)]
     prepared = made(table(tmp_path, ["id", "text", "is_granted", *NAMES], rows))
@@ -137,7 +149,8 @@ def test_columns_taken_by_themselves_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("separator", "option"),
     [(" ", "space"), (",", "','"), (", ", "','"), ("/", "'/'"), ("#", "'#'"), ("\n", "newline"), ("\r\n", "newline"),
-     ("\t", "tab"), ("+", "'+'"), (" & ", "'&'"), ("、", "'、'"), ("_", "'_'")],
+     ("\t", "tab"), ("+", "'+'"), (" & ", "'&'"), ("、", "'、'"), ("_", "'_'"), (". ", "'. '"), (" > ", "'>'"),
+     ("<br>", "'<br>'"), ("\\n", "newline"), (" and ", "' and '")],
 )  # fmt: skip
 def test_labels_made_of_others_are_counted_and_the_option_parts_them(tmp_path, separator, option):
     names = [name.replace(" ", "") for name in NAMES]
