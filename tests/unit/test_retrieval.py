@@ -15,8 +15,9 @@ from volfid.core.exits import ConfigError, DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.settings import settings_of
 from volfid.core.vectors import directed, unit_rows
-from volfid.retrieval.evaluate import Evaluator, Settings, names
+from volfid.retrieval.evaluate import Evaluator, Settings
 from volfid.retrieval.index import Ranking, rank
+from volfid.retrieval.ranked import names
 
 VECTOR = json.loads((Path(__file__).parents[1] / "golden" / "metrics.json").read_text())["retrieval"]
 SCALE = 720_720  # least common multiple of 1..16: Jaccard gains of small label sets become integers

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from volfid.inputs.settings import InputSettings
 from volfid.plan.design import Design
 from volfid.plan.planner import make_plan, read_methods, summary
 from volfid.regimes.sampling import sample_regimes
+from volfid.report.tables_run import waterfall_table
 from volfid.statistics.outside import caveat
 from volfid.statistics.table import Context, Source
 from volfid.statistics.words import worth_sentence
@@ -244,3 +246,57 @@ def test_generated_text_knows_the_documents_of_its_draw_alone_and_other_text_is_
     wide = [item | {"rows_added": 4, "regime": 5}]
     wide = build_corpus(job | {"items": wide}, documents, labels, regimes, generations)
     assert not wide.gaps and OUTSIDE not in str(wide.waterfall)
+
+
+def test_each_supplied_pool_is_planned_and_built_alone(rewritten):
+    """As generators of a study are: own M, real arms at each M, one task for all of their texts."""
+    names = [("gpt_4o", "para"), ("gpt_4o", "full"), ("smollm2_135m", "paraphrase")]
+    pools = [names[0] if i % 2 else names[1 + (i % 4 > 1)] for i in range(len(rewritten.brought))]
+    rows = [row | {"generator": g, "method": m} for row, (g, m) in zip(rewritten.brought, pools, strict=True)]
+    several = replace(rewritten, brought=rows)
+    plan = planned(several)
+    usable = {
+        (pool["generator"], pool["method"]): pool["usable"][0]["documents"]
+        for pool in plan.record["design"]["resolved"]["supplied"]
+    }  # fmt: skip
+    assert set(usable) == set(names) and len(set(usable.values())) > 1
+    tuned = {(c["generator"], c["method"], c["rows_added"]) for c in plan.cells if c["arm"] == "St"}
+    assert tuned == {(*name, rows // part) for name, rows in usable.items() for part in (1, 2)}
+    assert {c["rows_added"] for c in plan.cells if c["arm"] == "Pb"} == {rows // 2 for rows in usable.values()}
+    assert len({c["cell_id"] for c in plan.cells}) == len(plan.cells)
+    assert sorted(job["settings"]["source"] for job in plan.jobs if job["stage"] == "curation") == ["brought", "real"]
+    assert {job["settings"]["source"] for job in plan.jobs if job["stage"] == "training"} == {"brought", "real"}
+    said = summary(plan)
+    assert "3 supplied pools, each compared alone: gpt_4o · full" in said and "smollm2_135m · paraphrase: of" in said
+    _, made = curated(plan, several)
+    (audit,) = [corpus for corpus in made if corpus.synthetic]
+    own = {row["doc_id"]: (row["generator"], row["method"]) for row in rows}
+    assert all((row["generator"], row["method"]) == own[row["doc_id"]] for row in audit.synthetic)
+    assert len(audit.synthetic) == len(rows), "every document is in one pool"
+    cells = {c["trainset_id"]: (c["generator"], c["method"]) for c in plan.cells if c["arm"] == "St"}
+    used = [row for row in audit.trainsets if row["source"] == "synthetic" and row["trainset_id"] in cells]
+    assert used and all(own[row["doc_id"]] == cells[row["trainset_id"]] for row in used)
+    built = {row["trainset_id"] for row in audit.trainsets}
+    assert set(cells) <= built
+    whole, everything = audit.of_draw(next(j for j in plan.jobs if j["job_id"] == "curation__brought"), 0)
+    assert len(whole) == len(rows) and everything, "one folder of vectors holds the texts of all pools"
+
+
+def test_a_small_supplied_pool_beside_others_is_a_named_gap(rewritten):
+    rows = [
+        {**row, "source_doc_ids": [], "generator": "one" if i == 0 else "many", "method": "supplied"}
+        for i, row in enumerate(rewritten.brought)
+    ]  # fmt: skip
+    plan = planned(replace(rewritten, brought=rows))
+    assert {c["generator"] for c in plan.cells if c["arm"] == "S"} == {"many"}
+    assert any("one · supplied" in gap["what"] + gap["reason"] for gap in plan.record["not_planned"])
+
+
+def test_the_report_sums_what_was_left_out_over_draws(rewritten):
+    _, made = curated(planned(rewritten), rewritten)
+    waterfall = [row for corpus in made for row in corpus.waterfall]
+    table = waterfall_table(SimpleNamespace(waterfall=waterfall))
+    left_out = [row for row in waterfall if row["rule"].startswith(OUTSIDE)]
+    (size,) = {row["rule"].rpartition(", ")[2] for row in left_out}
+    assert [row[1] for row in table.rows] == ["cleaned_as_input", f"{OUTSIDE}: {size}"]
+    assert table.rows[1][3] == str(sum(row["removed"] for row in left_out))

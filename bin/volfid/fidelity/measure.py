@@ -85,7 +85,9 @@ class Measurer:
         return {
             "text_sigma": self.texts.sigma, "label_median_two_sigma_squared": self.labels.median_width,
             "vocabulary": {str(n): size for n, size in self.surface.vocabulary.items()},
-            "reference_documents": len(self.corpus.splits["reference"]), "zero_vectors": int((~self.corpus.directed).sum()), "reference_split": "reference; test as sensitivity",
+            "reference_documents": len(self.corpus.splits["reference"]),
+            "zero_vectors": int((~self.corpus.directed).sum()),
+            "reference_split": "reference; test as sensitivity",
             "checker": {"penalty": self.checker.penalty, "threshold": self.checker.threshold},
         }  # fmt: skip
 
@@ -130,7 +132,8 @@ class Measurer:
             return
         documents, sets, counts = documents[there], sets[there], counts[there]
         found = self.checker.realised(self.seen[documents], self.corpus.matrix[sets] > 0, counts)
-        note, why = ("; ".join(filter(None, (said, gone))) for said in ("corrected for the checker's errors", found.why))
+        own = "corrected for the checker's errors"
+        note, why = ("; ".join(filter(None, (said, gone))) for said in (own, found.why))
         out.add("realised_labels", "train", found.value, found.n, note, why)
         for name in ("recognised", "sensitivity", "false_positives"):
             out.add(f"checker_{name}", "train", getattr(found, name), found.n, gone, why)

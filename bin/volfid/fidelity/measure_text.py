@@ -36,8 +36,8 @@ class TextFigures:
         """Rows as in Rows.by."""
         kept = self.corpus.directed[documents]
         if not kept.any() or len(self.reference) < 2:
-            side = "documents of the reference fold" if kept.any() else "documents"
-            return self._undefined(f"fewer than {2 if kept.any() else 1} {side} have a vector that is not zero")
+            few = "fewer than 2 documents of the reference fold have" if kept.any() else "no document has"
+            return self._undefined(f"{few} a vector that is not zero")
         found = self._compare(documents[kept], parents[kept], counts[kept])
         gone = int(counts[~kept].sum())
         told = "; ".join(filter(None, (left_out(gone), left_out(self.zeros, "documents of the reference fold"))))

@@ -11,8 +11,10 @@ from volfid.inputs.cleaning import shortened, text_faults
 from volfid.inputs.duplicates import NEAR, id_key, repeated_id_faults
 from volfid.inputs.faults import Fault, Funnel, InputFaults, shown
 from volfid.inputs.labels import LabelName, restrict, unknown_label_faults
+from volfid.inputs.left import pool_counts
 from volfid.inputs.records import Record, Records
 from volfid.inputs.settings import InputSettings
+from volfid.inputs.supplied import Given, Pool
 
 RESEMBLES = 0.5
 
@@ -33,15 +35,17 @@ class RealSide:
 
 @dataclass
 class Accepted:
-    """Rows of the contract `brought`, faults of the dropped rows, warnings, and how many rows each policy met."""
+    """Rows of the contract `brought`, faults of the dropped rows, warnings, how many rows each policy met, and of each
+    pool what became of its rows (`pool_counts`)."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     dropped: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    pools: list[dict[str, Any]] = field(default_factory=list)
 
 
-def accept_brought(records: Records, real: RealSide, funnel: Funnel, settings: InputSettings) -> Accepted:
+def accept_brought(given: Given, real: RealSide, funnel: Funnel, settings: InputSettings) -> Accepted:
     """Supplied documents under the same policies as real ones where these concern single rows: duplicate_ids,
     unknown_labels, missing_text, long_text, min_words, max_words.
 
@@ -49,9 +53,9 @@ def accept_brought(records: Records, real: RealSide, funnel: Funnel, settings: I
     studied label, texts of real train documents or of earlier supplied ones, near duplicates (shingle Jaccard of at
     least 0.8) of test or reference documents and of each other, and documents made from test or reference
     documents. A train document that a supplied one resembles (at least 0.5) is added to its sources, so that they
-    never lie in different folds.
+    never lie in different folds. Pools are compared, so that a text of one may come again in another.
     """
-    done = Accepted()
+    done, records, pools = Accepted(), given.records, given.pools
     met = _refuse(records, real, settings)
     known = frozenset(real.known_labels)
     repeated = {(fault.file, fault.row) for fault in met["duplicate_ids"]}
@@ -71,27 +75,22 @@ def accept_brought(records: Records, real: RealSide, funnel: Funnel, settings: I
         (f"supplied: {short}", lambda found: _reasons(met["missing_text"])),
         ("supplied: no studied label", _unlabelled),
         ("supplied: text of a real train document", lambda found: _copies(found, real)),
-        ("supplied: repeated text", _repeated),
+        ("supplied: repeated text", lambda found: _repeated(found, pools)),
         ("supplied: near duplicate of a test or reference document", lambda found: _near_held_out(found, real)),
         ("supplied: made from a test or reference document", lambda found: _from_held_out(found, real)),
-        ("supplied: near duplicate of another supplied document", _near_each_other),
+        ("supplied: near duplicate of another supplied document", lambda found: _near_each_other(found, pools)),
     ]
     if settings.long_text == "drop" and settings.max_words:
         steps.insert(1, (f"supplied: more than {settings.max_words} words", lambda found: _reasons(met["long_text"])))
     for name, find in steps:
-        reasons = find(rows)
-        done.dropped += [
-            Fault(row.file, row.row, *reasons[row.doc_id], doc_id=row.doc_id) for row in rows if row.doc_id in reasons
-        ]
-        left = [row for row in rows if row.doc_id not in reasons]
-        funnel.step(name, len(rows), len(left))
-        rows = left
+        rows = _without(rows, find(rows), name, funnel, done)
     rows, resembling = _add_resembling(rows, real)
     if resembling:
         done.warnings.append(
             f"{resembling} supplied documents resemble a train document that they do not name as a source; it was added"
         )
-    done.rows = [_row(row, unknown.get(row.doc_id, 0)) for row in rows]
+    done.rows = [_row(row, unknown.get(row.doc_id, 0), pools.get(row.doc_id)) for row in rows]
+    done.pools = pool_counts(given, done.rows, done.dropped)
     return done
 
 
@@ -114,6 +113,16 @@ def _refuse(records: Records, real: RealSide, settings: InputSettings) -> dict[s
     return met
 
 
+def _without(rows: list[Record], reasons: Reasons, step: str, funnel: Funnel, done: Accepted) -> list[Record]:
+    """The rows that no reason drops; the others are noted."""
+    done.dropped += [
+        Fault(row.file, row.row, *reasons[row.doc_id], doc_id=row.doc_id) for row in rows if row.doc_id in reasons
+    ]
+    left = [row for row in rows if row.doc_id not in reasons]
+    funnel.step(step, len(rows), len(left))
+    return left
+
+
 def _cut(rows: list[Record], faults: Sequence[Fault], settings: InputSettings, done: Accepted) -> list[Record]:
     """Texts of more than max_words words, cut to them."""
     if not faults or settings.long_text != "truncate":
@@ -131,11 +140,12 @@ def _by_id(record: Record) -> str:
     return record.doc_id
 
 
-def _row(record: Record, sources_unknown: int) -> dict[str, Any]:
+def _row(record: Record, sources_unknown: int, pool: Pool | None) -> dict[str, Any]:
     return {
         "doc_id": record.doc_id, "text": record.text, "labels": list(record.labels),
         "source_doc_ids": list(record.sources), "text_sha": sha256_text(record.text),
         **({"sources_unknown": sources_unknown} if sources_unknown else {}),
+        **({"generator": pool[0], "method": pool[1]} if pool else {}),
     }  # fmt: skip
 
 
@@ -174,11 +184,12 @@ def _copies(rows: Sequence[Record], real: RealSide) -> Reasons:
     }  # fmt: skip
 
 
-def _repeated(rows: Sequence[Record]) -> Reasons:
-    first: dict[str, str] = {}
+def _repeated(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reasons:
+    first: dict[tuple[Pool | None, str], str] = {}
+    keys = {row.doc_id: (pools.get(row.doc_id), row.text.casefold()) for row in rows}
     return {
-        row.doc_id: ("duplicate_text", f"the text of {shown(first[row.text.casefold()])}")
-        for row in rows if first.setdefault(row.text.casefold(), row.doc_id) != row.doc_id
+        row.doc_id: ("duplicate_text", f"the text of {shown(first[keys[row.doc_id]])}")
+        for row in rows if first.setdefault(keys[row.doc_id], row.doc_id) != row.doc_id
     }  # fmt: skip
 
 
@@ -204,12 +215,16 @@ def _from_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
     return reasons
 
 
-def _near_each_other(rows: Sequence[Record]) -> Reasons:
+def _near_each_other(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reasons:
     reasons: Reasons = {}
-    for i, j, value in near_duplicate_pairs([row.text for row in rows], threshold=NEAR):
-        # pairs come sorted by i, so rows[i] is settled: a dropped document drops no other
-        if rows[i].doc_id not in reasons:
-            reasons.setdefault(rows[j].doc_id, ("near_duplicate", f"{shown(rows[i].doc_id)}, Jaccard {value:.2f}"))
+    parts: defaultdict[Pool | None, list[Record]] = defaultdict(list)
+    for row in rows:
+        parts[pools.get(row.doc_id)].append(row)
+    for part in parts.values():
+        for i, j, value in near_duplicate_pairs([row.text for row in part], threshold=NEAR):
+            # pairs come sorted by i, so part[i] is settled: a dropped document drops no other
+            if part[i].doc_id not in reasons:
+                reasons.setdefault(part[j].doc_id, ("near_duplicate", f"{shown(part[i].doc_id)}, Jaccard {value:.2f}"))
     return reasons
 
 

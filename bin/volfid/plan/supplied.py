@@ -110,6 +110,9 @@ def record(pools: Sequence[Supplied], sizes: Sequence[int]) -> list[dict[str, An
 def lines(pools: Sequence[Mapping[str, Any]], train_pool: int) -> list[str]:
     """For the terminal: what each pool is, how much of it the regimes may use, and what they may hold in secret."""
     told = []
+    if len(pools) > 1:
+        names = (f"{pool_words(pool['generator'], pool['method'])} {pool['documents']}" for pool in pools)
+        told.append(f"{len(pools)} supplied pools, each compared alone: {', '.join(names)}")
     for pool in pools:
         name = pool_words(pool["generator"], pool["method"])
         usable = [row for row in pool["usable"] if row["documents"] < pool["documents"]]

@@ -128,7 +128,11 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "updates": tables_effects.updates_share(inputs),
         "prompts": inputs.prompts,
         "published": published.groups(inputs),
-        "warnings": [*(inputs.corpus.get("warnings") or []), *tables_fits.warnings(inputs)],
+        "warnings": [
+            *(inputs.corpus.get("warnings") or []),
+            *tables_run.warnings(inputs),
+            *tables_fits.warnings(inputs),
+        ],
         "sections": sections(inputs),
         "calibration": calibration.section(inputs),
     }
@@ -177,13 +181,19 @@ def cost_words(inputs: ReportInputs) -> str:
         kind: sum(row["counts"].get(kind) or 0 for row in made) for kind in ("tokens_prompt", "tokens_completion")
     }
     pools = len({cell["pool_id"] for cell in inputs.cells if cell["pool_id"]})
-    devices = sorted({str(row["device"].get("accelerator") or row["device"].get("machine")) for row in made})
+    devices = sorted({_device(row["device"]) for row in made})
     return (
         f"{drawn}Cost of all synthetic text of this run ({pools} pools): "
         f"{count(tokens['tokens_completion'])} tokens written, "
         f"{count(tokens['tokens_prompt'])} read, {duration(sum(row['seconds'] for row in made))} on "
         f"{', '.join(devices)}."
     )
+
+
+def _device(device: Row) -> str:
+    if device.get("engine") == "served":
+        return "a server"
+    return str(next(device[name] for name in ("card", "accelerator", "cpu", "machine") if device.get(name)))
 
 
 def facts(inputs: ReportInputs) -> list[tuple[str, str]]:

@@ -12,7 +12,6 @@ A query's own text is no document of the corpus for that query (retrieval/own.py
 Documents and queries whose vector is zero are left out. Notes count both.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -27,8 +26,10 @@ from volfid.core.vectors import directed, left_out, unit_rows
 from volfid.retrieval import ranked
 from volfid.retrieval.compare import VARIANTS
 from volfid.retrieval.entries import Entries
-from volfid.retrieval.index import Ranking, rank
+from volfid.retrieval.index import Ranking, expand, rank
+from volfid.retrieval.kinds import Lost, by_query, relevant_documents
 from volfid.retrieval.own import Own
+from volfid.retrieval.ranked import mean_of_queries
 
 Row = Mapping[str, Any]
 RetrievalRow = dict[str, Any]
@@ -52,7 +53,8 @@ class Settings:
 
     def echo(self) -> dict[str, Any]:
         """All settings, for the manifest."""
-        return {**asdict(self), "own_text": "left out for its query", "zero_vectors": "left out", "gain": "Jaccard, linear", "score": "inner product of unit rows, rounded to 1e-6",
+        return {**asdict(self), "own_text": "left out for its query", "zero_vectors": "left out",
+                "gain": "Jaccard, linear", "score": "inner product of unit rows, rounded to 1e-6",
                 "relevant": f"Jaccard from {ranked.RELEVANT}", "depth": ranked.DEPTH, "ties": "document id, rising",
                 "fixed_ideal": "all documents of split train"}  # fmt: skip
 
@@ -84,8 +86,9 @@ class Evaluator:
         self.directed = directed(self.vectors)
         names = [row["doc_id"] for row in queries]
         asking = unit_rows(vectors[[vector_row[name] for name in names]], names)
-        queries = [row for row, seen in zip(queries, directed(asking), strict=True) if seen]
-        self.queries, self.queries_left_out = asking[directed(asking)], len(names) - len(queries)
+        seen = directed(asking)
+        queries = [queries[place] for place in np.flatnonzero(seen)]
+        self.queries, self.queries_left_out = asking[seen], len(names) - len(queries)
         self.query_groups = [row["group"] for row in queries]
         # nDCG of every query, by training set and variant: what paired tests compare
         self.per_query: dict[str, dict[str, np.ndarray]] = {}
@@ -102,8 +105,10 @@ class Evaluator:
         self.gains = jaccard(matrix[query_sets], matrix)
         pool, place = np.unique([self.set_of(row) for row in train], return_inverse=True)
         own = Own.of(queries, ((row["doc_id"], row.get("text")) for row in train))
-        lost = (own.queries, place[own.documents], np.ones(len(own.queries), dtype=np.int64))
-        self.fixed = self._by_query(ndcg.ideal_dcg, pool, np.bincount(place), lost)
+        lost = Lost(own.queries, place[own.documents], np.ones_like(own.queries))
+        self.fixed = by_query(
+            ndcg.ideal_dcg, self.gains[:, pool], self.query_set, np.bincount(place), lost, settings.k
+        )
         self._rankings: dict[bytes, Ranking] = {}
 
     def set_of(self, row: Row) -> int:
@@ -154,11 +159,9 @@ class Evaluator:
 
     def _nothing(self, trainset_id: str) -> list[tuple[Any, ...]]:
         """All figures of a corpus in which nothing can be searched, undefined."""
-        side = "document" if len(self.queries) else "query"
-        undefined = np.full(len(self.queries), np.nan)
-        self.per_query[trainset_id] = dict.fromkeys(VARIANTS, undefined)
-        return [(metric, variant, None, 0, f"no {side} has a vector that is not zero")
-                for metric, variant in names(self.settings.k)]  # fmt: skip
+        self.per_query[trainset_id] = dict.fromkeys(VARIANTS, np.full(len(self.queries), np.nan))
+        why = f"no {'document' if len(self.queries) else 'query'} has a vector that is not zero"
+        return [(*name, None, 0, why) for name in ranked.names(self.settings.k)]
 
     # ---- one corpus -----------------------------------------------------------------------
 
@@ -174,9 +177,9 @@ class Evaluator:
                   f"fixed_ideal{suffix}": ndcg.ndcg(found["dcg"], self.fixed)}  # fmt: skip
         self.per_query[trainset_id] |= scores
         lines = [
-            *((name, variant, *_mean(values, note)) for variant, values in scores.items()),
-            (f"dcg_at_{k}", plain, *_mean(found["dcg"], note)),
-            (f"jaccard_at_{k}", plain, *_mean(found["jaccard"], note)),
+            *((name, variant, *mean_of_queries(values, note)) for variant, values in scores.items()),
+            (f"dcg_at_{k}", plain, *mean_of_queries(found["dcg"], note)),
+            (f"jaccard_at_{k}", plain, *mean_of_queries(found["jaccard"], note)),
             ("queries_without_gain", plain, float((own == 0).sum()), len(own), note),
             *self._binary(corpus, found, plain, note),
         ]
@@ -185,25 +188,25 @@ class Evaluator:
         expected = self.by_kind(ndcg.random_dcg, corpus)
         return [
             *lines,
-            (name, "tie_averaged", *_mean(ndcg.ndcg(found["dcg_tie_averaged"], own), note)),
-            (name, "random", *_mean(ndcg.ndcg(expected, own), note)),
-            (name, "random_fixed_ideal", *_mean(ndcg.ndcg(expected, self.fixed), note)),
-            (f"dcg_at_{k}", "random", *_mean(expected, note)),
-            (f"synthetic_share_at_{k}", "as_is", *_mean(found["synthetic"], note)),
+            (name, "tie_averaged", *mean_of_queries(ndcg.ndcg(found["dcg_tie_averaged"], own), note)),
+            (name, "random", *mean_of_queries(ndcg.ndcg(expected, own), note)),
+            (name, "random_fixed_ideal", *mean_of_queries(ndcg.ndcg(expected, self.fixed), note)),
+            (f"dcg_at_{k}", "random", *mean_of_queries(expected, note)),
+            (f"synthetic_share_at_{k}", "as_is", *mean_of_queries(found["synthetic"], note)),
         ]
 
     def _binary(self, corpus: Entries, found: dict[str, np.ndarray], variant: str, note: str | None) -> list[Any]:
         """Precision, recall, MAP and MRR of documents that count as relevant or not."""
         k, depth = self.settings.k, ranked.DEPTH
         relevant = ranked.by_rank(found["gains"] >= ranked.RELEVANT, found["end"], depth)
-        total = self.by_kind(_relevant, corpus)
+        total = self.by_kind(relevant_documents, corpus)
         figures = {
             f"precision_at_{k}": ranked.precision(relevant, k), f"recall_at_{k}": ranked.recall(relevant, total, k),
             f"recall_at_{depth}": ranked.recall(relevant, total, depth),
             f"map_at_{depth}": ranked.average_precision(relevant, total),
             f"mrr_at_{depth}": ranked.reciprocal_rank(relevant, total),
         }  # fmt: skip
-        return [(name, variant, *_mean(values, note)) for name, values in figures.items()]
+        return [(name, variant, *mean_of_queries(values, note)) for name, values in figures.items()]
 
     def _hubs(self, corpus: Entries, found: dict[str, np.ndarray], note: str | None) -> list[Any]:
         """How unevenly documents are retrieved, and what synthetic and real hits are worth; each document once."""
@@ -252,7 +255,7 @@ class Evaluator:
         self.per_query[trainset_id]["size_matched"] = np.mean([part[0] for part in parts], axis=0)
         lines = []
         for name, values in zip(names, zip(*parts, strict=True), strict=True):
-            means = [_mean(one, note) for one in values]
+            means = [mean_of_queries(one, note) for one in values]
             defined = [value for value, _, _ in means if value is not None]
             mean = float(np.mean(defined)) if defined else None
             lines.append((*name, mean, round(np.mean([n for _, n, _ in means])), note if defined else means[0][2]))
@@ -262,7 +265,7 @@ class Evaluator:
         """DCG, tie-averaged DCG, mean Jaccard and synthetic share of the best k, each (queries,), and the ranked
         list behind them: `columns` (entries), `gains` and `end` (last rank + 1), each (queries, columns)."""
         k = self.settings.k
-        ranking = _expand(self.ranking(corpus, keep), corpus)
+        ranking = expand(self.ranking(corpus, keep), corpus)
         begin, end = ndcg.slots(ranking.documents, np.append(corpus.counts, 0))
         gains = self.gains[self.query_set[:, None], corpus.label_sets[ranking.documents]]
         averaged = ndcg.tie_averaged(gains, ranking.scores, begin, end)
@@ -292,68 +295,5 @@ class Evaluator:
         kinds, inverse = np.unique(corpus.label_sets, return_inverse=True)
         counts = np.bincount(inverse, weights=corpus.counts, minlength=len(kinds)).astype(np.int64)
         queries, entries = self.own.entries(corpus)
-        return self._by_query(figure, kinds, counts, (queries, inverse[entries], corpus.counts[entries]))
-
-    def _by_query(
-        self, figure: Any, kinds: np.ndarray, counts: np.ndarray, lost: tuple[np.ndarray, np.ndarray, np.ndarray]
-    ) -> np.ndarray:
-        """A figure of label sets `kinds` (kinds,) and their `counts`, (queries,).
-
-        `lost`: queries, places in `kinds`, and how many documents of that kind are no documents for the query.
-        """
-        result = figure(self.gains[:, kinds], counts, self.settings.k)[self.query_set]
-        less: defaultdict[int, dict[int, int]] = defaultdict(dict)
-        for query, kind, count in zip(*(part.tolist() for part in lost), strict=True):
-            less[query][kind] = less[query].get(kind, 0) + count
-        alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)  # one computation for all that lose the same
-        for query, gone in less.items():
-            alike[int(self.query_set[query]), *sorted(gone.items())].append(query)
-        for (label_set, *gone), queries in alike.items():
-            rest = counts.copy()
-            for kind, count in gone:
-                rest[kind] -= count
-            there = rest > 0
-            result[queries] = figure(self.gains[[label_set]][:, kinds[there]], rest[there], self.settings.k)
-        return result
-
-
-def names(k: int) -> list[tuple[str, str]]:
-    """Metric and variant of every figure of a corpus of real documents."""
-    scores = ("own_ideal", "fixed_ideal", "own_ideal_unique", "fixed_ideal_unique", "tie_averaged", "random",
-              "random_fixed_ideal", "size_matched", "size_matched_own_ideal")  # fmt: skip
-    depth = ranked.DEPTH
-    plain = ("queries_without_gain", f"precision_at_{k}", f"recall_at_{k}", f"recall_at_{depth}", f"map_at_{depth}",
-             f"mrr_at_{depth}")  # fmt: skip
-    found = [(f"ndcg_at_{k}", variant) for variant in scores]
-    found += [(metric, variant) for metric in (f"dcg_at_{k}", f"jaccard_at_{k}", *plain)
-              for variant in ("as_is", "unique")]  # fmt: skip
-    found += [(f"dcg_at_{k}", "random"), (f"dcg_at_{k}", "size_matched"), (f"jaccard_at_{k}", "size_matched")]
-    found += [(f"synthetic_share_at_{k}", "as_is")]
-    return found + [(name, "unique") for name in (f"hubness_skewness_at_{k}", f"hub_share_at_{k}", "synthetic_share")]
-
-
-def _relevant(gains: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
-    """Relevant documents of a corpus by query; gains (queries, kinds), counts (kinds,)."""
-    result: np.ndarray = (gains >= ranked.RELEVANT) @ counts
-    return result
-
-
-def _expand(ranking: Ranking, corpus: Entries) -> Ranking:
-    """The ranking over entries instead of documents: a document with several label sets gets several columns."""
-    first = np.searchsorted(corpus.documents, ranking.documents)
-    held = np.searchsorted(corpus.documents, ranking.documents, side="right") - first
-    most = int(held.max(initial=1))
-    columns = [np.where(shift < held, first + shift, -1) for shift in range(most)]
-    shape = (len(first), -1)
-    scores = np.repeat(ranking.scores, most, axis=1)
-    return Ranking(np.stack(columns, axis=2).reshape(shape), scores)
-
-
-def _mean(values: np.ndarray, note: str | None) -> tuple[float | None, int, str | None]:
-    """Mean over the queries where the figure is defined, their number, and a note that counts the others."""
-    defined = ~np.isnan(values)
-    left_out = int((~defined).sum())
-    if not defined.any():
-        return None, 0, "no query shares a label with any document"
-    counted = f"{left_out} queries without any gain left out" if left_out else None
-    return float(values[defined].mean()), int(defined.sum()), "; ".join(filter(None, (note, counted))) or None
+        lost = Lost(queries, inverse[entries], corpus.counts[entries])
+        return by_query(figure, self.gains[:, kinds], self.query_set, counts, lost, self.settings.k)

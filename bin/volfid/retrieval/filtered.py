@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from volfid.core import ndcg
+from volfid.core.bounded import logit_limits
 from volfid.core.seeds import generator
 from volfid.retrieval import patent_classifier, patent_rules
 from volfid.retrieval.compare import paired
@@ -247,7 +248,7 @@ def _compared(
 ) -> dict[str, Any]:
     """Means over queries where all corpora are defined; `matched`, `drawn` (subsets, queries), others (queries,).
 
-    matched_low, matched_high: where one more random subset falls with 95 % (t prediction interval over subsets).
+    matched_low, matched_high: where one more random subset falls with 95 % (t prediction interval over subsets, on the logit).
     """
     middle, anywhere = matched.mean(axis=0), drawn.mean(axis=0)
     known = ~np.isnan(whole + filtered + middle + anywhere)
@@ -256,14 +257,14 @@ def _compared(
         return {"n": 0, "clusters": 0, "note": "no query shares a label with any document"}
     means = matched[:, known].mean(axis=1)
     count = len(means)
-    half = None
+    limits = None
     if count > 1:
-        half = float(stdtrit(count - 1, 0.5 + LEVEL / 2) * means.std(ddof=1) * np.sqrt(1 + 1 / count))
+        quantile = float(stdtrit(count - 1, 0.5 + LEVEL / 2))
+        limits = logit_limits(float(means.mean()), float(means.std(ddof=1) * np.sqrt(1 + 1 / count)), quantile)
     at = {name: float(values[known].mean()) for name, values in
           (("whole", whole), ("filtered", filtered), ("matched", middle), ("random", anywhere))}  # fmt: skip
     return at | {
-        "matched_low": None if half is None else at["matched"] - half,
-        "matched_high": None if half is None else at["matched"] + half,
+        "matched_low": limits and limits[0], "matched_high": limits and limits[1],
         "fewer": at["random"] - at["whole"], "share": at["matched"] - at["random"], "selection": test["delta"],
         "ci_low": test["ci_low"], "ci_high": test["ci_high"], "p": test["p"], "n": test["n"],
         "clusters": test["clusters"], "note": test["note"],

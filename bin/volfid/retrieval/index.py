@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
+from volfid.retrieval.entries import Entries
+
 DECIMALS = 6
 
 
@@ -63,3 +65,14 @@ def rank(
         open_queries = open_queries[last >= scores[open_queries, k - 1]]
         fetch = min(len(documents), 4 * fetch)
     return Ranking(found, scores)
+
+
+def expand(ranking: Ranking, corpus: Entries) -> Ranking:
+    """The ranking over entries instead of documents: a document with several label sets gets several columns."""
+    first = np.searchsorted(corpus.documents, ranking.documents)
+    held = np.searchsorted(corpus.documents, ranking.documents, side="right") - first
+    most = int(held.max(initial=1))
+    columns = [np.where(shift < held, first + shift, -1) for shift in range(most)]
+    shape = (len(first), -1)
+    scores = np.repeat(ranking.scores, most, axis=1)
+    return Ranking(np.stack(columns, axis=2).reshape(shape), scores)

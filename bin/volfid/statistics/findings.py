@@ -197,7 +197,7 @@ def curve(table: ScoreTable) -> list[Row]:
     rows = []
     for classifier in table.classifiers:
         for size, values in real_curve(table, classifier, metric, threshold).items():
-            estimate = intervals.mean_interval([values[draw] for draw in sorted(values)], test=False)
+            estimate = intervals.single_mean([values[draw] for draw in sorted(values)], metric)
             rows.append({
                 "classifier": classifier, "size": size, "mean": estimate.value, "ci_low": estimate.low,
                 "ci_high": estimate.high, "n": estimate.n, "metric": metric, "threshold": threshold,

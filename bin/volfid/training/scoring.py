@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from volfid.core.exits import ParameterError
+from volfid.core.ranking import as_truth
 from volfid.training import metrics
 from volfid.training.thresholds import (
     FIXED,
@@ -77,8 +78,8 @@ def seen_label_sets(truth: np.ndarray, real_truth: np.ndarray) -> np.ndarray:
 
     The real documents, not the rows of the arm, so that all arms are scored on the same parts.
     """
-    known = {row.tobytes() for row in real_truth}
-    return np.array([row.tobytes() in known for row in truth], dtype=bool)
+    known = {row.tobytes() for row in as_truth(real_truth)}
+    return np.array([row.tobytes() in known for row in as_truth(truth)], dtype=bool)
 
 
 def decisions(
