@@ -385,6 +385,19 @@ def test_one_row_a_document_and_label_is_recognised_and_joined(tmp_path):
         made(table(tmp_path, ["id", "text", "label"], rows), {"policies": "duplicate_ids=unite"})
 
 
+def test_without_ids_one_row_a_document_and_label_is_recognised_and_joined(tmp_path):
+    rows = [[text, label] for _, text, labels in DOCS for label in labels]
+    path = table(tmp_path, ["text", "label"], rows)
+    assert warned(made(path), f"{len(rows) - 80} of {len(rows)} rows repeat a text", "duplicate_texts=unite")
+    prepared = made(path, {"policies": "duplicate_texts=unite, duplicate_ids=unite"})
+    assert {row["text"]: tuple(row["labels"]) for row in prepared.documents} == {
+        text: labels for _, text, labels in DOCS
+    }
+    test = table(tmp_path, ["text", "label"], [[text[::-1], label] for text, label in rows[:40]], "test.csv")
+    both = with_options(InputSettings(min_label_documents=3, duplicate_ids="unite"), {})
+    assert prepare(str(path), both, 3, test=test).corpus["documents"] > 80
+
+
 def test_equal_texts_with_other_labels_are_joined_by_a_policy(tmp_path):
     rows = [[f"{i}-{label}", text, label] for i, text, labels in DOCS for label in labels]
     path = table(tmp_path, ["id", "text", "label"], rows)
