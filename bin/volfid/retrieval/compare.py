@@ -61,7 +61,8 @@ def compared(
     told: Mapping[str, str | None] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of the contract `retrieval_tests`. `per_query`: figures (queries,) by training set and variant;
-    `groups`: of the queries. A training set that was not evaluated is left out of its comparison. `told`: what was left out of a training set, for the note."""
+    `groups`: of the queries. `told`: what was left out of a training set, for the note. A training set that was not
+    evaluated is left out of its comparison."""
     rows = []
     for one in chosen:
         pairs = [(a, b) for a, b in zip(one.sets, one.bases, strict=True) if a in per_query and b in per_query]

@@ -107,9 +107,7 @@ class Evaluator:
         pool, place = np.unique([self.set_of(row) for row in train], return_inverse=True)
         own = Own.of(queries, ((row["doc_id"], row.get("text")) for row in train))
         lost = Lost(own.queries, place[own.documents], np.ones_like(own.queries))
-        self.fixed = by_query(
-            ndcg.ideal_dcg, self.gains[:, pool], self.query_set, np.bincount(place), lost, settings.k
-        )
+        self.fixed = by_query(ndcg.ideal_dcg, self.gains[:, pool], self.query_set, np.bincount(place), lost, settings.k)
         self._rankings: dict[bytes, Ranking] = {}
 
     def set_of(self, row: Row) -> int:
