@@ -74,7 +74,7 @@ workflow INPUTS {
     def names = listed ? onePath(listed) : []
     def supplied = listedPaths(params.synthetic).collect { path -> onePath(path) }
     def test = params.test ? onePath(params.test) : []
-    def digest = [real, test, *supplied].collect { path -> fileDigest(path) }.join('')
+    def digest = ([real, test] + supplied).collect { path -> fileDigest(path) }.join('')
     corpora = channel.empty()
     if( fetched ) {
         // a recipe knows its labels; rows that are handed on as they are have those of the user, or none
