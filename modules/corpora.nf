@@ -1,4 +1,5 @@
-include { codeDigest } from './channels.nf'
+include { codeDigest ; filesIn } from './channels.nf'
+include { recipeFile } from './sources.nf'
 
 // The one task that may use the network: a corpus by recipe, or tables of the hub at a commit
 process FETCH_CORPUS {
@@ -36,11 +37,6 @@ process FETCH_CORPUS {
     """
 }
 
-// name of a recipe, or a path to one
-def recipeFile(name) {
-    return file(name.endsWith('.yaml') ? name : "${projectDir}/params/corpora/${name}.yaml", glob: false)
-}
-
 workflow CORPUS {
     take:
     source
@@ -50,7 +46,7 @@ workflow CORPUS {
     FETCH_CORPUS(
         recipe ? recipe.baseName : source,
         recipe,
-        files("${projectDir}/params/taxonomy/*.yaml").sort(),
+        filesIn("${projectDir}/params/taxonomy", '.yaml'),
         params.corpus_revision ? "--revision ${params.corpus_revision}" : '',
         codeDigest(['convert_corpus.py', 'volfid/__init__.py', 'volfid/core', 'volfid/corpora']),
     )

@@ -1,8 +1,9 @@
-include { jobFile ; modelFolder ; ofStage ; options ; tellWarnings } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; onePath ; options ; tellWarnings } from './channels.nf'
 
 process GENERATE_TEXT {
     tag "${meta.id}"
     label 'gpu_generate'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
     publishDir path: { "${params.outdir}/generation/${meta.id}" }, mode: 'copy', pattern: '*.json*'
 
@@ -42,7 +43,7 @@ workflow GENERATION {
     main:
     // [meta, job, model folder or nothing]
     requests = ofStage(jobs, 'generation').map { meta, job -> [meta, job, modelFolder(meta.model)] }
-    GENERATE_TEXT(requests, documents, labels, regimes, file(params.prompts))
+    GENERATE_TEXT(requests, documents, labels, regimes, onePath(params.prompts))
     generations = GENERATE_TEXT.out.generations.map { meta, f -> [meta.source, f] }
     manifests = GENERATE_TEXT.out.manifest.map { meta, f -> [meta.id, f] }
     tellWarnings(manifests)

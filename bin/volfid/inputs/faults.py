@@ -9,6 +9,13 @@ from typing import Any
 from volfid.core.exits import DataError
 
 SHOWN = 5
+LONGEST = 60
+
+
+def shown(value: Any) -> str:
+    """What a message says of a value of the user: quoted, and of more than 60 characters the first with an ellipsis."""
+    text = value if isinstance(value, str) else str(value)
+    return repr(text) if len(text) <= LONGEST else repr(text[: LONGEST - 1] + "\u2026")
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Fault:
     mend: str | None = None
 
     def __str__(self) -> str:
-        return f"row {self.row}" + (f", field {self.field!r}" if self.field else "") + f": {self.detail}"
+        return f"row {self.row}" + (f", field {shown(self.field)}" if self.field else "") + f": {self.detail}"
 
 
 class InputFaults(DataError):
@@ -73,14 +80,14 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
     by_case = {item.casefold(): item for item in known}
     near = difflib.get_close_matches(word.casefold(), by_case, n=1, cutoff=0.6)
-    return f" (did you mean {by_case[near[0]]!r}?)" if near else ""
+    return f" (did you mean {shown(by_case[near[0]])}?)" if near else ""
 
 
-def some(names: Iterable[str], shown: int = 10) -> str:
+def some(names: Iterable[str], most: int = 10) -> str:
     """The first names in order, quoted, and how many more there are."""
     listed = sorted(names)
-    more = f" and {len(listed) - shown} more" if len(listed) > shown else ""
-    return ", ".join(map(repr, listed[:shown])) + more
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(map(shown, listed[:most])) + more
 
 
 def reject_rows(faults: Iterable[Fault]) -> list[dict[str, Any]]:

@@ -117,7 +117,7 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "title": inputs.plan.get("design", {}).get("title") or "volfid report",
         "sentence": headline_sentence(headline),
         "verdict": headline.get("verdict"),
-        "meaning": MEANING.get(headline.get("verdict"), ""),
+        "meaning": meaning(headline),
         "decide": decide(inputs),
         "undecided": len(inputs.findings.get("decide") or []),
         "cost": cost_words(inputs),
@@ -145,6 +145,12 @@ def headline_sentence(headline: Row) -> str:
         return sentence
     reason = headline.get("note") or "the statistics gave no headline"
     return f"What the synthetic text is worth could not be estimated: {reason}."
+
+
+def meaning(headline: Row) -> str:
+    """The verdict in words, with what has to be said of where the text comes from."""
+    words, caveat = MEANING.get(headline.get("verdict"), ""), headline.get("caveat")
+    return f"{words} But the text {caveat}: what it is worth may be theirs." if words and caveat else words
 
 
 def decide(inputs: ReportInputs) -> list[str]:
@@ -175,13 +181,19 @@ def cost_words(inputs: ReportInputs) -> str:
         kind: sum(row["counts"].get(kind) or 0 for row in made) for kind in ("tokens_prompt", "tokens_completion")
     }
     pools = len({cell["pool_id"] for cell in inputs.cells if cell["pool_id"]})
-    devices = sorted({str(row["device"].get("accelerator") or row["device"].get("machine")) for row in made})
+    devices = sorted({_device(row["device"]) for row in made})
     return (
         f"{drawn}Cost of all synthetic text of this run ({pools} pools): "
         f"{count(tokens['tokens_completion'])} tokens written, "
         f"{count(tokens['tokens_prompt'])} read, {duration(sum(row['seconds'] for row in made))} on "
         f"{', '.join(devices)}."
     )
+
+
+def _device(device: Row) -> str:
+    if device.get("engine") == "served":
+        return "a server"
+    return str(next(device[name] for name in ("card", "accelerator", "cpu", "machine") if device.get(name)))
 
 
 def facts(inputs: ReportInputs) -> list[tuple[str, str]]:

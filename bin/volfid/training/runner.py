@@ -86,6 +86,13 @@ def run_cells(
     return results
 
 
+def left_out(job: Mapping[str, Any], labels: Sequence[Row], error: VolfidError) -> Results:
+    """What a job leaves whose model cannot be run: each of its cells is a gap with the reason."""
+    results = Results(label_order_sha=label_order_sha([row["label"] for row in labels]))
+    results.gaps = [_gap(cell, str(error), None, None) for cell in job["items"]]
+    return results
+
+
 class _Study:
     """Inputs of a job, looked up once."""
 
