@@ -326,6 +326,7 @@ def test_honest_text_in_the_first_person_is_kept_as_it_is(raw):
         (" ```", None, "empty"),
         (f"{REST} ## Claims", None, "meta_text"),
         (f"{REST}<think>Is that enough?", B, None),
+        (f' "{REST.strip()}"', f'{OPENING} "{REST.strip()}"', None),
     ],
 )
 def test_a_local_model_that_was_given_the_first_words(raw, text, reason):

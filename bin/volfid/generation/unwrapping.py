@@ -76,7 +76,8 @@ class Unwrapped:
     """A document on its way out of an answer.
 
     reason: why there is none. own: whether it begins with words of its own and not where the answer began. ended: it
-    was closed by a tag or cut at a stop string, however the answer went on. held: something enclosed it.
+    was closed by a tag or cut at a stop string, however the answer went on. held: something enclosed it. begun: words
+    that stand before it were given, so that it is the rest of a text.
     """
 
     text: str
@@ -84,6 +85,7 @@ class Unwrapped:
     own: bool = False
     ended: bool = False
     held: bool = False
+    begun: bool = False
     rungs: list[str] = field(default_factory=list)
 
     def take(self, rung: str, text: str) -> None:
@@ -93,14 +95,15 @@ class Unwrapped:
             self.rungs.append(rung)
 
 
-def unwrap(raw: str, inside: bool, stop: Sequence[str], shortest: int) -> Unwrapped:
+def unwrap(raw: str, inside: bool, stop: Sequence[str], shortest: int, begun: bool = False) -> Unwrapped:
     """The document of an answer, or a reason (`reasoning`, `broken_json`, `lead_in`, `meta_text`).
 
-    inside: whether the answer begins within the document (its first words were put into the model's mouth). stop: what
-    ends a text; a line end ends one that nothing encloses. shortest: words of the shortest accepted text.
+    inside: whether the answer begins within the document (its first words were put into the model's mouth), begun:
+    whether these are words of its text. stop: what ends a text; a line end ends one that nothing encloses. shortest:
+    words of the shortest accepted text.
     """
     raw = _RUNS.sub(r"\1\1\1", raw)
-    found = Unwrapped(raw, held=inside)
+    found = Unwrapped(raw, held=inside, begun=begun)
     text, marked = without_reasoning(raw)
     if marked:
         found.own = not raw.startswith(text[:40])
@@ -268,13 +271,13 @@ def _headed(found: Unwrapped, shortest: int) -> None:
 
 def _emphasised(found: Unwrapped, _: int) -> None:
     match = _EMPHASIS.match(found.text.strip())
-    if match:
+    if match and (found.own or not found.begun):
         found.take("emphasis", match[2])
 
 
 def _quoted(found: Unwrapped, _: int) -> None:
     text = found.text.strip()
-    for left, right in _QUOTES:
+    for left, right in () if found.begun and not found.own else _QUOTES:
         inner = text[1:-1]
         if len(text) > 1 and text[0] == left and text[-1] == right and left not in inner and right not in inner:
             return found.take("quotes", inner.strip())
