@@ -174,8 +174,8 @@ def records(path: Path, dialect: Dialect, note: Note) -> Iterator[Record]:
                     line = line.replace("\0", "\ufffd")
             yield line
 
-    quoting = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
-    reader = csv.reader(lines(), delimiter=dialect.delimiter, quoting=quoting, strict=True)
+    unquoted: dict[str, Any] = {} if dialect.quoted else {"quoting": csv.QUOTE_NONE}
+    reader = csv.reader(lines(), delimiter=dialect.delimiter, strict=True, **unquoted)
     try:
         for cells in reader:
             number += 1

@@ -91,9 +91,9 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
     for row in made.synthetic:
         pools[row["pool_id"]].append(row)
     known = {pool["pool_id"] for pool in job["settings"]["pools"]}
-    orders: dict[tuple[str, int], list[Row]] = {}
-    within: dict[tuple[str, int, int], list[Row]] = {}
-    paired: dict[tuple[str, int, int], list[Pair]] = {}
+    orders: dict[tuple[str, int], Sequence[Mapping[str, Any]]] = {}
+    within: dict[tuple[str, int, int], Sequence[Mapping[str, Any]]] = {}
+    paired: dict[tuple[str, int, int, int], list[Pair]] = {}
     shared: dict[tuple[str, int, int, int], Ingredients] = {}
     for item in job["items"]:
         sizes, order = nested.get(item["draw"], (frozenset(), []))

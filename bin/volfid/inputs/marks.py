@@ -146,11 +146,10 @@ class Marks:
         if marks:
             no = {text: cells for text, cells in marks.items() if whole(text.casefold()) in NO}
             yes = {text: cells for text, cells in marks.items() if text not in no}
-            said = [
-                f"{what}: {some(group)} ({sum(group.values())} cells)"
-                for what, group in (("yes", yes), ("no", no)) if group
-            ]  # fmt: skip
-            lines[0] += f"; {', '.join(said)}; --label_marks says it otherwise"
+            told = [
+                f"{side}: {some(group)} ({sum(group.values())} cells)" for side, group in (("yes", yes), ("no", no)) if group
+            ]
+            lines[0] += f"; {', '.join(told)}; --label_marks says it otherwise"
         return lines
 
     # ---- what marks mean ----------------------------------------------------------------------

@@ -191,7 +191,8 @@ def _mixed(labels: Sequence[Sequence[str]]) -> bool:
     """Whether few pieces make up many labels, each several times, and a third of them stand both first and later:
     sets that were written out, not a hierarchy or a code."""
     times: Counter[str] = Counter()
-    first, later = set(), set()
+    first: set[str] = set()
+    later: set[str] = set()
     for parts in labels:
         times.update(set(parts))
         first.add(parts[0])

@@ -149,7 +149,7 @@ def headline_sentence(headline: Row) -> str:
 
 def meaning(headline: Row) -> str:
     """The verdict in words, with what has to be said of where the text comes from."""
-    words, caveat = MEANING.get(headline.get("verdict"), ""), headline.get("caveat")
+    words, caveat = MEANING.get(headline.get("verdict") or "", ""), headline.get("caveat")
     return f"{words} But the text {caveat}: what it is worth may be theirs." if words and caveat else words
 
 
