@@ -133,7 +133,7 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
 
 
 def _note_outside(
-    made: Corpus, orders: Mapping[tuple[str, int], Sequence[Row]], within: Mapping[tuple[str, int, int], Sequence[Row]]
+    made: Corpus, orders: Mapping[tuple[str, int], Sequence[Any]], within: Mapping[tuple[str, int, int], Sequence[Any]]
 ) -> None:
     """A step of the waterfall for each draw and regime that could not use a whole pool."""
     steps: defaultdict[str, int] = defaultdict(int)

@@ -146,9 +146,8 @@ class Marks:
         if marks:
             no = {text: cells for text, cells in marks.items() if whole(text.casefold()) in NO}
             yes = {text: cells for text, cells in marks.items() if text not in no}
-            told = [
-                f"{side}: {some(group)} ({sum(group.values())} cells)" for side, group in (("yes", yes), ("no", no)) if group
-            ]
+            both = [(side, group) for side, group in (("yes", yes), ("no", no)) if group]
+            told = [f"{side}: {some(group)} ({sum(group.values())} cells)" for side, group in both]
             lines[0] += f"; {', '.join(told)}; --label_marks says it otherwise"
         return lines
 
