@@ -16,6 +16,7 @@ process PREPARE_DOCUMENTS {
     path real, stageAs: 'real/*'
     path names, stageAs: 'names/*'
     path synthetic, stageAs: 'synthetic_in/?/*'
+    path test, stageAs: 'test_in/*'
     path design, stageAs: 'design/*'
     val seed
     val chosen
@@ -33,7 +34,7 @@ process PREPARE_DOCUMENTS {
     script:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
-    def brought = namedFiles('synthetic', synthetic)
+    def brought = namedFiles('synthetic', synthetic) + (test ? " --test ${test}" : '')
     """
     # code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
@@ -45,7 +46,7 @@ process PREPARE_DOCUMENTS {
     stub:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
-    def brought = namedFiles('synthetic', synthetic)
+    def brought = namedFiles('synthetic', synthetic) + (test ? " --test ${test}" : '')
     """
     # the planner needs real documents, also in a stub run; code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
@@ -57,8 +58,9 @@ process PREPARE_DOCUMENTS {
 
 // the options of docs/own-data.md as one line of JSON: what a user types reaches no shell
 def columnsAndPolicies() {
-    def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'label_marks', 'split_column', 'group_column', 'date_column', 'policies']
-    names += ['id_column', 'text_columns', 'label_columns', 'label_separator', 'source_column', 'generator_column', 'method_column'].collect { name -> "synthetic_${name}".toString() }
+    def shared = ['id_column', 'text_columns', 'label_columns', 'label_separator']
+    def own = (shared + ['source_column', 'generator_column', 'method_column']).collect { name -> "synthetic_${name}".toString() }
+    def names = shared + own + ['label_marks', 'split_column', 'group_column', 'date_column', 'no_header', 'policies']
     return groovy.json.JsonOutput.toJson(names.findAll { name -> params[name] != null }.collectEntries { name -> [name, params[name]] })
 }
 
@@ -72,11 +74,10 @@ workflow INPUTS {
     def built_in = [fixture: [[], []], demo: [demo, "${projectDir}/assets/demo/labels.json"]]
     def fetched = source.startsWith('corpus:') || source.startsWith('hf:')
     def (given, listed) = built_in[source] ?: [fetched ? [] : source, params.labels]
-    def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
     def real = given ? file(given, checkIfExists: true) : []
     def names = listed ? file(listed, checkIfExists: true) : []
     def supplied = listedPaths(params.synthetic).collect { path -> file(path, glob: false) }
-    def digest = fileDigest(real) + supplied.collect { path -> fileDigest(path) }.join('')
+    def digest = ([real] + supplied).collect { path -> fileDigest(path) }.join('')
     corpora = channel.empty()
     if( fetched ) {
         // a recipe knows its labels; rows that are handed on as they are have those of the user, or none
@@ -91,10 +92,11 @@ workflow INPUTS {
         real,
         names,
         supplied,
+        params.test ? file(params.test, checkIfExists: true, glob: false) : [],
         chosenDesign(),
-        seed,
+        params.seed == null ? '' : "--seed ${params.seed as Integer}",
         columnsAndPolicies(),
-        digest + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
+        digest + fileDigest(params.test ? file(params.test, glob: false) : []) + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
     )
     documents = PREPARE_DOCUMENTS.out.documents
     labels = PREPARE_DOCUMENTS.out.labels

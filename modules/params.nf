@@ -72,7 +72,7 @@ def checkParams() {
     listedPaths(params.synthetic).findAll { path -> !file(path, glob: false).exists() }.each { path ->
         error "--synthetic: there is no file ${path}; several files are separated by commas"
     }
-    ['input', 'real', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
+    ['input', 'real', 'test', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
         def value = params[name]
         def elsewhere = name == 'input' && (value in ['demo', 'fixture'] || value.toString().startsWith('hf:'))
         if( value && !elsewhere && !file(value.toString(), glob: false).exists() ) {

@@ -85,7 +85,7 @@ def test_one_column_a_label_and_a_pattern_may_be_those_of_the_synthetic_file(tmp
     labels = sorted({label for row in DOCS for label in row["labels"]})
     rows = [{"text": row["text"], **{f"is_{x}": int(x in row["labels"]) for x in labels}} for row in FRESH]
     made = audit(tmp_path, save(tmp_path, rows, "wide.csv"), synthetic_label_columns="is_*")
-    assert [row["labels"] for row in made.brought] == [sorted(row["labels"]) for row in FRESH]
+    assert {row["text"]: row["labels"] for row in made.brought} == {row["text"]: sorted(row["labels"]) for row in FRESH}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def check_columns(name: str, columns: Sequence[str]) -> None:
     twice = []
     for position, column in enumerate(columns, start=1):
         if column and column in seen:
-            twice.append(f"column {column!r} stands twice (columns {seen[column]} and {position})")
+            twice.append(f"column {column[:60]!r} stands twice (columns {seen[column]} and {position})")
         seen.setdefault(column, position)
     if twice:
         more = f"; and {len(twice) - 5} more" if len(twice) > 5 else ""

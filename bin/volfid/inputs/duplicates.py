@@ -58,8 +58,9 @@ def united(records: Sequence[Record]) -> tuple[list[Record], list[Fault], list[F
     first: dict[str, Record] = {}
     faults: list[Fault] = []
     joined: list[Fault] = []
-    for record in records:
-        other = first.setdefault(id_key(record.doc_id), record)
+    for place, record in enumerate(records):
+        # a row without an id is one of its own until ids are made
+        other = first.setdefault(id_key(record.doc_id) or f"\n{place}", record)
         if other is record:
             continue
         odd = next((what for what in ("text", "split", "group") if _unlike(record, other, what)), None)

@@ -39,13 +39,18 @@ def first_claim(claims: Any) -> Any:
     return claims[begin : second.start() if second else len(claims)].strip()
 
 
-def iso_date(value: Any) -> str | None:
-    """YYYY, YYYY-MM or YYYY-MM-DD of a cell, as exact as the cell is; None when it is no date."""
+def day_of(value: Any) -> Any:
+    """A date, or a moment, as YYYY-MM-DD; anything else as it is."""
     if isinstance(value, datetime.datetime):
         value = value.date()
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def iso_date(value: Any) -> str | None:
+    """YYYY, YYYY-MM or YYYY-MM-DD of a cell, as exact as the cell is; None when it is no date."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = value.isoformat() if isinstance(value, datetime.date) else cell_text(value)
+    text = cell_text(day_of(value))
     match = _DATE.fullmatch(whole(text.strip())) if text else None
     if match is None:
         return None

@@ -1,6 +1,5 @@
 """The label list: names and definitions, unknown labels, labels too rare to study."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,18 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from volfid.core.cells import missing, whole, whole_number
-from volfid.core.encoding import read_text
 from volfid.core.exits import DataError
 from volfid.inputs.faults import Fault, InputFaults, did_you_mean, shown, some
+from volfid.inputs.label_files import label_rows
 from volfid.inputs.records import Record
-from volfid.inputs.tables import file_format, open_table
 from volfid.inputs.text import cell_text, normalise
 
 _KEYS = {
     "label": ("label", "id", "code"), "name": ("name", "title"), "definition": ("definition", "description"),
     "note": ("note",),
 }  # fmt: skip
-_LIST = "Write a list of {label, name, definition}"
 
 
 @dataclass(frozen=True)
@@ -37,10 +34,7 @@ def read_label_names(path: Path) -> dict[str, LabelName]:
     Raises InputFaults, naming all rows, for labels that are missing or stand twice.
     """
     faults: list[Fault] = []
-    kind = file_format(
-        path, "Write a list of {label, name, definition} as .json, or a table (.csv, .tsv, .jsonl, .xlsx)"
-    )
-    rows = _json_rows(path) if kind == "json" else _table_rows(path, faults)
+    rows = label_rows(path, [key for keys in _KEYS.values() for key in keys], _KEYS["label"], faults)
     found: dict[str, LabelName] = {}
     first: dict[str, int] = {}
     for number, row in rows:
@@ -77,31 +71,6 @@ def _field(row: dict[str, Any], keys: Sequence[str], file: str, number: int, fau
         return None
     # a label may be called None; a name or a definition may not
     return None if key not in _KEYS["label"] and missing(text) else normalise(text) or None
-
-
-def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    try:
-        value = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path.name} is not JSON: {error}", mend=_LIST) from error
-    items = _lower(value).get("labels") if isinstance(value, dict) else value
-    if not isinstance(items, list):
-        raise DataError(f"{path.name}, row 1: expected a list", mend=_LIST)
-    for number, item in enumerate(items, start=1):
-        if not isinstance(item, dict):
-            raise DataError(f"{path.name}, row {number}: expected an object", mend="Write {label, name, definition}")
-    return [(number, _lower(item)) for number, item in enumerate(items, start=1)]
-
-
-def _lower(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key.strip().casefold(): value for key, value in row.items()}
-
-
-def _table_rows(path: Path, faults: list[Fault]) -> list[tuple[int, dict[str, Any]]]:
-    table = open_table(path)
-    rows = [(number, _lower(row)) for _, number, row in table.rows()]
-    faults += table.faults
-    return rows
 
 
 def unknown_label_faults(

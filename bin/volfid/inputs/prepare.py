@@ -19,13 +19,15 @@ from volfid.inputs.duplicates import group_names
 from volfid.inputs.embedded import embedded_stamp
 from volfid.inputs.faults import InputFaults, reject_rows
 from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, fixture_sha
+from volfid.inputs.forms import FORMATS, PACKED
 from volfid.inputs.labels import LabelName, case_collisions, nameless, note_warnings, read_label_names
 from volfid.inputs.left import check_left
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
+from volfid.inputs.sides import with_test_rows
 from volfid.inputs.split import SIDES, assign_sides, sides_by_date
 from volfid.inputs.supplied import read_supplied
-from volfid.inputs.tables import FORMATS, open_table, table_files
+from volfid.inputs.tables import content_sha, open_table, table_files
 from volfid.inputs.text import normalise
 
 FIXTURE = "fixture"
@@ -45,21 +47,25 @@ class Prepared:
 
 def prepare(
     source: str, settings: InputSettings, master_seed: int, labels: Path | None = None,
-    synthetic: Path | Sequence[Path] | None = None, stamp: str | None = None, embedded: str | None = None,
+    synthetic: Path | Sequence[Path] | None = None, stamps: tuple[str | None, str | None] = (None, None),
+    test: Path | None = None,
 ) -> Prepared:  # fmt: skip
     """Read, check, clean, group and split a corpus.
 
     source: path of a table or of a folder of them, or 'fixture'. labels: the label file. synthetic: documents to audit,
-    one file or several. stamp: words that every output must carry. embedded: SHA-256 of the demo corpus, which carries
-    its own words (embedded.py). Independent of the order of the rows. Raises InputFaults (exit 65) for rows that
-    cannot be used, DataError for files that cannot, ParameterError for options that contradict each other.
+    one file or several. stamps: words that every output must carry, and the SHA-256 of the demo corpus, which carries
+    its own (embedded.py). test: a table whose rows are the test side. Independent of the order of the rows. Raises
+    InputFaults (exit 65) for rows that cannot be used, DataError for files that cannot, ParameterError for options that
+    contradict each other.
     """
     fixture = source == FIXTURE
     if fixture and labels is not None:
         raise ParameterError("--labels was given with --input fixture", mend="The fixture has its own labels")
+    if fixture and test is not None:
+        raise ParameterError("--test was given with --input fixture", mend="The fixture has its own test side")
     names = fixture_label_names() if fixture else read_label_names(labels) if labels else None
     listed_in = labels.name if labels else "the label list"
-    records = fixture_records() if fixture else _read(Path(source), settings, names)
+    records = fixture_records() if fixture else _real(Path(source), settings, names, test)
     met = records.met | refuse(records.rows, records.faults, settings, names, listed_in, records.fields)
     try:
         done = clean(records.rows, met, settings, names)
@@ -78,7 +84,11 @@ def prepare(
         real = RealSide(documents, done.alias, names if names is not None else seen, frozenset(done.labels), listed_in)
         files = [synthetic] if isinstance(synthetic, Path) else synthetic
         texts = {row["text"].casefold(): row["doc_id"] for row in documents}
-        found = read_supplied(files, settings, texts, lambda path, own: _read(path, own, real.known_labels, "brought-"))
+
+        def read(path: Path, own: InputSettings) -> Records:
+            return _read(path, own, real.known_labels, "brought-", real=False)
+
+        found = read_supplied(files, settings, texts, read)
         accepted = accept_brought(found, real, done.funnel, settings)
         done.dropped += accepted.dropped
         done.counts += accepted.counts
@@ -88,9 +98,9 @@ def prepare(
     label_rows = _label_rows(documents, done.labels, names)
     corpus = {
         "name": FIXTURE if fixture else _stem(Path(source)),
-        "stamp": STAMP if fixture else _stamp(stamp, embedded_stamp(table_files(Path(source)), embedded)),
+        "stamp": STAMP if fixture else _stamp(stamps[0], embedded_stamp(_files(source, test), stamps[1])),
         "source": FIXTURE if fixture else Path(source).name,
-        "source_sha256": fixture_sha() if fixture else open_table(Path(source)).content_sha(),
+        "source_sha256": fixture_sha() if fixture else content_sha(Path(source), test),
         "documents": len(documents),
         "split_sizes": {side: sum(row["split"] == side for row in documents) for side in SIDES},
         "cardinality": float(np.mean([len(row["labels"]) for row in documents])),
@@ -115,10 +125,28 @@ def _explained(error: DataError, warnings: Sequence[str]) -> DataError:
     return DataError(f"{error.message}. Note: {'; '.join(warnings)}", mend=error.mend)
 
 
-def _read(path: Path, settings: InputSettings, known: Collection[str] | None, made_ids: str | None = None) -> Records:
-    real = made_ids is None
+def _files(source: str, test: Path | None) -> list[Path]:
+    return [part for path in (Path(source), test) if path is not None for part in table_files(path)]
+
+
+def _real(path: Path, settings: InputSettings, known: Collection[str] | None, test: Path | None) -> Records:
+    """The real documents, those of --test among them."""
+    if test is None:
+        return _read(path, settings, known, "doc-")
+    if settings.split_by == "date":
+        mend = "Leave out split_by and --date_column, or --test"
+        raise ParameterError("split_by is date, and --test was given", mend=mend)
+    records = _read(path, settings, known, None)
+    records.warnings += with_test_rows(records, _read(test, settings, known, None))
+    return records
+
+
+def _read(
+    path: Path, settings: InputSettings, known: Collection[str] | None, made_ids: str | None, real: bool = True
+) -> Records:
+    table = open_table(path, settings.no_header, lenient=not real)
     found = read_records(
-        path, settings.columns, known_labels=known, made_ids=made_ids, separator=settings.label_separator,
+        table, settings.columns, known_labels=known, made_ids=made_ids, separator=settings.label_separator,
         dates=real and settings.split_by == "date", lenient=not real,
     )  # fmt: skip
     apply_cell_policies(found, settings)
@@ -167,7 +195,7 @@ def _label_rows(
 def _stem(path: Path) -> str:
     """The file's name without folder and the suffixes of its format."""
     name = path.name
-    for suffix in (".gz", *FORMATS):
+    for suffix in (*PACKED, *FORMATS):
         if name.lower().endswith(suffix):
             name = name[: -len(suffix)]
     return normalise(name) or "corpus"

@@ -8,21 +8,19 @@ from typing import Any
 
 from volfid.core.cells import missing, spreadsheet_error
 from volfid.core.exits import DataError
+from volfid.core.splits import SPLITS
 from volfid.inputs.faults import Fault, shown
-from volfid.inputs.fields import DATE_FORMS, NO_DATES, first_claim, iso_date, joined_list, no_date
+from volfid.inputs.fields import DATE_FORMS, NO_DATES, day_of, first_claim, iso_date, joined_list, no_date
+from volfid.inputs.made_ids import make_ids
 from volfid.inputs.marks import Marks
 from volfid.inputs.memory import no_collection
 from volfid.inputs.names import NameCells, NotNames
 from volfid.inputs.plausibility import error_cell
 from volfid.inputs.roles import Roles
-from volfid.inputs.tables import open_table
-from volfid.inputs.text import cell_text, id_problem, normalise, normalise_id
+from volfid.inputs.tables import Table, open_table
+from volfid.inputs.text import cell_text, id_problem, kind_of, normalise, normalise_id
 from volfid.inputs.whole_file import settle
 
-SPLITS = {
-    "train": "train", "training": "train", "test": "test", "testing": "test",
-    **dict.fromkeys(("validation", "valid", "val", "dev", "reference"), "reference"),
-}  # fmt: skip
 MAX_CHARACTERS = 1_000_000
 _LONGEST_WORD = 24  # no word for a missing value and no error is longer
 
@@ -59,32 +57,31 @@ class Records:
 
 @no_collection()
 def read_records(
-    path: Path, columns: Mapping[str, Any], *, known_labels: Collection[str] | None = None, made_ids: str | None = None,
-    separator: str | None = None, dates: bool = False, lenient: bool = False,
+    path: Path | Table, columns: Mapping[str, Any], *, known_labels: Collection[str] | None = None,
+    made_ids: str | None = "doc-", separator: str | None = None, dates: bool = False, lenient: bool = False,
 ) -> Records:  # fmt: skip
-    """Read documents from `path`, a file or a folder of shards.
+    """Read documents from `path`, a file or a folder of shards, or a table that is open.
 
     columns: names given by the user by role. known_labels: the label list where there is one; columns
-    of its names are labels, too, where no cell says so. made_ids: prefix of ids made from row numbers where the
-    file has no id column; None makes the column compulsory. separator: what stands between labels
+    of its names are labels, too, where no cell says so. made_ids: prefix of ids made of the texts where the
+    file has no id column (made_ids.py); with None such rows have the id ''. separator: what stands between labels
     (';' or '|' when None). dates: a date column is needed. lenient: given columns need not be there.
     Raises DataError for missing columns or a file without rows; faults of single rows are returned.
     """
-    table = open_table(path)
+    table = path if isinstance(path, Table) else open_table(path)
     while True:
-        roles = Roles(table, columns, known_labels, id_needed=made_ids is None, dates=dates, lenient=lenient)
+        roles = Roles(table, columns, known_labels, dates=dates, lenient=lenient)
         seen = set(table.columns)
         result = Records(table.file, warnings=list(table.warnings))
         cells = _Cells(roles, separator, result.faults)
-        for position, (file, number, row) in enumerate(table.rows(roles.wanted()), start=1):
+        for file, number, row in table.rows(roles.wanted()):
             if not row.keys() <= seen:
                 late = [column for column in row if column not in seen]
                 seen.update(late)
                 if any(map(roles.matters, late)):
                     table.find_all_columns()
                     break  # a field that comes first in a later row takes a role: read again, knowing all of them
-            made = position if len(table.parts) > 1 else number
-            record = cells.record(file, number, row, made_ids, made)
+            record = cells.record(file, number, row)
             if roles.flags:
                 cells.marks.row(len(result.rows) if record is not None else None, file, number)
             if record is not None:
@@ -95,7 +92,22 @@ def read_records(
         raise DataError(f"{table.file}, row 1: there is a header but no row", mend="Give one row a document")
     result.faults += table.faults
     settle(result, cells, known_labels)
+    if table.sides and not roles.columns["split"] and not lenient:
+        result.warnings.append(_side_of_files(result.rows, table, dates))
+    if not cells.id and made_ids is not None:
+        result.warnings += make_ids(result.rows, made_ids, table.file)
     return result
+
+
+def _side_of_files(rows: list[Record], table: Table, dates: bool) -> str:
+    """Give every row the side that the name of its file says, unless the split is by date; what to say of it."""
+    told = ", ".join(f"{name} is {side}" for name, side in list(table.sides.items())[:6])
+    more = f" and {len(table.sides) - 6} more" if len(table.sides) > 6 else ""
+    if dates:
+        return f"{table.file}: names of files say a split ({told}{more}), which was left out: the split is by date"
+    for row in rows:
+        row.split = table.sides[row.file]
+    return f"{table.file}: the split was taken from the names of the files ({told}{more})"
 
 
 class _Cells:
@@ -113,10 +125,10 @@ class _Cells:
         self.others = bool(column["split"] or column["group"] or column["date"] or self.sources)
         self.one_text = roles.text[0] if len(roles.text) == 1 and not roles.holds_claims(roles.text[0]) else None
 
-    def record(self, file: str, number: int, row: dict[str, Any], made_ids: str | None, made: int) -> Record | None:
+    def record(self, file: str, number: int, row: dict[str, Any]) -> Record | None:
         self.file, self.number, self.row = file, number, row
         before = len(self.faults) - self.soft
-        doc_id = self._identifier() if self.id else f"{made_ids}{made:06d}"
+        doc_id = self._identifier() if self.id else ""
         text = self._cell(self.one_text, doc_id) if self.one_text else self._joined(doc_id)
         labels = self._names(self.labels, doc_id) if self.labels else self._marked(doc_id)
         record = Record(file, number, doc_id, text, labels)
@@ -152,7 +164,7 @@ class _Cells:
             return str(found)
         value = cell_text(found)
         doc_id = normalise_id(value) if value is not None else ""
-        problem = id_problem(doc_id) if value is not None else "is not text"
+        problem = id_problem(doc_id) if value is not None else f"is not text but {kind_of(found)}"
         # a sign such as - or ? may be an id
         if (missing(doc_id) and any(map(str.isalpha, doc_id))) or spreadsheet_error(doc_id):
             problem = f"is {shown(doc_id)}, which says that it is missing"
@@ -170,7 +182,8 @@ class _Cells:
             value = first_claim(value) if self.roles.holds_claims(column) else joined_list(value)
         text = cell_text(value)
         if text is None:
-            self._fault("bad_text", "the cell is not text", column, "Write the text as a string", doc_id)
+            detail = f"the cell is not text but {kind_of(value)}"
+            self._fault("bad_text", detail, column, "Write the text as a string", doc_id)
             return ""
         if len(text) > MAX_CHARACTERS:
             detail = f"{len(text)} characters (at most {MAX_CHARACTERS})"
@@ -229,9 +242,11 @@ class _Cells:
 
     def _group(self, doc_id: str) -> str | None:
         column = self.roles.columns["group"]
-        value = cell_text(self.row.get(column)) if column else ""
+        found = self.row.get(column) if column else ""
+        value = cell_text(day_of(found))
         if value is None:
-            self._fault("bad_group", "the group is not text", column, "Write it as a string", doc_id)
+            detail = f"the group is not text but {kind_of(found)}"
+            self._fault("bad_group", detail, column, "Write it as a string", doc_id)
         return normalise(self._said(value, column, doc_id)) or None if value and column else None
 
     def _date(self, doc_id: str) -> str | None:

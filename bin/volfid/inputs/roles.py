@@ -8,8 +8,9 @@ from typing import Any
 
 from volfid.core.cells import flag
 from volfid.core.exits import DataError
-from volfid.inputs.faults import LONGEST, did_you_mean, shown
-from volfid.inputs.tables import Table
+from volfid.inputs.faults import did_you_mean, shown
+from volfid.inputs.headers import no_names
+from volfid.inputs.tables import Table, headerless
 from volfid.inputs.text import normalise
 
 NAMES = {
@@ -48,8 +49,8 @@ class Roles:
     """
 
     def __init__(
-        self, table: Table, given: Mapping[str, Any], known: Collection[str] | None, *, id_needed: bool = True,
-        dates: bool = False, lenient: bool = False,
+        self, table: Table, given: Mapping[str, Any], known: Collection[str] | None, *, dates: bool = False,
+        lenient: bool = False,
     ):  # fmt: skip
         self.table = table
         self.given = {role: name for role, name in given.items() if name and role != "marks"}
@@ -70,15 +71,13 @@ class Roles:
             self.columns["date"] = None
         elif not self.columns["date"]:
             self._missing("date", "'date'")
-        if id_needed and not self.columns["id"]:
-            self._missing("id", "'id' (or 'doc_id')")
         if not self.columns["labels"] and not self.flags:
             self._flag_columns(known)
         if self._problems:
+            if table.header and no_names(table.columns):
+                raise headerless(table.file)
             names = "the columns are " + ", ".join(map(shown, table.columns[:12]))
             names += f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
-            if any(len(column) > LONGEST or column.count(" ") > 7 for column in table.columns):
-                names = f"its {len(table.columns)} cells look like a row of data, not like the names of columns"
             raise DataError(
                 f"{table.file}, row 1: {'; '.join(self._problems)}; {names}",
                 mend="Rename a column, or name it with the option (or inputs.columns of the design file)",

@@ -33,8 +33,8 @@ class InputSettings:
     `columns` maps a role (id, text, labels, split, group, date, sources) to a column of the input file,
     text to one or to several that are joined, labels to one, to several or to a pattern (roles.py); a role
     that is absent is found by its usual names; and `marks` to the words that mean yes in label columns (marks.py).
-    `label_separator`: ';' or '|' when None. `synthetic`: columns and label separator of synthetic files (SYNTHETIC),
-    where they differ.
+    `label_separator`: ';' or '|' when None. `no_header`: no row names the columns, which are '1', '2' and so on.
+    `synthetic`: columns and label separator of synthetic files (SYNTHETIC), where they differ.
     """
 
     test_share: float = 0.3
@@ -44,6 +44,7 @@ class InputSettings:
     max_words: int | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     label_separator: str | None = None
+    no_header: bool = False
     synthetic: Mapping[str, Any] = field(default_factory=dict)
     unknown_labels: str = default("unknown_labels")
     unlabelled: str = default("unlabelled")
@@ -96,7 +97,7 @@ def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSe
     """Settings with the options of the command line over them; ParameterError (64) for one that means nothing.
 
     options: id_column, text_columns, label_columns, label_marks, split_column, group_column, date_column,
-    label_separator, those for synthetic files (SYNTHETIC_OPTIONS), and policies, a mapping or text such as
+    label_separator, no_header, those for synthetic files (SYNTHETIC_OPTIONS), and policies, a mapping or text such as
     `unlabelled=keep, max_words=400`.
     """
     columns: dict[str, Any] = {}
@@ -109,10 +110,12 @@ def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSe
             synthetic[SYNTHETIC_OPTIONS[name]] = value if isinstance(value, list) else str(value)
         elif name == "label_separator":
             changes[name] = str(value)
+        elif name == "no_header":
+            changes[name] = {"true": True, "false": False}.get(str(value).strip().lower(), value)
         elif name == "policies":
             changes |= _policies(value)
         else:
-            known = [*COLUMN_OPTIONS, *SYNTHETIC_OPTIONS, "label_separator", "policies"]
+            known = [*COLUMN_OPTIONS, *SYNTHETIC_OPTIONS, "label_separator", "no_header", "policies"]
             raise ParameterError(
                 f"unknown option {name!r}{did_you_mean(name, known)}", mend=f"Known: {', '.join(known)}"
             )
@@ -171,6 +174,8 @@ def check_settings(given: Any, where: str) -> InputSettings:
         value = getattr(settings, name)
         if value not in choices:
             raise ParameterError(f"{where}, inputs.{name} is {value!r}", mend=f"Use {' or '.join(choices)}")
+    if not isinstance(settings.no_header, bool):
+        raise ParameterError(f"{where}, inputs.no_header is {settings.no_header!r}", mend="Use true or false")
     separator = settings.label_separator
     if separator is not None and (not isinstance(separator, str) or not separator):
         raise ParameterError(f"{where}, inputs.label_separator is {separator!r}", mend="Give the text between labels")
@@ -191,6 +196,7 @@ def _check_columns(columns: Any, where: str, key: str = "columns", roles: Sequen
     for role, name in columns.items():
         if role not in roles:
             raise ConfigError(f"{where}, inputs.{key}: unknown role {role!r}", mend=f"Roles: {', '.join(roles)}")
+        name = str(name) if type(name) is int else name  # columns without names are numbers
         names = name if role in LISTS and isinstance(name, list) and name else [name]
         if not all(isinstance(item, str) and item for item in names):
             raise ConfigError(f"{where}, inputs.{key}.{role} is {name!r}, expected the name of a column")

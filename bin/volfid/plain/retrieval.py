@@ -28,6 +28,7 @@ def main(
     real: Corpora = None, synthetic: Synthetic = None, vectors: files.Vectors = None, model_dir: files.ModelDir = None,
     id_column: files.IdColumn = None, text_columns: files.TextColumns = None, label_columns: files.LabelColumns = None,
     label_separator: files.LabelSeparator = None,
+    no_header: files.NoHeader = False,
     family: Family = None,
     k: Annotated[int, typer.Option(help="ranks that count", min=1)] = 10,
     size: Annotated[int | None, typer.Option(help="of size-matched subsets; the smallest corpus", min=1)] = None,
@@ -54,7 +55,7 @@ def main(
     manifest = Manifest("evaluate_retrieval.py plain")
     reader = files.Reader(
         out, id_column=id_column, text_columns=text_columns, label_columns=label_columns,
-        label_separator=label_separator,
+        label_separator=label_separator, no_header=no_header,
     )  # fmt: skip
     asked = reader.read(queries)
     corpora: list[tuple[files.Documents, str]] = []

@@ -60,6 +60,7 @@ class Inputs(Strict):
     max_words: int | None = Field(default=None, ge=1)
     columns: dict[str, Any] = {}
     label_separator: str | None = None
+    no_header: bool = False
     synthetic: dict[str, Any] = {}
     unknown_labels: _choice("unknown_labels") = default("unknown_labels")  # type: ignore[valid-type]
     unlabelled: _choice("unlabelled") = default("unlabelled")  # type: ignore[valid-type]
