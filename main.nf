@@ -18,6 +18,8 @@ include { REPORT     } from './modules/report.nf'
 include { CALIBRATION } from './modules/calibration.nf'
 include { checkParams ; helpText } from './modules/params.nf'
 include { preflight } from './modules/preflight.nf'
+include { showProgress } from './modules/progress.nf'
+include { commitOf } from './modules/host.nf'
 
 workflow STUDY {
     take:
@@ -77,6 +79,7 @@ workflow {
     }
     preflight()
     def source = checkParams()
+    showProgress()
     if( params.calibrate.toString().toBoolean() ) {
         // no study: worlds with a known mechanism, through the same code
         CALIBRATION()
@@ -89,7 +92,7 @@ workflow {
             run: workflow.runName, session: workflow.sessionId.toString(), success: workflow.success,
             exit_status: workflow.exitStatus, error: workflow.errorMessage, started: workflow.start.toString(),
             completed: workflow.complete.toString(), duration_s: workflow.duration.toSeconds(),
-            version: workflow.manifest.version, commit: workflow.commitId, profile: workflow.profile,
+            version: workflow.manifest.version, commit: commitOf(), profile: workflow.profile,
             nextflow: workflow.nextflow.version.toString(), resumed: workflow.resume, stub: workflow.stubRun,
             tasks_cached: workflow.stats.cachedCount, tasks_run: workflow.stats.succeedCount,
             tasks_failed: workflow.stats.failedCount, tasks_ignored: workflow.stats.ignoredCount,

@@ -28,6 +28,18 @@ def embeddedParts(parts, stores) {
         .map { _store, part, f -> [part, f] }
 }
 
+// prints what the manifests of tasks warn of: their own messages stay in the task's folder
+def tellWarnings(manifests) {
+    manifests.subscribe { _id, f ->
+        new groovy.json.JsonSlurper().parseText(f.text).counts?.warnings?.each { warning -> println "volfid: warning: ${warning}" }
+    }
+}
+
+// regimes of the one draw of a task, or of all
+def regimesOf(meta, rows) {
+    return rows.findAll { row -> !meta.draw || row[0] == meta.draw }.collect { row -> row[1] }
+}
+
 // the folder of a model, or nothing where it has none
 def modelFolder(name) {
     def model = file("${params.model_dir}/${name}")

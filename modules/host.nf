@@ -20,3 +20,19 @@ def reply(command) {
         return [127, error.message]
     }
 }
+
+// the commit of this checkout, with -dirty where a tracked file differs; null where it is none, or has no git
+def commitOf() {
+    if( workflow.commitId ) {
+        return workflow.commitId
+    }
+    def git = ['env', '-u', 'GIT_DIR', '-u', 'GIT_WORK_TREE', '-u', 'GIT_INDEX_FILE', 'git', '-C', projectDir, '-c', "safe.directory=${projectDir}"]
+    // a copy inside another repository has not the commit of that one
+    def place = reply(git + ['rev-parse', '--show-prefix'])
+    def head = reply(git + ['rev-parse', '--verify', 'HEAD'])
+    if( place[0] != 0 || place[1].trim() || head[0] != 0 ) {
+        return null
+    }
+    def changed = reply(git + ['status', '--porcelain', '--untracked-files=no'])
+    return head[1].trim() + (changed[0] == 0 && !changed[1].trim() ? '' : '-dirty')
+}

@@ -1,8 +1,8 @@
 // The images that tasks will run in, looked at before anything starts.
 
 include { isTrue ; reply } from './host.nf'
-include { chosenSource } from './params.nf'
 include { imageOf ; settingOf } from './resolved.nf'
+include { chosenSource } from './sources.nf'
 
 // the images are those that the tasks get, whichever file or parameter names them
 def imageProblems(processes) {
@@ -28,9 +28,11 @@ def imageProblems(processes) {
 }
 
 def imageProblem(engine, image) {
-    def name = ['core', 'cpu', 'gpu'].find { one -> params["image_${one}"].toString() == image }
-    def file_like = image ==~ /.*\.(sif|simg|img)/ || image.startsWith('/')
-    if( file_like ) {
+    def name = ['core', 'cpu', 'gpu'].find { one -> params["image_${one}"] && image.endsWith(params["image_${one}"].toString()) }
+    if( image ==~ /[^:]*\.(sif|simg|img)/ && !image.startsWith('/') ) {
+        return [64, "process.container: ${image} is taken for the name of a registry's image; give its whole path"]
+    }
+    if( image.startsWith('/') ) {
         return isTrue('check_host') && !file(image, glob: false).exists() ? [66, "${name ? "--image_${name}" : 'process.container'}: there is no image ${image}"] : null
     }
     if( !(image ==~ /(sha256:|\S+@sha256:)[0-9a-f]{64}/) ) {

@@ -1,11 +1,6 @@
 include { codeDigest ; contentDigest ; fileDigest ; listedPaths ; namedFiles } from './channels.nf'
 include { CORPUS } from './corpora.nf'
-
-// the design file: the one given, else the demo's, and on graphics cards that for one card
-def chosenDesign() {
-    def name = params.gpu.toString().toBoolean() ? 'reduced' : 'demo'
-    return file(params.design ?: "${projectDir}/params/design/${name}.yaml", checkIfExists: true)
-}
+include { chosenDesign } from './sources.nf'
 
 process PREPARE_DOCUMENTS {
     tag "${source}"
@@ -58,9 +53,9 @@ process PREPARE_DOCUMENTS {
 
 // the options of docs/own-data.md as one line of JSON: what a user types reaches no shell
 def columnsAndPolicies() {
-    def shared = ['id_column', 'text_columns', 'label_columns', 'label_separator']
-    def own = (shared + ['source_column', 'generator_column', 'method_column']).collect { name -> "synthetic_${name}".toString() }
-    def names = shared + own + ['label_marks', 'split_column', 'group_column', 'date_column', 'no_header', 'policies']
+    def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'label_marks', 'split_column', 'group_column', 'date_column',
+                 'no_header', 'policies']
+    names += ['id_column', 'text_columns', 'label_columns', 'label_separator', 'source_column', 'generator_column', 'method_column'].collect { name -> "synthetic_${name}".toString() }
     return groovy.json.JsonOutput.toJson(names.findAll { name -> params[name] != null }.collectEntries { name -> [name, params[name]] })
 }
 
@@ -74,10 +69,11 @@ workflow INPUTS {
     def built_in = [fixture: [[], []], demo: [demo, "${projectDir}/assets/demo/labels.json"]]
     def fetched = source.startsWith('corpus:') || source.startsWith('hf:')
     def (given, listed) = built_in[source] ?: [fetched ? [] : source, params.labels]
+    def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
     def real = given ? file(given, checkIfExists: true) : []
     def names = listed ? file(listed, checkIfExists: true) : []
     def supplied = listedPaths(params.synthetic).collect { path -> file(path, glob: false) }
-    def digest = ([real] + supplied).collect { path -> fileDigest(path) }.join('')
+    def digest = fileDigest(real) + supplied.collect { path -> fileDigest(path) }.join('')
     corpora = channel.empty()
     if( fetched ) {
         // a recipe knows its labels; rows that are handed on as they are have those of the user, or none
@@ -94,7 +90,7 @@ workflow INPUTS {
         supplied,
         params.test ? file(params.test, checkIfExists: true, glob: false) : [],
         chosenDesign(),
-        params.seed == null ? '' : "--seed ${params.seed as Integer}",
+        seed,
         columnsAndPolicies(),
         digest + fileDigest(params.test ? file(params.test, glob: false) : []) + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
     )

@@ -1,7 +1,7 @@
 // The parameters: what they mean, and what is refused before anything starts.
 
 include { listedPaths } from './channels.nf'
-include { recipeFile } from './corpora.nf'
+include { chosenSource ; recipeFile } from './sources.nf'
 
 // the parameters by group, as nextflow_schema.json describes them: the one home of names, types and bounds
 def describedGroups() {
@@ -42,8 +42,8 @@ def misfit(entry, value) {
     if( entry.maximum != null && number > entry.maximum ) {
         return "${text} is more than ${entry.maximum}"
     }
-    if( entry.enum && !entry.enum.any { one -> one.toString() == text } ) {
-        return "${text} is none of ${entry.enum.join(', ')}"
+    if( entry['enum'] && !entry['enum'].any { one -> one.toString() == text } ) {
+        return "${text} is none of ${entry['enum'].join(', ')}"
     }
     return !entry.pattern || text =~ entry.pattern ? null : "${text} does not have the form of ${entry.description}"
 }
@@ -83,16 +83,6 @@ def checkParams() {
         error "--labels was given, but --input ${params.input} has its own labels"
     }
     return source
-}
-
-// a path, 'fixture', 'corpus:<recipe>' or 'hf:<dataset>@<commit>'; a GPU run that names none takes the recipe wos_ct
-def chosenSource() {
-    if( params.corpus ) {
-        return "corpus:${params.corpus}".toString()
-    }
-    def given = params.real ?: params.input
-    def gpu = params.gpu.toString().toBoolean() && !params.synthetic
-    return given ? given.toString() : gpu ? 'corpus:wos_ct' : null
 }
 
 def checkCorpus(source) {

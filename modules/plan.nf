@@ -1,5 +1,5 @@
 include { options } from './channels.nf'
-include { chosenDesign } from './inputs.nf'
+include { chosenDesign } from './sources.nf'
 
 process PLAN_EXPERIMENTS {
     label 'cpu_small'
@@ -19,6 +19,7 @@ process PLAN_EXPERIMENTS {
     path previous, stageAs: 'previous/?/*'
     val chosen
     val fetched
+    val served
 
     output:
     path 'cells.jsonl', emit: cells
@@ -29,7 +30,7 @@ process PLAN_EXPERIMENTS {
     """
     plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} --brought ${brought} \\
         --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen} \\
-        --fetched '${fetched}'
+        --fetched '${fetched}' --served '${served}'
     """
 
     stub:
@@ -50,9 +51,16 @@ workflow PLAN {
     def chosen = ['seed', 'look'].findAll { name -> params[name] != null }.collect { name -> "--${name} ${params[name] as Integer}" }.join(' ')
     // names of the models that are here: one that the plan needs and that is not is refused before any work starts
     def fetched = files("${params.model_dir}/*", type: 'dir').collect { f -> f.name }.findAll { name -> name ==~ /[a-z0-9_]+/ }.sort().join(',')
+    // a served model gets text of the study: the planner says where it goes, and wants a yes
+    def served = groovy.json.JsonOutput.toJson([
+        allow: params.allow_served.toString().toBoolean(),
+        price: params.price_per_million_tokens == null ? null : params.price_per_million_tokens as BigDecimal,
+        network: !(workflow.containerEngine in ['docker', 'podman']) || params.task_network != 'none',
+    ])
     PLAN_EXPERIMENTS(
         chosenDesign(), labels, corpus, documents, brought, file(params.models), file(params.recipes),
         file(params.claims), file(params.prompts), params.previous ? file(params.previous) : [], chosen, fetched,
+        served,
     )
     cells = PLAN_EXPERIMENTS.out.cells
     plan = PLAN_EXPERIMENTS.out.plan

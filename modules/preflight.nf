@@ -1,10 +1,9 @@
 // What can be seen to be missing before anything starts: cards, images, documents. All of it is said at once.
 
-include { recipeFile } from './corpora.nf'
-include { chosenSource } from './params.nf'
 include { isTrue ; onPath ; reply } from './host.nf'
 include { imageProblems } from './images.nf'
 include { cappedSettings ; completeEngine ; plannedProcesses ; settingOf } from './resolved.nf'
+include { chosenSource ; recipeFile } from './sources.nf'
 
 def preflight() {
     def processes = plannedProcesses(isTrue('calibrate'))
@@ -14,9 +13,10 @@ def preflight() {
         System.err.println('volfid: nothing was started')
         System.exit(problems[0][0])
     }
+    moveTrace()
     cappedSettings(processes).each { line -> System.err.println("volfid: ${line}") }
     if( workflow.containerEngine ) {
-        completeEngine(workflow.containerEngine, [])
+        completeEngine(workflow.containerEngine, keyVariables())
         // a folder that the engine makes for a mount would belong to root
         file(params.chunk_store).mkdirs()
     }
@@ -59,4 +59,24 @@ def corpusProblems() {
         return [[64, "the recipe ${name} names no commit, so that nothing pins its data. Give --corpus ${name} --corpus_revision <40 hex digits>, from the data set's page, or ${own}."]]
     }
     return []
+}
+
+// names of the variables that hold keys of served models: models.yaml names them, and nothing else of a user's environment passes
+def keyVariables() {
+    def models = file(params.models, glob: false)
+    return models.exists() ? (models.text =~ /(?m)^[^#\n]*\bkey_variable: *["']?([A-Za-z_][A-Za-z0-9_]*)/).collect { _line, name -> name }.findAll { name -> name != 'null' }.unique() : []
+}
+
+// The trace is open before a later file's outdir is known; an open file may be renamed, and goes where the results go.
+def moveTrace() {
+    def first = nextflow.Global.session.config.trace?.file?.toString()
+    def wanted = file("${params.outdir}/provenance/trace.tsv")
+    if( !first || !first.endsWith('/provenance/trace.tsv') || file(first).toAbsolutePath() == wanted.toAbsolutePath() || !file(first).exists() ) {
+        return
+    }
+    wanted.parent.mkdirs()
+    if( file(first).toFile().renameTo(wanted.toFile()) ) {
+        file(first).parent.toFile().delete()
+        file(first).parent.parent.toFile().delete()
+    }
 }

@@ -19,13 +19,15 @@ def joinedConfig() {
 def settingOf(name, labels, setting) {
     def scope = joinedConfig().process ?: [:]
     def given = scope.containsKey(setting) ? [scope[setting]] : []
-    def own = { kind, names ->
-        scope.findAll { key, value -> key.startsWith(kind) && value instanceof Map && value.containsKey(setting) && fits(key.substring(kind.size()), names) }
-            .collect { _key, value -> value[setting] }
-    }
     // a pattern of a site may name the workflows around a process
-    given += own('withLabel:', labels) + own('withName:', [name]) + own('withName:', ["STUDY:ANY:${name}".toString()])
-    return given ? given.last() : null
+    def selected = [['withLabel:', labels], ['withName:', [name]], ['withName:', ["STUDY:ANY:${name}".toString()]]]
+        .collectMany { kind, names -> chosenBy(scope, setting, kind, names) }
+    return given + selected ? (given + selected).last() : null
+}
+
+def chosenBy(scope, setting, kind, names) {
+    return scope.findAll { key, value -> key.startsWith(kind) && value instanceof Map && value.containsKey(setting) && fits(key.substring(kind.size()), names) }
+        .collect { _key, value -> value[setting] }
 }
 
 def fits(pattern, names) {

@@ -16,18 +16,20 @@ ASKED = ("cpus", "memory", "time", "container", "queue", "clusterOptions", "acce
 # what stands behind the image is the command; the options of `exec` and `run` are looked at in the wrapper
 ENGINE = """#!/usr/bin/env bash
 if [ "$1" != run ] && [ "$1" != exec ]; then exit 0; fi
+if [ -e "$(dirname "$0")/broken" ]; then echo 'FATAL:   could not open image' >&2; exit 255; fi
 while [ "$1" != /bin/bash ]; do shift; done
 exec "$@"
 """
 SBATCH = """#!/usr/bin/env bash
 for script; do :; done
-(bash "$script" > /dev/null 2>&1) &
+(SLURMD_NODENAME=node7 bash "$script" > /dev/null 2>&1) &
 echo "Submitted batch job $RANDOM"
 """
+FIT = "0, GPU-1, made up, 580.1, 81920, 81000, 8.0\n"
 PROGRAMS = {
     "docker": ENGINE, "podman": ENGINE, "apptainer": ENGINE, "singularity": ENGINE, "sbatch": SBATCH,
     "squeue": "#!/bin/sh\n", "scancel": "#!/bin/sh\n", "nvidia-ctk": "#!/bin/sh\n",
-    "nvidia-smi": "#!/bin/sh\ncase $* in *index,uuid*) echo '0, GPU-1, made up, 580.1, 81920, 81000, 8.0' ;; *) echo 0 ;; esac\n",
+    "nvidia-smi": "#!/bin/sh\ncase $* in *index,uuid*) cat \"$(dirname \"$0\")/cards\" ;; *) echo 0 ;; esac\n",
 }  # fmt: skip
 
 
@@ -41,18 +43,26 @@ def processes() -> dict[str, list[str]]:
 
 
 def probe_project(target: Path) -> Path:
-    """A copy of the project with probe.nf: the preflight, then every process once."""
+    """A copy of the project with probe.nf: the preflight, then every process once.
+
+    PROBE_ONLY names the processes to run, PROBE_EXIT the status with which their scripts end.
+    """
     project = copy_project(target)
-    lines = ["include { preflight } from './modules/preflight.nf'"]
+    lines = ["include { preflight } from './modules/preflight.nf'", "include { commitOf } from './modules/host.nf'"]
     asked = ", ".join(f'{name}: "${{task.{name}}}".toString()' for name in ASKED)
     for name, labels in processes().items():
         lines += [
             f"process {name} {{", *(f"    label '{label}'" for label in labels), "    input:", "    val one",
             "    output:", "    path '*.json'", "    script:",
             f"    def asked = groovy.json.JsonOutput.toJson([process: '{name}', {asked}])",
-            '    """', "    cat > corpus.json <<'ASKED'", "    ${asked}", "ASKED", '    """', "}",
+            '    """', "    cat > corpus.json <<'ASKED'", "    ${asked}", "ASKED",
+            "    exit ${System.getenv('PROBE_EXIT') ?: 0}", '    """', "}",
         ]  # fmt: skip
-    lines += ["workflow {", "    preflight()", *(f"    {name}(1)" for name in processes()), "}"]
+    called = (
+        f"    if( '{name}' in (System.getenv('PROBE_ONLY') ?: '{name}').tokenize(',') ) {{ {name}(1) }}"
+        for name in processes()
+    )
+    lines += ["workflow {", "    preflight()", '    println "commit ${commitOf()}"', *called, "}"]
     (project / "probe.nf").write_text("\n".join(lines) + "\n")
     return project
 
@@ -63,6 +73,7 @@ def programs(folder: Path) -> Path:
     for name, text in PROGRAMS.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
+    (folder / "cards").write_text(FIT)
     return folder
 
 

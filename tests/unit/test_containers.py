@@ -136,7 +136,7 @@ def reach(command, everything=True):
 def processes():
     """Process -> (command, whether its image may hold torch), from the modules and conf/containers.config."""
     config = (ROOT / "conf/containers.config").read_text()
-    heavy_names = re.search(r"larger \|\| name in \[(.*?)\]", config).group(1).replace("'", "").split(", ")
+    heavy_names = re.search(r"last\(\) in \[(.*?)\]", config).group(1).replace("'", "").split(", ")
     assert "label.startsWith('gpu_')" in config and heavy_names == ["FETCH_CORPUS", "CALIBRATE_INSTRUMENT"]
     found = {}
     for path in sorted((ROOT / "modules").glob("*.nf")):

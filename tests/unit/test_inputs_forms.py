@@ -265,7 +265,7 @@ def test_quoted_cells_of_a_tsv_keep_their_line_ends_and_tabs(tmp_path):
     path = tmp_path / "a.tsv"
     with open(path, "w", newline="") as file:
         out = csv.writer(file, delimiter="\t")
-        out.writerows([["id", "text", "labels"], ["1", "two\nlines\tand a tab", "A"], ["2", 'a "quote"', "B"]])
+        out.writerows([["id", "text", "labels"], ["1", "two\nlines\tand a tab", "A;B"], ["2", 'a "quote"', "B"]])
     found = read_records(path, {})
     assert [row.text for row in found.rows] == ["two lines and a tab", 'a "quote"'] and found.warnings == []
 

@@ -6,7 +6,7 @@ _NAMES = (
     r"think(?:ing)?(?:_process)?|thoughts?|reason(?:ing|s)?|reflection|analysis|rationale|scratch_?pad"
     r"|chain_of_thought|inner_monologue|antthinking"
 )
-# <think>, </reasoning>, <seed:think>, <think type="x">, &lt;think&gt;, [THINK], and special tokens of families of models
+# <think>, </reasoning>, <seed:think>, <think type="x">, &lt;think&gt;, [THINK], and special tokens of families
 _OPENS = rf"""
     (?:<|&lt;)\|?(?:\w+:)?(?:begin_of_|start_)?(?:{_NAMES})(?:\s+\w+=[^<>]*)?\s*\|?(?:>|&gt;|\Z)
   | \[(?:think(?:ing)?|reasoning)\]

@@ -147,7 +147,8 @@ _ALL = (
         F("seed", "int", "seed of the attempt that counted"), F("attempts", "int", "attempts made (at most 4)"),
         F("text", "str", "parsed text; null when no attempt was accepted", null=True),
         F("finish_reason", "str", "stop, length or filtered (withheld by a server), of the last attempt"),
-        F("reject_reason", "str", "why the last attempt was refused", null=True),
+        F("reject_reason", "str", "why the last attempt was refused: reasoning (nothing but that), refusal, lead_in, "
+          "truncated, empty, too_short, ...", null=True),
         F("attempt_reasons", "str_list", "why each refused attempt was refused"),
         F("tokens_prompt", "int", "prompt tokens of all attempts"),
         F("tokens_completion", "int", "completion tokens of all attempts"),
@@ -278,7 +279,7 @@ _ALL = (
     Contract("manifest", "manifest.json", "object", "every task", "How a task made its files.", (
         F("command", "str", "CLI"), F("job_id", "str", "job", null=True), F("job_sha", "str", "hash of the job", null=True),
         F("code", "str", "code fingerprint", null=True), F("inputs", "object", "file: sha256 and rows"), F("outputs", "object", "file: sha256 and rows"),
-        F("seeds", "object", "named seeds"), F("versions", "object", "package: version"), F("device", "object", "cpu, threads, accelerator"),
+        F("seeds", "object", "named seeds"), F("versions", "object", "package: version"), F("device", "object", "cpu, threads, accelerator; on a card its name, driver and CUDA"),
         F("settings", "object", "engine flags and the like"), F("counts", "object", "tokens, updates, rows"), F("seconds", "float", "wall clock"), F("peak_memory_mb", "float", "resident"),
     )),
 )  # fmt: skip

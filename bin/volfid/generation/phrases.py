@@ -6,7 +6,7 @@ with "Okay, so I bought" or "I cannot log in".
 
 import re
 
-BEGINNING = 400  # characters in which a text shows what it is
+BEGINNING, ENDING = 400, 800  # characters in which a text shows what it is, and what stands behind it
 
 
 def _any(*alternatives: str) -> str:
@@ -25,7 +25,8 @@ _MAKE = (
 # ---- reasoning without a tag -----------------------------------------------------------------
 
 _STARTER = (
-    "(?:(?:okay|ok|alright|all right|hmm+|right|so|well|sure|now|first(?:ly)?|wait|got it|great|good)[ ,.!:;…–—-]+)"
+    "(?:(?:okay|ok|alright|all right|h?mm+|ah|right|so|well|sure|now|first(?:ly)?|wait|got it|gotcha|great|good)"
+    "[ ,.!:;…–—-]+)"
 )
 _ASKED = (
     "(?:wants?|asks?|asked|is asking|needs?|requested|requests?|requires?|provided|gave|has (?:asked|given|provided)"
@@ -40,18 +41,19 @@ _SHOULD = (
     "|was asked to)"
 )
 _REASONING = re.compile(
-    r"\W*"
+    r"\W*(?:analysis:\W*)?"
     + _any(
-        rf"{_STARTER}+(?:so[ ,]+)?the user(?:'s)?\b",
-        rf"{_STARTER}*the user {_ASKED} (?:me|us)\b",
-        rf"{_STARTER}*(?:the user|they) {_ASKED}\b[^.\n]{{0,80}}"
+        rf"{_STARTER}+(?:so[ ,]+)?(?:the user|l'utilisateur|der nutzer|el usuario)(?:'s)?\b",
+        rf"{_STARTER}*(?:the )?user {_ASKED} (?:me|us)\b",
+        rf"{_STARTER}*(?:(?:the )?user|they|the request is (?:for|to)|to write (?:this|the)) ?{_ASKED}?\b[^.\n]{{0,80}}"
         rf"(?:\b(?:abstract|paraphrase|rewrit\w+|sentences)\b|{_LIMIT})",
         rf"{_STARTER}*let(?: me|'s| us) (?:think|brainstorm|analy[sz]e|outline|{_MAKE}|break (?:this|it) down|parse"
         r"|figure out (?:how|what) to|consider the (?:task|prompt|request|label))\b",
         rf"{_STARTER}*we (?:need|have|should|must|are (?:asked|told|given|supposed)) (?:to )?"
         rf"(?:{_MAKE}|respond|answer|follow|make sure|think)\b",
         rf"{_STARTER}*(?:(?:i|we) {_SHOULD}|i'll|we'll|i'm (?:going|asked|supposed) to|(?:the|my) task is to|task:"
-        rf"|goal:) {_MAKE}\b[^.\n]{{0,120}}(?:\b(?:abstract|paraphrase|sentences)\b|{_LIMIT})",
+        rf"|goal:) (?:{_MAKE}|identify|analy[sz]e|begin by|start by|name)\b[^.\n]{{0,120}}"
+        rf"(?:\b(?:abstract|paraphrase|sentences)\b|{_LIMIT})",
         rf"{_STARTER}*(?:here(?:'s| is) (?:a|my|the) )?(?:my )?(?:thinking|thought|reasoning)(?: process)?"
         r"(?:\*\*)?\s*(?::|\.\.\.|…|\n)",
         "(?:好的|嗯|首先|那么|现在)?[，,、。 ]*(?:用户|让我(?:想|思考|分析)|我需要(?:写|生成|先))",
@@ -71,7 +73,7 @@ _POLITE = r"(?:(?:thank you for|thanks for|i understand|i appreciate)[^.\n]{0,10
 _UNABLE = (
     r"(?:i|we)(?:'m| am|'re| are)?(?: (?:\w+ly|just|also|still))? ?(?:cannot|can't|can not|cant|could not|couldn't"
     "|won't(?: be able to)?|will not(?: be able to)?|do not|don't|(?:not )(?:able|permitted|allowed|designed"
-    "|programmed|going|comfortable|in a position)(?: to)?|unable to|would rather not|prefer not to"
+    "|programmed|going|comfortable|in a position)(?: to)?|unable to|would (?:rather|prefer) not(?: to)?|prefer not to"
     "|(?:do not|don't) feel comfortable|lack the ability to)"
 )
 _DECLINE = r"(?:i|we)(?: (?:must|have to|need to|will|would))?(?: \w+ly)? (?:decline|refuse)"
@@ -88,11 +90,11 @@ _ACT = _any(
     r"do(?:ing)? (?:that|this|so)\b",
     rf"{_MAKE} (?:this|that|it|such|anything)(?: one)?(?:{_STOP}| (?:kind|type|abstract|text|content|request)\b)",
     rf"{_MAKE}(?: [\w-]+){{0,5}}? {_THING}{_OF}",
-    r"discuss(?:ing)? (?:this|that|such)\b",
+    r"(?:discuss(?:ing)?|writ(?:e|ing) about) (?:this|that|such)\b",
 )
 _AI = "(?:ai|artificial intelligence|language model|large language model|llm|chatbot|virtual assistant)"
 _REFUSAL = re.compile(
-    r"\W*"
+    r"\W*(?:(?:no|hello|hi|well|hmm)[ ,.!]+)?"
     + _any(
         rf"{_SORRY}{_THEN}{_UNABLE} *(?:[\w-]+ ){{0,3}}?"
         rf"(?:{_ACT}|(?:{_MAKE}|help|assist|comply|fulfil|provide|answer)\b|[.!]|$)",
@@ -109,6 +111,15 @@ _REFUSAL = re.compile(
         rf"i(?:'m| am) (?:just |only )?an? {_AI}\b",
         "(?:this|that|your|the) request (?:cannot be|can't be|goes against|violates|is (?:not (?:something|appropriate)"
         "|inappropriate|against))",
+        rf"i(?:'m| am) (?:claude|chatgpt|gemini|gpt|grok|llama|qwen)\b[^.\n]{{0,60}}\b{_AI}?",
+        rf"it (?:seems|looks|appears)\b[^.\n]{{0,80}}\b{_UNABLE} *(?:{_ACT}|{_MAKE} about\b)",
+        r"it (?:seems|looks|appears) (?:like |that )?(?:you|there is|the text)\b[^.\n]{0,40}"
+        "(?:n't|not|no text|missing|empty)"
+        r"[^.\n]{0,60}\b(?:provide|include|paste|text to)\b",
+        r"(?:could|can|would) you (?:please )?(?:provide|share|give|specify|clarify|tell me)\b[^?\n]{0,120}"
+        r"\b(?:paraphras\w+|rewrit\w+|rephras\w+|abstract|prompt)\b",
+        r"please (?:provide|share|give me|paste)\b[^.\n]{0,80}"
+        r"\b(?:paraphras\w+|rewrit\w+|rephras\w+|abstract|prompt)\b",
         "(?:it is|it's|it would be) (?:not (?:possible|appropriate)|inappropriate|impossible) for me to",
         "(?:that|this)(?: i|')s not something (?:that )?i(?: am|'m| can| will)",
         "(?:(?:非常|很|十分)?(?:抱歉|对不起|遗憾)|對不起|作为(?:一个|一名)?(?:AI|人工智能|语言模型)"
@@ -155,6 +166,14 @@ _LEAD_IN = re.compile(
     re.IGNORECASE,
 )
 _CHAT = _any(
+    r"i hope you find (?:this|it) (?:useful|helpful)\b[^.!?\n]{0,40}",
+    r"i(?:'d| would|'ll| will) be (?:happy|glad) to (?:revise|adjust|chang|modif|rewrit|make (?:any |further )?changes)"
+    r"[^.!?\n]{0,100}",
+    r"(?:does|is) (?:this|that|it) (?:meet your|match what you|fit your|what you (?:wanted|had|were))[^.!?\n]{0,60}",
+    r"(?:this|the above) (?:abstract|text|paraphrase|version|document) (?:meets|follows|adheres to|stays within)\b"
+    r"[^\n]{0,160}",
+    r"(?:total )?words:? \(?\d+",
+    r"\d+ words",
     r"i hope (?:this|that|it) (?:helps?|meets?|works|is (?:what|helpful)|fits|satisfies|suits)\b[^.!?\n]{0,80}",
     r"hope (?:this|that) (?:helps|meets)\b[^.!?\n]{0,40}",
     r"(?:please )?(?:let me know|feel free to (?:ask|let me))\b[^.!?\n]{0,40}?\b(?:another|adjust|chang|revis|modif"
@@ -170,13 +189,15 @@ _CHAT = _any(
     r"(?:total )?word count\s*[:=]?\s*\(?\d+[^\n]{0,40}",
 )
 _WORDS = (
+    r"(?:(?:two|three|\d+) sentences, )?"
     r"(?:(?:(?:total )?word count|words|about|approx\w*\.?|total)\s*[:=~]?\s*\d+(?: words?)?|~?\d+ words?)"
     r"(?: in all| in total| total)?"
 )
+_MARKS = r"[\s*_(\[–—-]{0,8}"
 _TAIL = re.compile(
     _any(
-        rf"(?:(?<=[.!?。！？)\]\"”*])|(?<=\n)|(?<=[.!?。！？] ))[\s*_(\[–—-]*(?:{_CHAT}[.!?)\]*_]*\s*)+\Z",
-        rf"\s*[(\[*_]+\s*{_WORDS}\s*[)\]*_]+\.?\s*\Z",
+        rf"(?:(?<=[.!?。！？)\]\"”*])|(?<=\n)|(?<=[.!?。！？] )){_MARKS}(?:{_CHAT}[.!?)\]*_]{{0,4}}\s*)+\Z",
+        rf"\s*[(\[*_]{{1,4}}\s*{_WORDS}\s*[)\]*_]{{1,4}}\.?\s*\Z",
         r"\s*[（(]\s*(?:共|约|全文)*\s*\d+\s*(?:个)?(?:字|文字|词)\s*[)）]\s*\Z",
     ),
     re.IGNORECASE,
@@ -200,11 +221,12 @@ def is_lead_in(text: str) -> bool:
 
 def without_tail(text: str) -> str:
     """A text without what a chat adds behind a document: offers, notes on the task, a count of words."""
-    found = _TAIL.search(text)
-    while found is not None and text[: found.start()].strip():
+    while True:
+        place = max(0, len(text) - ENDING)
+        found = _TAIL.search(text, place)
+        if found is None or not text[: found.start()].strip():
+            return text
         text = text[: found.start()].rstrip()
-        found = _TAIL.search(text)
-    return text
 
 
 def _beginning(text: str) -> str:

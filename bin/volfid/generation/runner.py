@@ -8,6 +8,7 @@ from typing import Any
 
 from volfid.core import reasoning, word_count
 from volfid.core.labels import label_order_sha
+from volfid.core.log import tell
 from volfid.core.schemas import REWRITERS
 from volfid.core.seeds import request_seed
 from volfid.generation import eda, engines, parsing, phrases, rewriting, sentences, unwrapping, wordnet
@@ -16,7 +17,7 @@ from volfid.generation.engines.base import Engine, EngineOutput, EngineRequest, 
 from volfid.generation.loop import CHUNK_FOLDER, ChunkLoop, MakeEngine, Outcome, engine_identity
 from volfid.generation.requests import Corpus, Request, plan_requests
 from volfid.generation.settings import Settings, read_settings
-from volfid.generation.summary import summarise
+from volfid.generation.summary import summarise, warnings
 
 ANSWERS = (parsing, unwrapping, phrases, reasoning, word_count)  # the modules that decide what an answer is worth
 OWN_OPENING = "own_opening"  # an answer that began in its own words is kept as it is, and counted
@@ -45,6 +46,8 @@ def run_job(
     for one in made:
         repairs.update(one.repairs)
     counts = summarise(rows) | {"repairs": dict(sorted(repairs.items()))} | work.counts(attempt)
+    counts["warnings"] = warnings(rows)
+    tell(counts["warnings"])
     return Outcome(rows, counts, engine.describe() | {"chunk": settings.chunk, "attempts": settings.attempts})
 
 

@@ -22,9 +22,13 @@ ROUNDS = 12
 MENTION = 3  # words: "between <doc> and </doc>" speaks of the tags
 LONG_REST, LONG_REST_CHARACTERS = 200, 60  # characters behind a lead-in that are a whole document; without blanks
 
-_TAG = re.compile(r"[*_`\\]*(?:<|&lt;)\s*(?P<close>/?)\s*doc(?:ument)?\s*\\?(?:>|&gt;)(?:\*\*|`)?", re.IGNORECASE)
+_RUNS = re.compile(r"(\s)\1{3,}")
+_TAG = re.compile(
+    r"[*_`\\]{0,4}(?:<|&lt;)\s*(?P<close>/?)\s*doc(?:ument)?(?:\s+\w+=[^<>]*)?\s*\\?(?:>|&gt;)(?:\*\*|`)?",
+    re.IGNORECASE,
+)
 _WRAP = re.compile(
-    r"\s*<(answer|output|response|final|final_answer|result|abstract|solution)>\s*(.*?)\s*(?:</\1>\s*)?\Z",
+    r"\s*<(answer|output|response|final|final_answer|result|abstract|solution|html|body|div|p)>\s*(.*?)\s*(?:</\1>\s*)?\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _FRAGMENT = re.compile(r"\s*<(?:/(?:d|do|doc)?|d|do|doc)?$")
@@ -36,9 +40,16 @@ _FENCE_LATER = re.compile(
 _KINDS = r"(?:abstract|title|summary|text|document)"
 _HEADING = re.compile(
     rf"^(?:#+\s*|\*\*)?(?:(?:patent\s+)?{_KINDS}|(?:final\s+)?(?:answer|output|response)"
-    r"|(?:rewritten|paraphrased|revised)\s+(?:abstract|version|text)|paraphrase)\s*(?:\*\*)?(?:\s*:|\s+[-–—]\s)\s*(?:\*\*)?\s*",
+    r"|(?:rewritten|paraphrased|revised)\s+(?:abstract|version|text)|paraphrase)\s*(?:\*\*)?(?:\s*:|\s+[-–—]\s)\s*(?:\*\*)?(?:[|>]-?\s*\n)?\s*",
     re.IGNORECASE,
 )
+_BRACKETED = re.compile(r"\[(?!insert)[^\W\d_][^\]\n\"'{}\[,]{1,60}\]\s*\S")  # "[Problem] In a ...": no JSON
+# what stands before a text as a role or a mark of a quotation or list, and a title in capitals above it
+_ROLE = re.compile(
+    r"^(?:(?:assistant|model)\s*(?::|\n)|\[(?:abstract|text|document|summary)\]:?|>\s|[-•]\s(?![^\n]*\n\s*[-•]\s))\s*",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(r"^(?:(?:[A-Z][\w-]*|a|an|and|for|in|of|on|the|to|with)[ \t]?){1,12}\n\s*\n\s*(?=\S)")
 _CJK_HEADING = re.compile(r"^(?:[【\[]?(?:专利)?(?:摘要|要約|正文|文本)[】\]]?\s*[：:])\s*")
 # a line that is a title, and then text
 _TITLE_LINE = re.compile(r"^(?:#{1,6}[ \t]+[^\n]+|\*\*[^*\n]+\*\*:?|__[^_\n]+__:?|title\s*:[^\n]*)\s*\n\s*(?=\S)", re.I)
@@ -49,7 +60,10 @@ _TITLE_THEN_KIND = re.compile(
 _EMPHASIS = re.compile(r"^(\*\*\*|\*\*|\*|__)(?=\S)((?:(?!\1).)+)(?<=\S)\1$", re.DOTALL)
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("「", "」"))
 _MARKUP = re.compile(
-    r"```|~~~|(?:^|\n)\s*#{1,6}[ \t]+\S|\s#{2,6}[ \t]+\w|\*\*[^*\n]{1,60}:\s*\*\*|</?(?:answer|output|response)>", re.I
+    r"```|~~~|(?:^|\n)\s*#{1,6}[ \t]+\S|\s#{2,6}[ \t]+\w|\*\*[^*\n]{1,60}:\s*\*\*"
+    r"|</?(?:answer|output|response|p|html|tool_call)>"
+    r"|\\boxed\{|</?s>|<(?:end|start)_of_turn>|\[/?INST\]",
+    re.I,
 )
 _KEYS = (
     "text", "abstract", "document", "doc", "content", "paraphrase", "rewritten_text", "rewritten", "answer", "output",
@@ -85,6 +99,7 @@ def unwrap(raw: str, inside: bool, stop: Sequence[str], shortest: int) -> Unwrap
     inside: whether the answer begins within the document (its first words were put into the model's mouth). stop: what
     ends a text; a line end ends one that nothing encloses. shortest: words of the shortest accepted text.
     """
+    raw = _RUNS.sub(r"\1\1\1", raw)
     found = Unwrapped(raw, held=inside)
     text, marked = without_reasoning(raw)
     if marked:
@@ -105,7 +120,7 @@ def unwrap(raw: str, inside: bool, stop: Sequence[str], shortest: int) -> Unwrap
             break
     _cut(found, stop, shortest)
     _tail(found)
-    if found.text[:1] in ("[", "{"):
+    if found.text[:1] in ("[", "{") and not _BRACKETED.match(found.text):
         found.reason = "broken_json"
     elif _MARKUP.search(found.text):
         found.reason = "meta_text"
@@ -193,6 +208,8 @@ def _json_value(text: str) -> str | None:
         return None
     try:
         value, _ = json.JSONDecoder(strict=False).raw_decode(text)
+    except RecursionError:
+        return None
     except json.JSONDecodeError:
         try:
             value = ast.literal_eval(text)
@@ -238,12 +255,12 @@ def _unspaced(text: str) -> int:
 
 def _headed(found: Unwrapped, shortest: int) -> None:
     text = found.text.strip()
-    for pattern in (_TITLE_THEN_KIND, _SETEXT, _TITLE_LINE):
+    for pattern in (_TITLE_THEN_KIND, _SETEXT, _TITLE_LINE, _TITLE):
         match = pattern.match(text)
         if match and word_count(text[match.end() :]) >= max(word_count(match.group()), MENTION):
             found.own = True
             return found.take("heading", text[match.end() :])
-    for pattern in (_HEADING, _CJK_HEADING):
+    for pattern in (_HEADING, _CJK_HEADING, _ROLE):
         if pattern.match(text):
             found.take("heading", pattern.sub("", text, count=1))
     return None

@@ -84,11 +84,9 @@ def prepare(
         real = RealSide(documents, done.alias, names if names is not None else seen, frozenset(done.labels), listed_in)
         files = [synthetic] if isinstance(synthetic, Path) else synthetic
         texts = {row["text"].casefold(): row["doc_id"] for row in documents}
-
-        def read(path: Path, own: InputSettings) -> Records:
-            return _read(path, own, real.known_labels, "brought-", real=False)
-
-        found = read_supplied(files, settings, texts, read)
+        found = read_supplied(
+            files, settings, texts, lambda path, own: _read(path, own, real.known_labels, "brought-", real=False)
+        )
         accepted = accept_brought(found, real, done.funnel, settings)
         done.dropped += accepted.dropped
         done.counts += accepted.counts

@@ -10,7 +10,6 @@ import numpy as np
 from volfid.core.encoder_models import CARD
 from volfid.core.exits import DataError, InputMissingError, ParameterError
 from volfid.core.log import log
-from volfid.core.vectors import directed
 from volfid.plain.files import Documents
 
 TFIDF: dict[str, Any] = {"name": "tfidf_svd", "source": None, "dimensions": 64, "normalise": True}
@@ -27,32 +26,25 @@ def vectors_of(
     """
     if vectors and model_dir:
         raise ParameterError("--vectors and --model-dir were given", mend="Give one of them")
+    from volfid.embeddings.store import embed_rows, zeros_told
+
     if vectors:
         parts = [_array(file, vectors / f"{file.name}.npy") for file in files]
         if len({part.shape[1] for part in parts}) > 1:
             found = ", ".join(f"{file.name}.npy {part.shape[1]}" for file, part in zip(files, parts, strict=True))
             raise DataError(f"arrays of different dimensions: {found}", mend="Take all of them from one encoder")
         ids, stacked = [row["doc_id"] for file in files for row in file.rows], np.concatenate(parts)
-        _tell_zeros(ids, stacked, "the array has zeros there")
+        zeros_told(ids, stacked, "the array has zeros there")
         return {name: place for place, name in enumerate(ids)}, stacked, f"arrays of {vectors.name}"
     from volfid.embeddings.encoders import make_encoder
-    from volfid.embeddings.store import embed_rows
 
     if model_dir is None:
         log("no --vectors and no --model-dir: texts are compared by TF-IDF, which sees words and not meaning")
     entry = encoder_entry(model_dir) if model_dir else TFIDF
     encode = make_encoder(entry, model_dir, 1, BATCH, fitted_on, seed)
     made = embed_rows([row for file in files for row in file.rows], encode)
-    _tell_zeros(made.ids, made.vectors, "they share no word with the documents that the vectors are fitted on")
+    zeros_told(made.ids, made.vectors, "they share no word with the documents that the vectors are fitted on")
     return {name: place for place, name in enumerate(made.ids)}, made.vectors, entry["name"]
-
-
-def _tell_zeros(ids: Sequence[str], vectors: np.ndarray, why: str) -> None:
-    """Say how many documents have no direction; every comparison of vectors leaves them out."""
-    found = np.flatnonzero(~directed(vectors))
-    if len(found):
-        log(f"note: {len(found)} documents have a vector of zeros and are left out wherever vectors are compared, "
-            f"first {ids[found[0]][:60]!r}: {why}")  # fmt: skip
 
 
 def encoder_entry(folder: Path) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def _facts(
     named = corpus["named_labels"]
     bare = tuple(row["label"] for row in labels if not row["name"])
     unnamed = bare if len(bare) < len(labels) and not named else ()
-    return Facts(train, named, corpus["brought"], sizes, made, unnamed), notes
+    return Facts(train, named, corpus["brought"], sizes, made, unnamed=unnamed), notes
 
 
 def _with_pools(

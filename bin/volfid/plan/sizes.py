@@ -30,17 +30,17 @@ class Facts:
     supplied: tuple[Supplied, ...] = ()
     unnamed: tuple[str, ...] = ()
 
-    @property
-    def pools(self) -> tuple[Supplied, ...]:
-        """The supplied pools; where there is none, one that holds nothing."""
-        return self.supplied or (NOTHING,)
-
     def nameless(self) -> str:
         """Why labels cannot be called by their names, in words."""
         if not self.unnamed:
             return "labels have no names"
         more = f" and {len(self.unnamed) - 5} more" if len(self.unnamed) > 5 else ""
         return f"some labels have no name ({', '.join(map(repr, self.unnamed[:5]))}{more})"
+
+    @property
+    def pools(self) -> tuple[Supplied, ...]:
+        """The supplied pools; where there is none, one that holds nothing."""
+        return self.supplied or (NOTHING,)
 
 
 POOL_SHARES = {"pool": 1, "pool/2": 2}

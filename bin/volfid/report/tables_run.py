@@ -86,6 +86,11 @@ def design_table(inputs: ReportInputs) -> Table:
     return Table("Design", "The design file, resolved to absolute numbers.", ("entry", "value"), "tt", rows)
 
 
+def warnings(inputs: ReportInputs) -> list[str]:
+    """What the tasks warned of, by command and job."""
+    return [str(one) for row in inputs.manifests for one in row["counts"].get("warnings") or []]
+
+
 def tasks_table(inputs: ReportInputs) -> Table:
     """Time, memory, tokens and code of every command."""
     found: dict[str, list[Row]] = defaultdict(list)

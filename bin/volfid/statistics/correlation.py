@@ -119,7 +119,7 @@ def kendall(x: np.ndarray, y: np.ndarray) -> float:
     """Kendall's tau-b, every pair compared; both vectors must have spread."""
     upper = np.triu_indices(len(x), k=1)
     a, b = (np.sign(v[:, None] - v[None, :])[upper] for v in (x, y))
-    return float((a @ b) / math.sqrt((a @ a) * (b @ b)))
+    return float(np.clip((a @ b) / math.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
 
 
 def theil_sen(x: np.ndarray, y: np.ndarray) -> float:

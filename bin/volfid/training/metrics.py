@@ -5,8 +5,8 @@ documents without labels are left out of LRAP, coverage and ranking loss; a docu
 labels and without predictions counts 0 in the sample averages; a decision is p > t, strict.
 Everything equals scikit-learn on the same input where scikit-learn has the same convention.
 
-Shapes: `truth` and `predicted` (documents, labels) bool, or 0 and 1; `scores` (documents, labels) float. Any other truth
-(.5, 2, -1, a missing value), a score that is not a number, and arrays of different shape are refused (BadArray).
+Shapes: `truth` and `predicted` (documents, labels) bool, or 0 and 1; `scores` (documents, labels) float. Any other
+truth (.5, 2, -1, a missing value), a score that is not a number, and arrays of different shape are refused (BadArray).
 """
 
 import numpy as np

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from volfid.core.chat import NO, YES
 from volfid.core.exits import ConfigError, UnavailableError
+from volfid.core.log import inner
 from volfid.generation.engines.base import ChoiceOutput, ChoiceRequest, EngineOutput, EngineRequest, EngineSettings
 from volfid.generation.engines.calls import Server
 
@@ -150,6 +151,7 @@ class OpenAIEngine:
         text, opened = said(choice["message"]), True
         if not self._begun():
             text, opened = without_beginning(text, request.answer_prefix)
+        inner.add()
         usage, refused = answer["usage"], not text and bool(choice["message"].get("refusal"))
         text = str(choice["message"]["refusal"]) if refused else text
         return EngineOutput(
@@ -170,6 +172,7 @@ class OpenAIEngine:
             mass += (yes + no) / len(request.prompts)
             read += answer["usage"]["prompt_tokens"]
             cached += (answer["usage"].get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        inner.add()
         return ChoiceOutput(tuple(shares), mass, read, cached)
 
     def _begun(self) -> bool:
