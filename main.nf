@@ -16,10 +16,12 @@ include { RETRIEVAL  } from './modules/retrieval.nf'
 include { STATISTICS } from './modules/statistics.nf'
 include { REPORT     } from './modules/report.nf'
 include { CALIBRATION } from './modules/calibration.nf'
-include { checkParams ; helpText } from './modules/params.nf'
+include { chosenSource } from './modules/sources.nf'
 include { preflight } from './modules/preflight.nf'
 include { showProgress } from './modules/progress.nf'
 include { commitOf } from './modules/host.nf'
+include { endInTime ; watchEnd } from './modules/closing.nf'
+include { writeRecord } from './modules/record.nf'
 
 workflow STUDY {
     take:
@@ -69,39 +71,29 @@ workflow STUDY {
     manifests = INPUTS.out.manifest.mix(REGIMES.out.manifests, GENERATION.out.manifests, LABELLING.out.manifests, CURATION.out.manifests, CHECKS.out.manifests,
         EMBEDDINGS.out.manifests, TRAINING.out.manifests, FIDELITY.out.manifest, RETRIEVAL.out.manifest, STATISTICS.out.manifests)
     REPORT(jobs, PLAN.out.cells, PLAN.out.plan, INPUTS.out.report_files, regimes, CURATION.out.waterfalls, STATISTICS.out.tables, manifests)
+    summary = REPORT.out.summary
+
+    emit:
+    summary
 }
 
 workflow {
     main:
-    if( params.help.toString().toBoolean() ) {
-        println helpText()
-        System.exit(0)
-    }
     preflight()
-    def source = checkParams()
     showProgress()
-    if( params.calibrate.toString().toBoolean() ) {
+    // what the closing block tells, gathered while the run goes on
+    def facts = [:]
+    watchEnd(facts)
+    workflow.onError = { endInTime() }
+    workflow.onComplete = {
+        facts.complete = true
+        writeRecord(commitOf())
+    }
+    if( params.calibrate.toString() == 'true' ) {
         // no study: worlds with a known mechanism, through the same code
         CALIBRATION()
     } else {
-        STUDY(source)
-    }
-
-    workflow.onComplete = {
-        def record = [
-            run: workflow.runName, session: workflow.sessionId.toString(), success: workflow.success,
-            exit_status: workflow.exitStatus, error: workflow.errorMessage, started: workflow.start.toString(),
-            completed: workflow.complete.toString(), duration_s: workflow.duration.toSeconds(),
-            version: workflow.manifest.version, commit: commitOf(), profile: workflow.profile,
-            nextflow: workflow.nextflow.version.toString(), resumed: workflow.resume, stub: workflow.stubRun,
-            tasks_cached: workflow.stats.cachedCount, tasks_run: workflow.stats.succeedCount,
-            tasks_failed: workflow.stats.failedCount, tasks_ignored: workflow.stats.ignoredCount,
-            params: params.collectEntries { name, value -> [name, value?.toString()] },
-        ]
-        def corpus = file("${params.outdir}/inputs/corpus.json")
-        record.stamp = corpus.exists() ? new groovy.json.JsonSlurper().parseText(corpus.text).stamp : null
-        def target = file("${params.outdir}/run_manifest.json")
-        target.parent.mkdirs()
-        target.text = groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(record)) + '\n'
+        STUDY(chosenSource())
+        STUDY.out.summary.subscribe { summary -> facts.summary = summary }
     }
 }

@@ -40,9 +40,20 @@ def regimesOf(meta, rows) {
     return rows.findAll { row -> !meta.draw || row[0] == meta.draw }.collect { row -> row[1] }
 }
 
+// the file or folder of exactly that name: [, ] and * in the name of a user's file are no pattern
+def onePath(name) {
+    return file(name.toString(), glob: false, checkIfExists: true)
+}
+
+// the files of a folder whose names end so, in their order
+def filesIn(folder, suffix) {
+    def found = file(folder.toString(), glob: false).listFiles() ?: []
+    return found.findAll { f -> !f.isDirectory() && !f.name.startsWith('.') && f.name.endsWith(suffix) }.sort { f -> f.name }
+}
+
 // the folder of a model, or nothing where it has none
 def modelFolder(name) {
-    def model = file("${params.model_dir}/${name}")
+    def model = file("${params.model_dir}/${name}", glob: false)
     return model.exists() ? model : []
 }
 

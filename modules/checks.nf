@@ -1,4 +1,4 @@
-include { jobFile ; modelFolder ; ofStage ; options ; sortedFiles ; tellWarnings } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; onePath ; options ; sortedFiles ; tellWarnings } from './channels.nf'
 
 // a generator votes, several times a document, on labels of made documents, and of real ones to know how it errs
 process CHECK_LABELS {
@@ -70,7 +70,7 @@ workflow CHECKS {
     work = ofStage(jobs, 'checks').map { meta, job -> [meta.source, meta, job] }.combine(texts, by: 0)
     CHECK_LABELS(
         work.map { _source, meta, job, text -> [meta, job, text, modelFolder(meta.model)] },
-        documents, labels, file(params.prompts),
+        documents, labels, onePath(params.prompts),
     )
     MEASURE_AGREEMENT(ofStage(jobs, 'statistics').first(), sortedFiles(CHECK_LABELS.out.checks.map { meta, f -> [meta.id, f] }))
     agreement = MEASURE_AGREEMENT.out.agreement

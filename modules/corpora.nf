@@ -1,4 +1,4 @@
-include { codeDigest } from './channels.nf'
+include { codeDigest ; filesIn } from './channels.nf'
 include { recipeFile } from './sources.nf'
 
 // The one task that may use the network: a corpus by recipe, or tables of the hub at a commit
@@ -46,7 +46,7 @@ workflow CORPUS {
     FETCH_CORPUS(
         recipe ? recipe.baseName : source,
         recipe,
-        files("${projectDir}/params/taxonomy/*.yaml").sort(),
+        filesIn("${projectDir}/params/taxonomy", '.yaml'),
         params.corpus_revision ? "--revision ${params.corpus_revision}" : '',
         codeDigest(['convert_corpus.py', 'volfid/__init__.py', 'volfid/core', 'volfid/corpora']),
     )

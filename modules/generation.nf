@@ -1,4 +1,4 @@
-include { jobFile ; modelFolder ; ofStage ; options ; tellWarnings } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; onePath ; options ; tellWarnings } from './channels.nf'
 
 process GENERATE_TEXT {
     tag "${meta.id}"
@@ -43,7 +43,7 @@ workflow GENERATION {
     main:
     // [meta, job, model folder or nothing]
     requests = ofStage(jobs, 'generation').map { meta, job -> [meta, job, modelFolder(meta.model)] }
-    GENERATE_TEXT(requests, documents, labels, regimes, file(params.prompts))
+    GENERATE_TEXT(requests, documents, labels, regimes, onePath(params.prompts))
     generations = GENERATE_TEXT.out.generations.map { meta, f -> [meta.source, f] }
     manifests = GENERATE_TEXT.out.manifest.map { meta, f -> [meta.id, f] }
     tellWarnings(manifests)

@@ -1,4 +1,4 @@
-include { codeDigest ; contentDigest ; fileDigest ; listedPaths ; namedFiles } from './channels.nf'
+include { codeDigest ; contentDigest ; fileDigest ; listedPaths ; namedFiles ; onePath } from './channels.nf'
 include { CORPUS } from './corpora.nf'
 include { chosenDesign } from './sources.nf'
 
@@ -70,10 +70,11 @@ workflow INPUTS {
     def fetched = source.startsWith('corpus:') || source.startsWith('hf:')
     def (given, listed) = built_in[source] ?: [fetched ? [] : source, params.labels]
     def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
-    def real = given ? file(given, checkIfExists: true) : []
-    def names = listed ? file(listed, checkIfExists: true) : []
-    def supplied = listedPaths(params.synthetic).collect { path -> file(path, glob: false) }
-    def digest = fileDigest(real) + supplied.collect { path -> fileDigest(path) }.join('')
+    def real = given ? onePath(given) : []
+    def names = listed ? onePath(listed) : []
+    def supplied = listedPaths(params.synthetic).collect { path -> onePath(path) }
+    def test = params.test ? onePath(params.test) : []
+    def digest = [real, test, *supplied].collect { path -> fileDigest(path) }.join('')
     corpora = channel.empty()
     if( fetched ) {
         // a recipe knows its labels; rows that are handed on as they are have those of the user, or none
@@ -84,15 +85,15 @@ workflow INPUTS {
     }
     PREPARE_DOCUMENTS(
         // the demo corpus is stamped by what it holds, whatever its name
-        [given ? file(given).name : source, contentDigest(file(demo, checkIfExists: true))],
+        [given ? onePath(given).name : source, contentDigest(onePath(demo))],
         real,
         names,
         supplied,
-        params.test ? file(params.test, checkIfExists: true, glob: false) : [],
+        test,
         chosenDesign(),
         seed,
         columnsAndPolicies(),
-        digest + fileDigest(params.test ? file(params.test, glob: false) : []) + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
+        digest + codeDigest(['prepare_documents.py', 'volfid/__init__.py', 'volfid/core', 'volfid/inputs']),
     )
     documents = PREPARE_DOCUMENTS.out.documents
     labels = PREPARE_DOCUMENTS.out.labels

@@ -1,4 +1,4 @@
-include { jobFile ; modelFolder ; ofStage ; options ; tellWarnings } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; onePath ; options ; tellWarnings } from './channels.nf'
 
 // the same generator, asked instead of told to write: which labels does a document have?
 process LABEL_DOCUMENTS {
@@ -44,7 +44,7 @@ workflow LABELLING {
     main:
     // [meta, job, model folder or nothing]
     requests = ofStage(jobs, 'labelling').map { meta, job -> [meta, job, modelFolder(meta.model)] }
-    LABEL_DOCUMENTS(requests, documents, labels, regimes, file(params.prompts))
+    LABEL_DOCUMENTS(requests, documents, labels, regimes, onePath(params.prompts))
     answers = LABEL_DOCUMENTS.out.answers.map { meta, f -> [meta.model, f] }
     manifests = LABEL_DOCUMENTS.out.manifest.map { meta, f -> [meta.id, f] }
     tellWarnings(manifests)

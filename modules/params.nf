@@ -1,6 +1,7 @@
 // The parameters: what they mean, and what is refused before anything starts.
 
-include { listedPaths } from './channels.nf'
+include { filesIn ; listedPaths } from './channels.nf'
+include { oneLine } from './lastwords.nf'
 include { chosenSource ; recipeFile } from './sources.nf'
 
 // the parameters by group, as nextflow_schema.json describes them: the one home of names, types and bounds
@@ -28,7 +29,7 @@ def helpText() {
 
 // why a value does not fit its description in the schema, or null
 def misfit(entry, value) {
-    def text = value.toString()
+    def text = oneLine(value)
     def number = text ==~ /[0-9]+/ || (entry.type == 'number' && text ==~ /[0-9]+(\.[0-9]+)?/) ? new BigDecimal(text) : null
     if( entry.type == 'boolean' ) {
         return text in ['true', 'false'] ? null : "${text} is neither true nor false"
@@ -45,61 +46,67 @@ def misfit(entry, value) {
     if( entry['enum'] && !entry['enum'].any { one -> one.toString() == text } ) {
         return "${text} is none of ${entry['enum'].join(', ')}"
     }
-    return !entry.pattern || text =~ entry.pattern ? null : "${text} does not have the form of ${entry.description}"
+    if( entry.pattern && !(text =~ entry.pattern) ) {
+        return "${text} does not have the form that is wanted${entry.examples ? ", for example ${entry.examples.join(' or ')}" : ''} (${entry.description})"
+    }
+    return null
 }
 
-// one clear line for each mistake that can be seen before anything starts
-def checkParams() {
+// [exit code, message] of each mistake that can be seen before anything starts
+def paramProblems() {
     def known = describedGroups().collectEntries { group -> group.properties }
-    def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }
-    if( unknown ) {
-        error "unknown parameter --${unknown.sort()[0]}; known: ${known.keySet().sort().join(', ')}"
-    }
-    known.findAll { name, _entry -> params[name] != null }.each { name, entry ->
-        def wrong = misfit(entry, params[name])
-        if( wrong ) {
-            error "--${name}: ${wrong}"
-        }
-    }
+    def unknown = params.keySet().findAll { name -> !name.contains('-') && !(name in known) }.sort()
+    def problems = unknown.collect { name -> [64, "unknown parameter --${name}; ${closest(name, known.keySet())}"] }
+    problems += known.findAll { name, _entry -> params[name] != null }
+        .collect { name, entry -> [name, misfit(entry, params[name])] }
+        .findAll { _name, wrong -> wrong }
+        .collect { name, wrong -> [64, "--${name}: ${wrong}"] }
+    return problems ?: params.calibrate.toString() == 'true' ? problems : sourceProblems() + fileProblems()
+}
+
+def closest(name, known) {
+    def near = known.findAll { one -> one.replace('_', '').toLowerCase() == name.replace('_', '').toLowerCase() } ?: known.toList().closest(name)
+    return near ? "did you mean ${near.collect { one -> "--${one}" }.join(' or ')}? All: --help" : "known: ${known.sort().join(', ')}"
+}
+
+def sourceProblems() {
     def source = chosenSource()
     if( !source ) {
-        error "no real documents: give --real FILE (an audit), --input FILE or --corpus NAME"
+        return [[64, 'no real documents: give --real FILE (an audit), --input FILE or --corpus NAME']]
     }
-    checkCorpus(source)
+    def problems = corpusMistakes(source)
     if( params.real && !params.synthetic ) {
-        error "an audit needs the synthetic documents too: give --synthetic FILE"
-    }
-    listedPaths(params.synthetic).findAll { path -> !file(path, glob: false).exists() }.each { path ->
-        error "--synthetic: there is no file ${path}; several files are separated by commas"
-    }
-    ['input', 'real', 'test', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous'].each { name ->
-        def value = params[name]
-        def elsewhere = name == 'input' && (value in ['demo', 'fixture'] || value.toString().startsWith('hf:'))
-        if( value && !elsewhere && !file(value.toString(), glob: false).exists() ) {
-            error "--${name}: there is no file ${value}"
-        }
+        problems += [[64, 'an audit needs the synthetic documents too: give --synthetic FILE']]
     }
     if( !params.real && !params.corpus && params.input in ['demo', 'fixture'] && params.labels ) {
-        error "--labels was given, but --input ${params.input} has its own labels"
+        problems += [[64, "--labels was given, but --input ${params.input} has its own labels"]]
     }
-    return source
+    return problems
 }
 
-def checkCorpus(source) {
+def fileProblems() {
+    def supplied = listedPaths(params.synthetic).findAll { path -> !file(path, glob: false).exists() }
+        .collect { path -> [66, "--synthetic: there is no file ${oneLine(path)}; several files are separated by commas"] }
+    return supplied + ['input', 'real', 'test', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous']
+        .findAll { name -> params[name] && !(name == 'input' && (params.input in ['demo', 'fixture'] || params.input.toString().startsWith('hf:'))) }
+        .findAll { name -> !file(params[name].toString(), glob: false).exists() }
+        .collect { name -> [66, "--${name}: there is no file ${oneLine(params[name])}"] }
+}
+
+def corpusMistakes(source) {
+    def problems = []
     if( params.corpus && (params.real || (params.input && !(params.input in ['demo', 'fixture']))) ) {
-        error "--corpus ${params.corpus} was given together with ${params.real ? '--real' : '--input'}; give one of them"
+        problems += [[64, "--corpus ${params.corpus} was given together with ${params.real ? '--real' : '--input'}; give one of them"]]
     }
     if( params.corpus && !recipeFile(params.corpus.toString()).exists() ) {
-        def names = files("${projectDir}/params/corpora/*.yaml").collect { f -> f.baseName }.sort()
-        error "--corpus: there is no recipe ${params.corpus}; known: ${names.join(', ')}"
-    }
-    if( params.corpus_revision && !(params.corpus_revision.toString() ==~ /[0-9a-f]{40}/) ) {
-        error "--corpus_revision: ${params.corpus_revision} is no commit (40 hex digits); branches and tags move"
+        def names = filesIn("${projectDir}/params/corpora", '.yaml').collect { f -> f.baseName }
+        problems += [[64, "--corpus: there is no recipe ${oneLine(params.corpus)}; known: ${names.join(', ')}"]]
     }
     if( params.corpus_revision && !source.startsWith('corpus:') ) {
-        error "--corpus_revision was given without --corpus"
+        problems += [[64, '--corpus_revision was given without --corpus']]
     }
     if( source.startsWith('hf:') && !(source ==~ /hf:[\w.-]+\/[\w.-]+@[0-9a-f]{40}(:[\w.\/*?-]+)?/) ) {
-        error "--input: ${source} does not pin a data set: write hf:<owner>/<dataset>@<commit> with the 40 hex digits of a commit, not a branch"
+        problems += [[64, "--input: ${source} does not pin a data set: write hf:<owner>/<dataset>@<commit> with the 40 hex digits of a commit, not a branch"]]
     }
+    return problems
 }

@@ -1,4 +1,4 @@
-include { options } from './channels.nf'
+include { onePath ; options } from './channels.nf'
 include { chosenDesign } from './sources.nf'
 
 process PLAN_EXPERIMENTS {
@@ -50,7 +50,7 @@ workflow PLAN {
     main:
     def chosen = ['seed', 'look'].findAll { name -> params[name] != null }.collect { name -> "--${name} ${params[name] as Integer}" }.join(' ')
     // names of the models that are here: one that the plan needs and that is not is refused before any work starts
-    def fetched = files("${params.model_dir}/*", type: 'dir').collect { f -> f.name }.findAll { name -> name ==~ /[a-z0-9_]+/ }.sort().join(',')
+    def fetched = (file(params.model_dir.toString(), glob: false).listFiles() ?: []).findAll { f -> f.isDirectory() && f.name ==~ /[a-z0-9_]+/ }.collect { f -> f.name }.sort().join(',')
     // a served model gets text of the study: the planner says where it goes, and wants a yes
     def served = groovy.json.JsonOutput.toJson([
         allow: params.allow_served.toString().toBoolean(),
@@ -58,8 +58,8 @@ workflow PLAN {
         network: !(workflow.containerEngine in ['docker', 'podman']) || params.task_network != 'none',
     ])
     PLAN_EXPERIMENTS(
-        chosenDesign(), labels, corpus, documents, brought, file(params.models), file(params.recipes),
-        file(params.claims), file(params.prompts), params.previous ? file(params.previous) : [], chosen, fetched,
+        chosenDesign(), labels, corpus, documents, brought, onePath(params.models), onePath(params.recipes),
+        onePath(params.claims), onePath(params.prompts), params.previous ? onePath(params.previous) : [], chosen, fetched,
         served,
     )
     cells = PLAN_EXPERIMENTS.out.cells

@@ -1,24 +1,35 @@
 // What can be seen to be missing before anything starts: cards, images, documents. All of it is said at once.
 
+include { checkoutProblems ; localeProblems } from './checkout.nf'
 include { isTrue ; onPath ; reply } from './host.nf'
 include { imageProblems } from './images.nf'
+include { helpText ; paramProblems } from './params.nf'
+include { forgetSession ; leave } from './record.nf'
 include { cappedSettings ; completeEngine ; plannedProcesses ; settingOf } from './resolved.nf'
 include { chosenSource ; recipeFile } from './sources.nf'
 
 def preflight() {
-    def processes = plannedProcesses(isTrue('calibrate'))
-    def problems = deviceProblems() + imageProblems(processes) + settingProblems(processes) + corpusProblems()
+    if( params.help.toString() == 'true' ) {
+        println helpText()
+        leave(0)
+    }
+    def problems = localeProblems() ?: paramProblems()
+    def processes = problems ? [] : plannedProcesses(isTrue('calibrate'))
+    problems = problems ?: checkoutProblems() + deviceProblems() + imageProblems(processes) + settingProblems(processes) + corpusProblems()
     if( problems ) {
         problems.each { problem -> System.err.println("volfid: ${problem[1]}") }
         System.err.println('volfid: nothing was started')
-        System.exit(problems[0][0])
+        leave(problems[0][0])
+    }
+    if( workflow.preview ) {
+        forgetSession()
     }
     moveTrace()
     cappedSettings(processes).each { line -> System.err.println("volfid: ${line}") }
     if( workflow.containerEngine ) {
         completeEngine(workflow.containerEngine, keyVariables())
         // a folder that the engine makes for a mount would belong to root
-        file(params.chunk_store).mkdirs()
+        file(params.chunk_store.toString(), glob: false).mkdirs()
     }
 }
 

@@ -4,7 +4,7 @@
 // the design file: the one given, else the demo's, and on graphics cards that for one card
 def chosenDesign() {
     def name = params.gpu.toString().toBoolean() ? 'reduced' : 'demo'
-    return file(params.design ?: "${projectDir}/params/design/${name}.yaml", checkIfExists: true)
+    return file((params.design ?: "${projectDir}/params/design/${name}.yaml").toString(), glob: false, checkIfExists: true)
 }
 
 // name of a recipe, or a path to one

@@ -1,4 +1,4 @@
-include { jobFile ; ofStage ; options ; sortedFiles } from './channels.nf'
+include { jobFile ; ofStage ; onePath ; options ; sortedFiles } from './channels.nf'
 include { CHECK_CLAIMS } from './claims.nf'
 include { PRICE_USES ; priceOptions } from './uses.nf'
 
@@ -93,9 +93,9 @@ workflow STATISTICS {
     job = ofStage(jobs, 'statistics').first()
     COLLECT_SCORES(job, cells, scores, counts, sortedFiles(training_gaps.mix(curation_gaps)))
     status = COLLECT_SCORES.out.status
-    ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, COLLECT_SCORES.out.counts, status, fidelity, retrieval, file(params.claims))
+    ESTIMATE_EFFECTS(job, cells, plan, corpus, COLLECT_SCORES.out.scores, COLLECT_SCORES.out.counts, status, fidelity, retrieval, onePath(params.claims))
     findings = ESTIMATE_EFFECTS.out.findings
-    CHECK_CLAIMS(job, file(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
+    CHECK_CLAIMS(job, onePath(params.claims), ESTIMATE_EFFECTS.out.effects, ESTIMATE_EFFECTS.out.correlations, findings, status)
     PRICE_USES(job, cells, plan, COLLECT_SCORES.out.scores, sortedFiles(generations), priceOptions())
     // every result the report shows, one file of each name
     tables = COLLECT_SCORES.out.scores.concat(

@@ -61,8 +61,12 @@ def recipe(tmp_path):
 
 ONLY_INPUTS = """
 include { INPUTS } from './modules/inputs.nf'
-include { checkParams } from './modules/params.nf'
-workflow { INPUTS(checkParams()) }
+include { chosenSource } from './modules/params.nf'
+include { preflight } from './modules/preflight.nf'
+workflow {
+    preflight()
+    INPUTS(chosenSource())
+}
 """
 
 
@@ -92,7 +96,7 @@ def test_a_corpus_is_fetched_by_its_recipe_and_prepared(project, hub, recipe, tm
 )
 def test_a_corpus_that_nothing_pins_is_refused_before_anything_starts(project, tmp_path, arguments, message):
     run = launch(project, tmp_path / "run", *arguments, "-preview", timeout=60)
-    assert run.code == 1 and message in run.output, run.output
+    assert run.code == 64 and message in run.output, run.output
     assert "Submitted process" not in run.output
 
 
