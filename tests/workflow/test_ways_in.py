@@ -50,7 +50,7 @@ def test_an_audit_measures_supplied_pools_against_all_controls(project, document
     )  # fmt: skip
     assert run.code == 0, run.output[-4000:]
     assert "GENERATE_TEXT" not in run.processes("COMPLETED")
-    assert "volfid: warning: " in run.output and "brought documents name no source" in run.output
+    assert "volfid: warning: " in run.output and "supplied documents name no source" in run.output
     tables = run.results / "tables"
     worth = [row for row in CONTRACTS["effects"].read(tables) if row["effect"] == "worth_further_documents"]
     assert {row["generator"] for row in worth} == {"it_s_mine_new", "gpt_4o"}
