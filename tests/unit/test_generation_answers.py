@@ -247,7 +247,7 @@ CUT_OFF = [
     ("", "truncated"),
 ]
 HONEST = [
-    "[Problem to be solved] To keep a tray at the height of a table. [Solution] A motor lifts it, and a sensor sees it.",
+    "[Problem to be solved] To keep a tray at the height of a table. [Solution] A motor lifts it, a sensor sees it.",
     "Could you please provide more details about the outage of last night, since half of our office was cut off by it?",
     "It seems that the app does not remember my choice, so I cannot find the list that I made a few days ago in it.",
     "To write the data to a disk, a controller sends blocks of equal length to a cache that holds them until it fills.",

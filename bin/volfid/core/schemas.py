@@ -27,7 +27,12 @@ THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality", "per_label", "cross_v
 DATA_FACTORS = (
     F("regime", "int", "number of real training documents (the real budget)"),
     F("draw", "int", "number of the nested random draw"),
-    F("generator", "str", "entry of params/models.yaml; in an audit 'brought' or the name of a supplied pool", null=True),
+    F(
+        "generator",
+        "str",
+        "entry of params/models.yaml; in an audit 'brought' or the name of a supplied pool",
+        null=True,
+    ),
     F("method", "str", "generation method, a folder name in params/prompts", null=True),
     F("label_plan", "str", "how label sets were chosen for generation", null=True),
     F("text", "str", "what the added rows are", choices=TEXTS),

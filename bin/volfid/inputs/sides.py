@@ -39,5 +39,7 @@ def with_test_rows(real: Records, test: Records) -> list[str]:
         real.met[policy] = [*real.met.get(policy, ()), *met]
     real.warnings += [note for note in test.warnings if note not in real.warnings]
     real.fields = {**test.fields, **real.fields}
-    without = [file for file, records in ((real.file, own), (test.file, test.rows)) if any(not r.doc_id for r in records)]
+    without = [
+        file for file, records in ((real.file, own), (test.file, test.rows)) if any(not r.doc_id for r in records)
+    ]
     return [told, *make_ids(real.rows, "doc-", " and ".join(without))]

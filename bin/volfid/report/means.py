@@ -37,9 +37,7 @@ class Mean:
     note: str | None = None
 
 
-def mean_over_draws(
-    by_draw: Mapping[int, Sequence[float]], note: str | None = None, figure: str | None = None
-) -> Mean:
+def mean_over_draws(by_draw: Mapping[int, Sequence[float]], note: str | None = None, figure: str | None = None) -> Mean:
     """Mean of per-draw means with the two-sided 95 % t interval; no interval from one draw.
 
     `note` is kept when nothing is defined. A `figure` between 0 and 1 has the interval of core/bounded.py: t on the

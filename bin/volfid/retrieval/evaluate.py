@@ -92,6 +92,7 @@ class Evaluator:
         self.query_groups = [row["group"] for row in queries]
         # nDCG of every query, by training set and variant: what paired tests compare
         self.per_query: dict[str, dict[str, np.ndarray]] = {}
+        self.notes: dict[str, str | None] = {}
         self.own = Own.of(queries, ((name, known[name]) for name in used))
         self.own_by_query = self.own.by_query(len(queries))
 
@@ -106,9 +107,7 @@ class Evaluator:
         pool, place = np.unique([self.set_of(row) for row in train], return_inverse=True)
         own = Own.of(queries, ((row["doc_id"], row.get("text")) for row in train))
         lost = Lost(own.queries, place[own.documents], np.ones_like(own.queries))
-        self.fixed = by_query(
-            ndcg.ideal_dcg, self.gains[:, pool], self.query_set, np.bincount(place), lost, settings.k
-        )
+        self.fixed = by_query(ndcg.ideal_dcg, self.gains[:, pool], self.query_set, np.bincount(place), lost, settings.k)
         self._rankings: dict[bytes, Ranking] = {}
 
     def set_of(self, row: Row) -> int:
@@ -140,7 +139,7 @@ class Evaluator:
             ]
         else:
             figures = self._nothing(trainset_id)
-        told = self.told(trainset_id, corpus)
+        told = self.notes[trainset_id] = self.told(trainset_id, corpus)
         return [
             {"trainset_id": trainset_id, "metric": metric, "variant": variant, "value": value, "n": n,
              "note": "; ".join(filter(None, (why, told))) or None}
