@@ -1,4 +1,5 @@
 include { filesIn ; jobFile ; ofStage ; onePath ; options ; sortedFiles } from './channels.nf'
+
 process DRAW_FIGURES {
     label 'cpu_small'
 
@@ -110,10 +111,8 @@ workflow REPORT {
     main:
     job = ofStage(jobs, 'report').first()
     DRAW_FIGURES(job, cells, plan, inputs, tables)
-    WRITE_REPORT(job, cells, plan, inputs, tables, regimes, waterfalls, sortedFiles(manifests), DRAW_FIGURES.out.figures,
-                 onePath(params.prompts), filesIn("${projectDir}/assets", ''))
-    status = tables.map { files -> files.find { f -> f.name == 'status.json' } }
-    CHECK_COMPLETE(status, WRITE_REPORT.out.report)
+    WRITE_REPORT(job, cells, plan, inputs, tables, regimes, waterfalls, sortedFiles(manifests), DRAW_FIGURES.out.figures, onePath(params.prompts), filesIn("${projectDir}/assets", ''))
+    CHECK_COMPLETE(tables.map { files -> files.find { f -> f.name == 'status.json' } }, WRITE_REPORT.out.report)
     summary = WRITE_REPORT.out.summary
 
     emit:

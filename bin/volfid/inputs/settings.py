@@ -90,7 +90,8 @@ def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSe
     changes: dict[str, Any] = {}
     for name, value in options.items():
         if name in COLUMN_OPTIONS:
-            columns[COLUMN_OPTIONS[name]] = value if isinstance(value, list) else str(value)
+            given = value[0] if isinstance(value, list) and len(value) == 1 else value  # one name in a list is that column
+            columns[COLUMN_OPTIONS[name]] = [str(part) for part in given] if isinstance(given, list) else str(given)
         elif name == "label_separator":
             changes[name] = str(value)
         elif name == "policies":
@@ -102,10 +103,10 @@ def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSe
             )
     if "date" in columns:
         changes.setdefault("split_by", "date")
-    given = {item.name: getattr(settings, item.name) for item in fields(settings)}
-    given |= changes | {"columns": {**settings.columns, **columns}}
+    whole = {item.name: getattr(settings, item.name) for item in fields(settings)}
+    whole |= changes | {"columns": {**settings.columns, **columns}}
     try:
-        return check_settings(given, "options")
+        return check_settings(whole, "options")
     except ConfigError as error:
         raise ParameterError(error.message, mend=error.mend) from error
 
