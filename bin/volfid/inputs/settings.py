@@ -90,7 +90,8 @@ def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSe
     changes: dict[str, Any] = {}
     for name, value in options.items():
         if name in COLUMN_OPTIONS:
-            given = value[0] if isinstance(value, list) and len(value) == 1 else value  # one name in a list is that column
+            # one name in a list is that column
+            given = value[0] if isinstance(value, list) and len(value) == 1 else value
             columns[COLUMN_OPTIONS[name]] = [str(part) for part in given] if isinstance(given, list) else str(given)
         elif name == "label_separator":
             changes[name] = str(value)
