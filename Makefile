@@ -5,7 +5,7 @@ REPLICATES ?= 400
 export INPUT LABELS OUTDIR RESUME ARGS REGISTRY
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench calibrate doctor lint lock images archive clean clean-all
+.PHONY: help setup demo test bench calibrate doctor lint strict lock images archive clean clean-all
 
 help: ## this list
 	@echo 'usage: make TARGET [VARIABLE=value ...]'
@@ -35,6 +35,9 @@ doctor: ## say what is there and what is missing, each with its mend
 
 lint: setup ## style, types, words, import rules, and the strict syntax of Nextflow: ARGS='types words'
 	@tools/lint.sh $(ARGS)
+
+strict: setup ## run the smoke design under the strict parser of later Nextflow releases: ARGS=-stub-run
+	@tools/strict.sh $(ARGS)
 
 images: ## build container images and name them in conf/containers.config: IMAGES='core cpu' REGISTRY=host/project
 	@tools/images.sh $(IMAGES)

@@ -111,10 +111,10 @@ workflow REPORT {
     main:
     job = ofStage(jobs, 'report').first()
     DRAW_FIGURES(job, cells, plan, inputs, tables)
-    WRITE_REPORT(job, cells, plan, inputs, tables, regimes, waterfalls, sortedFiles(manifests), DRAW_FIGURES.out.figures,
-                 onePath(params.prompts), filesIn("${projectDir}/assets", ''))
+    WRITE_REPORT(job, cells, plan, inputs, tables, regimes, waterfalls, sortedFiles(manifests), DRAW_FIGURES.out.figures, onePath(params.prompts), filesIn("${projectDir}/assets", ''))
     CHECK_COMPLETE(tables.map { files -> files.find { f -> f.name == 'status.json' } }, WRITE_REPORT.out.report)
+    summary = WRITE_REPORT.out.summary
 
     emit:
-    summary = WRITE_REPORT.out.summary
+    summary
 }

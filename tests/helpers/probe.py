@@ -34,11 +34,11 @@ PROGRAMS = {
 
 
 def processes() -> dict[str, list[str]]:
-    """Labels of each process of the modules."""
+    """What each process of the modules says of itself that concerns where it runs."""
     found = {}
     for path in sorted((ROOT / "modules").glob("*.nf")):
         for name, body in re.findall(r"^process (\w+) \{\n(.*?)^\}", path.read_text(), re.S | re.M):
-            found[name] = re.findall(r"^    label '(\w+)'", body, re.M)
+            found[name] = re.findall(r"^    (?:label|maxForks) .*$", body, re.M)
     return found
 
 
@@ -50,9 +50,9 @@ def probe_project(target: Path) -> Path:
     project = copy_project(target)
     lines = ["include { preflight } from './modules/preflight.nf'", "include { commitOf } from './modules/host.nf'"]
     asked = ", ".join(f'{name}: "${{task.{name}}}".toString()' for name in ASKED)
-    for name, labels in processes().items():
+    for name, own in processes().items():
         lines += [
-            f"process {name} {{", *(f"    label '{label}'" for label in labels), "    input:", "    val one",
+            f"process {name} {{", *own, "    input:", "    val one",
             "    output:", "    path '*.json'", "    script:",
             f"    def asked = groovy.json.JsonOutput.toJson([process: '{name}', {asked}])",
             '    """', "    cat > corpus.json <<'ASKED'", "    ${asked}", "ASKED",

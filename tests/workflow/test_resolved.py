@@ -1,15 +1,18 @@
 """What tasks really get under each profile and join, without overrides, and under a site's own file."""
 
+import json
 import os
 import re
 import subprocess
 
 import pytest
+from helpers.nextflow import ROOT, launch
 from helpers.probe import probe, probe_project, processes, programs
 
 pytestmark = pytest.mark.workflow
 HERE = "localhost:5000/p/volfid@sha256:" + "b" * 64
 CARD = "localhost:5000/p/volfid-gpu@sha256:" + "c" * 64
+STRICT = ROOT / ".setup/nextflow-strict/lib"
 IMAGES = ("--image_core", HERE, "--image_cpu", HERE, "--image_gpu", CARD)
 LARGER = {"GENERATE_TEXT", "LABEL_DOCUMENTS", "CHECK_LABELS", "EMBED_CORPUS", "TRAIN_HEADS", "TRAIN_ENCODERS"}
 CORES = os.cpu_count() or 1
@@ -215,3 +218,13 @@ def test_a_node_whose_card_is_unfit_is_left_out_at_the_next_try(ask, place, tmp_
         sbatch.write_text(plain)
     assert got.run.code == 0 and "--exclude=node7" in got.wrapper["TRAIN_HEADS"], got.run.output
     assert re.search(r"TRAIN_HEADS[^\n]*\tFAILED\t71\t", (got.run.results / "provenance/trace.tsv").read_text())
+
+
+@pytest.mark.skipif(not STRICT.is_dir(), reason="make lint has not run here")
+def test_the_smoke_design_runs_under_the_strict_parser(place, tmp_path):
+    """Its stubs: every process, channel and directive; `make strict` runs the design itself."""
+    strict = {"VOLFID_NEXTFLOW_JARS": str(STRICT), "NXF_SYNTAX_PARSER": "v2", "NXF_HOME": str(tmp_path / "nxf")}
+    run = launch(place[1], tmp_path / "run", "-profile", "smoke", "-stub-run", **strict)
+    assert run.code == 0, run.output[-4000:]
+    assert {"TRAIN_HEADS", "GENERATE_TEXT", "CHECK_LABELS", "WRITE_REPORT"} <= run.processes("COMPLETED")
+    assert json.loads((run.results / "run_manifest.json").read_text())["nextflow"].startswith("25.")

@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def cards() -> dict[str, Any]:
     counts = {name: sum(row[2] == name for row in used) for name in names}
     named = ", ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items())
     return {"card": named or None, "driver": used[0][3] if used else None, "cuda": cuda}
+
+
+def device_name(device: Mapping[str, Any]) -> str:
+    """What to call the device of a manifest in a sentence."""
+    if device.get("engine") == "served":
+        return "a server"
+    return str(next(device[name] for name in ("card", "accelerator", "cpu", "machine") if device.get(name)))
 
 
 def _visible(index: str, uuid: str) -> bool:

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from volfid import __version__
 from volfid.core.contracts import Row
+from volfid.core.device import device_name
 from volfid.core.exits import DataError
 from volfid.core.files import write_text
 from volfid.core.schemas import CONTRACTS
@@ -169,19 +170,13 @@ def cost_words(inputs: ReportInputs) -> str:
         kind: sum(row["counts"].get(kind) or 0 for row in made) for kind in ("tokens_prompt", "tokens_completion")
     }
     pools = len({cell["pool_id"] for cell in inputs.cells if cell["pool_id"]})
-    devices = sorted({_device(row["device"]) for row in made})
+    devices = sorted({device_name(row["device"]) for row in made})
     return (
         f"{drawn}Cost of all synthetic text of this run ({pools} pools): "
         f"{count(tokens['tokens_completion'])} tokens written, "
         f"{count(tokens['tokens_prompt'])} read, {duration(sum(row['seconds'] for row in made))} on "
         f"{', '.join(devices)}."
     )
-
-
-def _device(device: Row) -> str:
-    if device.get("engine") == "served":
-        return "a server"
-    return str(next(device[name] for name in ("card", "accelerator", "cpu", "machine") if device.get(name)))
 
 
 def facts(inputs: ReportInputs) -> list[tuple[str, str]]:
