@@ -76,8 +76,8 @@ def test_without_label_names_paraphrase_runs_and_full_synthesis_is_a_named_gap(p
     held_out = write_csv(tmp_path / "held out.csv", rows[2::3], (ODD, "body", "cpc"), ", ")
     design = smaller("smoke", tmp_path / "one.yaml", regime={"sizes": [48], "curve": [], "draws": 1})
     run = launch(project, tmp_path / "run", "-profile", "smoke", "--input", str(folder), "--test", held_out,
-                 "--design", design, "--chunk_store", "chunks", "--id_column", ODD, "--text_columns", "body", "--label_columns", "cpc",
-                 "--label_separator", ",", "--policies", "unlabelled=keep")  # fmt: skip
+                 "--design", design, "--chunk_store", "chunks", "--id_column", ODD, "--text_columns", "body",
+                 "--label_columns", "cpc", "--label_separator", ",", "--policies", "unlabelled=keep")  # fmt: skip
     assert run.code == 0, run.output[-4000:]
     corpus = CONTRACTS["corpus"].read_object(run.results / "inputs")
     assert corpus["name"] == "my shards" and corpus["documents"] == len(rows)

@@ -3,10 +3,10 @@
 import textwrap
 
 from volfid.report.inputs import ReportInputs
-from volfid.report.page import MEANING, decide, headline_sentence
+from volfid.report.page import decide, headline_sentence
 from volfid.report.table import value_and_interval
 from volfid.report.tables_effects import figures_place
-from volfid.report.text import clean, count
+from volfid.report.text import clean, count, meaning
 
 LINES, COLUMNS = 15, 80
 
@@ -19,7 +19,7 @@ def summary_text(inputs: ReportInputs) -> str:
         top.append(f"*** {inputs.stamp} ***")
     top += _wrapped(headline_sentence(headline), 4)
     verdict = headline.get("verdict") or "undefined"
-    why = decide(inputs)[:1] if verdict == "cannot decide" else [MEANING.get(verdict, "")]
+    why = decide(inputs)[:1] if verdict == "cannot decide" else [meaning(headline)]
     top += _wrapped(f"Verdict: {verdict}. " + " ".join(why), 2)
     figures = [figures_place(inputs)] if figures_place(inputs) else []
     for figure in (inputs.findings.get("five_figures") or [])[:5]:
