@@ -3,15 +3,13 @@
 Each repair is a rung; rungs are tried again until none changes anything, for they come in any order and in each other.
 """
 
-import ast
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from volfid.core.reasoning import without_reasoning
 from volfid.core.word_count import word_count
+from volfid.generation.json_text import json_text, unescaped
 from volfid.generation.phrases import is_lead_in, without_tail
 
 RUNGS = (
@@ -65,10 +63,6 @@ _MARKUP = re.compile(
     r"|\\boxed\{|</?s>|<(?:end|start)_of_turn>|\[/?INST\]",
     re.I,
 )
-_KEYS = (
-    "text", "abstract", "document", "doc", "content", "paraphrase", "rewritten_text", "rewritten", "answer", "output",
-    "response", "result", "description", "summary", "patent_abstract",
-)  # fmt: skip
 
 
 @dataclass
@@ -137,7 +131,7 @@ def _doc(found: Unwrapped, shortest: int) -> None:
 def _doc_of(found: Unwrapped, inside: bool, shortest: int) -> None:
     """What stands in the last <doc> that holds a text; without an opening tag, what stands before the closing one."""
     tags = list(_TAG.finditer(found.text))
-    if not tags or _json_value(found.text) is not None:
+    if not tags or json_text(found.text) is not None:
         return
     parts: list[tuple[int, int, bool]] = []  # begin, end, closed
     begin = 0 if inside or not any(not tag["close"] for tag in tags) else None
@@ -154,17 +148,10 @@ def _doc_of(found: Unwrapped, inside: bool, shortest: int) -> None:
     start, end, closed = parts[chosen]
     inner, ahead = found.text[start:end], found.text[:start]
     if re.search(r'"\s*[*_`\\]*<\s*doc\s*>$', ahead, re.IGNORECASE) and ":" in ahead:  # in a JSON string
-        inner = _unescaped(inner)
+        inner = unescaped(inner)
     found.own |= start > 0
     found.ended, found.held = closed, True
     found.take("doc_tags", inner)
-
-
-def _unescaped(text: str) -> str:
-    try:
-        return str(json.loads(f'"{text}"', strict=False))
-    except json.JSONDecodeError:
-        return text
 
 
 def _fragment(found: Unwrapped, _: int) -> None:
@@ -198,39 +185,10 @@ def _fenced(found: Unwrapped, _: int) -> None:
 def _from_json(found: Unwrapped, _: int) -> None:
     if found.text.lstrip()[:1] not in ("{", "["):
         return
-    value = _json_value(found.text)
+    value = json_text(found.text)
     if value is not None:
         found.held, found.own = True, True
         found.take("json_object", value.strip())
-
-
-def _json_value(text: str) -> str | None:
-    """The text in {"text": ...} or {"abstract": ...}, in a list of one, or in an object within; None without one."""
-    text = text.strip()
-    if text[:1] not in ("{", "["):
-        return None
-    try:
-        value, _ = json.JSONDecoder(strict=False).raw_decode(text)
-    except RecursionError:
-        return None
-    except json.JSONDecodeError:
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            return None
-    return _text_in(value, 4)
-
-
-def _text_in(value: Any, depth: int) -> str | None:
-    if isinstance(value, str) or not depth:
-        return value if isinstance(value, str) else None
-    if isinstance(value, list):
-        return _text_in(value[0], depth - 1) if len(value) == 1 else None
-    if isinstance(value, dict):
-        low = {str(key).strip().lower().replace(" ", "_"): one for key, one in value.items()}
-        key = next((name for name in _KEYS if name in low), None)
-        return None if key is None or isinstance(low[key], list) else _text_in(low[key], depth - 1)
-    return None
 
 
 def _led_in(found: Unwrapped, shortest: int) -> None:

@@ -163,5 +163,5 @@ def csv_cell(value: Any) -> str:
 
 def meaning(headline: Mapping[str, Any]) -> str:
     """The verdict in words, with what has to be said of where the text comes from."""
-    words, caveat = MEANING.get(str(headline.get("verdict")), ""), headline.get("caveat")
+    words, caveat = MEANING.get(headline.get("verdict") or "undefined", ""), headline.get("caveat")
     return f"{words} But the text {caveat}: what it is worth may be theirs." if words and caveat else words
