@@ -58,7 +58,7 @@ def main(
             filtered += [] if name in mixed else filters.evaluate(name)
             progress.advance()
     pairs, metric = comparisons(task["items"]), f"ndcg_at_{settings.k}"
-    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, metric, task["master_seed"])
+    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, metric, task["master_seed"], evaluator.notes)
     for kind, rows in (("retrieval", lines), ("retrieval_tests", tests), ("retrieval_filters", filtered),
                        ("patent_rules", filters.rule_rows())):  # fmt: skip
         manifest.wrote(CONTRACTS[kind].write(out_dir, rows), len(rows))

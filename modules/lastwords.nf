@@ -93,7 +93,7 @@ def launched() {
 }
 
 def program() {
-    return System.getenv('VOLFID_NEXTFLOW') ?: System.getenv('NXF_CLI')?.tokenize(' ')?.first() ?: 'nextflow'
+    return quoted(System.getenv('VOLFID_NEXTFLOW_COMMAND') ?: System.getenv('NXF_CLI')?.tokenize(' ')?.first() ?: 'nextflow')
 }
 
 def quoted(word) {

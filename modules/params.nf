@@ -43,13 +43,12 @@ def misfit(entry, value) {
     if( entry.maximum != null && number > entry.maximum ) {
         return "${text} is more than ${entry.maximum}"
     }
-    if( entry['enum'] && !entry['enum'].any { one -> one.toString() == text } ) {
-        return "${text} is none of ${entry['enum'].join(', ')}"
+    def choices = entry['enum']
+    if( choices && !choices.any { one -> one.toString() == text } ) {
+        return "${text} is none of ${choices.join(', ')}"
     }
-    if( entry.pattern && !(text =~ entry.pattern) ) {
-        return "${text} does not have the form that is wanted${entry.examples ? ", for example ${entry.examples.join(' or ')}" : ''} (${entry.description})"
-    }
-    return null
+    def example = entry.examples ? ", for example ${entry.examples.join(' or ')}" : ''
+    return !entry.pattern || text =~ entry.pattern ? null : "${text} does not have the form that is wanted${example} (${entry.description})"
 }
 
 // [exit code, message] of each mistake that can be seen before anything starts

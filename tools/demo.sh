@@ -1,5 +1,5 @@
 #!/bin/sh
-# Set up, run the demo profile from the checkout, print the summary. Variables: INPUT LABELS OUTDIR RESUME ARGS.
+# Set up, run the demo profile from the checkout; the run prints its summary. Variables: INPUT LABELS OUTDIR RESUME ARGS.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,13 +23,5 @@ fi
 case ${RESUME:-} in '' | 0) ;; *) set -- "$@" -resume ;; esac
 
 tools/setup.sh
-rm -f "$OUTDIR/summary.txt" # whatever is printed below comes from this run
 # shellcheck disable=SC2086 # several options, on purpose
-status=0
-.venv/bin/nextflow "$@" ${ARGS:-} || status=$?
-# an incomplete run ends with an error status after its report is written
-if [ -f "$OUTDIR/summary.txt" ]; then
-    cat "$OUTDIR/summary.txt"
-    echo "The report is $(readlink -f -- "$OUTDIR/report.html")"
-fi
-exit "$status"
+exec .venv/bin/nextflow "$@" ${ARGS:-} # which prints the summary, the report's path and what to run next

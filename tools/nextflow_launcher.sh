@@ -21,6 +21,15 @@ NXF_OFFLINE=${NXF_OFFLINE:-true}
 NXF_DISABLE_CHECK_LATEST=${NXF_DISABLE_CHECK_LATEST:-true}
 NXF_ANSI_LOG=${NXF_ANSI_LOG:-false}
 NXF_HOME=${NXF_HOME:-$root/.setup/nxf}
+# What the closing block of a run gives to be typed again.
+VOLFID_NEXTFLOW_COMMAND=$0
+export VOLFID_NEXTFLOW_COMMAND
+
+# Java names files by the locale: one without UTF-8 (LC_ALL=C) has no letters beyond ASCII.
+if [ "$(locale charmap 2> /dev/null)" != UTF-8 ]; then
+    LC_ALL=C.UTF-8
+    export LC_ALL
+fi
 # A short run never pays back the optimising compiler: a launch takes 4 s instead of 11 s.
 NXF_OPTS=${NXF_OPTS--XX:TieredStopAtLevel=1}
 export NXF_OFFLINE NXF_DISABLE_CHECK_LATEST NXF_ANSI_LOG NXF_HOME NXF_OPTS

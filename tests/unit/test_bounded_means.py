@@ -10,6 +10,7 @@ from scipy import stats
 
 from volfid.core.bounded import is_share, logit_limits
 from volfid.report.means import mean_over_draws
+from volfid.report.table import mean_words, value_and_interval
 from volfid.statistics import further_scores, intervals
 from volfid.statistics.table import ENCODER_SIDE, MEASURES
 
@@ -58,6 +59,10 @@ def test_a_mean_at_a_bound_has_no_interval_and_says_why(bound):
     assert f"every draw is {bound:.0f}" in found.note
     seen = mean_over_draws({draw: [bound] for draw in range(5)}, figure="mrr_at_100")
     assert (seen.value, seen.low, seen.n) == (bound, None, 5) and "undefined" in seen.note
+    assert mean_words(seen) == f"{bound:.3f} no interval (every draw is {bound:.0f})"
+    assert value_and_interval(found.value, found.low, found.high, 2, f"{found.note}; more") == (
+        f"{bound:.2f} no interval (every draw is {bound:.0f})"
+    )
 
 
 def test_draws_without_spread_inside_the_bounds_keep_their_point_and_one_draw_has_none():

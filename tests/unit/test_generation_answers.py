@@ -247,7 +247,7 @@ CUT_OFF = [
     ("", "truncated"),
 ]
 HONEST = [
-    "[Problem to be solved] To keep a tray at the height of a table. [Solution] A motor lifts it, and a sensor sees it.",
+    "[Problem to be solved] To keep a tray at the height of a table. [Solution] A motor lifts it, a sensor sees it.",
     "Could you please provide more details about the outage of last night, since half of our office was cut off by it?",
     "It seems that the app does not remember my choice, so I cannot find the list that I made a few days ago in it.",
     "To write the data to a disk, a controller sends blocks of equal length to a cache that holds them until it fills.",
@@ -326,6 +326,7 @@ def test_honest_text_in_the_first_person_is_kept_as_it_is(raw):
         (" ```", None, "empty"),
         (f"{REST} ## Claims", None, "meta_text"),
         (f"{REST}<think>Is that enough?", B, None),
+        (f' "{REST.strip()}"', f'{OPENING} "{REST.strip()}"', None),
     ],
 )
 def test_a_local_model_that_was_given_the_first_words(raw, text, reason):

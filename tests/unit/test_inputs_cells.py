@@ -125,6 +125,18 @@ def test_other_columns_of_names_need_the_option_or_the_label_list(tmp_path):
     assert truth(made(path, options, listed)) == {doc_id: labels for doc_id, _, labels in DOCS}
 
 
+def test_words_in_a_series_of_label_columns_are_no_marks(tmp_path):
+    rows = [[i, text, *("pos" if n in labels else "neg" for n in NAMES[:2])] for i, text, labels in DOCS]
+    path = table(tmp_path, ["id", "text", "label_1", "label_2"], rows)
+    with pytest.raises(InputFaults, match="--label_marks names"):
+        made(path, {"label_columns": "label_*"})
+    assert set(truth(made(path, {"label_columns": "label_*", "label_marks": "pos"})).values()) == {
+        ("1",),
+        ("2",),
+        ("1", "2"),
+    }
+
+
 def test_columns_taken_by_themselves_are_named(tmp_path):
     rows = [[i, text, k % 2, *(int(n in labels) for n in NAMES)] for k, (i, text, labels) in enumerate(DOCS)]
     prepared = made(table(tmp_path, ["id", "text", "is_granted", *NAMES], rows))
@@ -137,7 +149,8 @@ def test_columns_taken_by_themselves_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("separator", "option"),
     [(" ", "space"), (",", "','"), (", ", "','"), ("/", "'/'"), ("#", "'#'"), ("\n", "newline"), ("\r\n", "newline"),
-     ("\t", "tab"), ("+", "'+'"), (" & ", "'&'"), ("、", "'、'"), ("_", "'_'")],
+     ("\t", "tab"), ("+", "'+'"), (" & ", "'&'"), ("、", "'、'"), ("_", "'_'"), (". ", "'. '"), (" > ", "'>'"),
+     ("<br>", "'<br>'"), ("\\n", "newline"), (" and ", "' and '")],
 )  # fmt: skip
 def test_labels_made_of_others_are_counted_and_the_option_parts_them(tmp_path, separator, option):
     names = [name.replace(" ", "") for name in NAMES]
@@ -370,6 +383,19 @@ def test_one_row_a_document_and_label_is_recognised_and_joined(tmp_path):
     rows[1][:2] = [rows[0][0], "another text"]
     with pytest.raises(InputFaults, match=r"row 3, field 'id'.*with another text"):
         made(table(tmp_path, ["id", "text", "label"], rows), {"policies": "duplicate_ids=unite"})
+
+
+def test_without_ids_one_row_a_document_and_label_is_recognised_and_joined(tmp_path):
+    rows = [[text, label] for _, text, labels in DOCS for label in labels]
+    path = table(tmp_path, ["text", "label"], rows)
+    assert warned(made(path), f"{len(rows) - 80} of {len(rows)} rows repeat a text", "duplicate_texts=unite")
+    prepared = made(path, {"policies": "duplicate_texts=unite, duplicate_ids=unite"})
+    assert {row["text"]: tuple(row["labels"]) for row in prepared.documents} == {
+        text: labels for _, text, labels in DOCS
+    }
+    test = table(tmp_path, ["text", "label"], [[text[::-1], label] for text, label in rows[:40]], "test.csv")
+    both = with_options(InputSettings(min_label_documents=3, duplicate_ids="unite"), {})
+    assert prepare(str(path), both, 3, test=test).corpus["documents"] > 80
 
 
 def test_equal_texts_with_other_labels_are_joined_by_a_policy(tmp_path):

@@ -215,6 +215,13 @@ def test_a_delimiter_at_the_end_of_rows_is_no_fault(tmp_path):
         assert content(saved(tmp_path, f"{number}.csv", f"{header}\n{body}")) == EXPECTED
 
 
+def test_rows_of_empty_cells_are_blank_and_blanks_may_stand_behind_commas(tmp_path):
+    blank = delimited(FLAT).replace("\n", "\n,,\n", 3) + ",,\n"
+    assert content(saved(tmp_path, "a.csv", blank)) == EXPECTED
+    spaced = "id, text, labels\n" + "".join(f'{r["id"]}, "{r["text"]}", {r["labels"]}\n' for r in FLAT)
+    assert content(saved(tmp_path, "b.csv", spaced)) == EXPECTED
+
+
 @pytest.mark.parametrize(
     "body",
     ["1,x,A\n2,one, two,A\n", "1,x,A\n2,one, two,\n", "1,x,A,\n2,y,A\n", "1,x\n", "1,x,A,,B\n"],
@@ -267,7 +274,8 @@ def test_quoted_cells_of_a_tsv_keep_their_line_ends_and_tabs(tmp_path):
         out = csv.writer(file, delimiter="\t")
         out.writerows([["id", "text", "labels"], ["1", "two\nlines\tand a tab", "A;B"], ["2", 'a "quote"', "B"]])
     found = read_records(path, {})
-    assert [row.text for row in found.rows] == ["two lines and a tab", 'a "quote"'] and found.warnings == []
+    assert [row.text for row in found.rows] == ["two lines and a tab", 'a "quote"']
+    assert not any("quotes" in note for note in found.warnings)
 
 
 def test_a_csv_whose_every_line_fits_and_whose_quotes_swallow_rows_is_refused(tmp_path):
@@ -601,6 +609,9 @@ def test_a_title_above_the_table_is_passed_over_and_told(tmp_path):
         (5, "the cell D5 stands right of the last column of the header")
     ]
     title = saved(tmp_path, "a.csv", "Export of 3 March\nid,text,labels\n1,x,A\n2,y,B\n")
+    wide = saved(tmp_path, "b.csv", "Export of 3 March;;\nid;text;labels\n1;x;A\n2;y;B\n")
+    with pytest.raises(DataError, match=r"row 1 has one cell"):
+        read_records(wide, {})
     with pytest.raises(DataError, match=r"row 1 has one cell, and the rows below it have 3.*Delete the lines above"):
         read_records(title, {})
 

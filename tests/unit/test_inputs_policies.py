@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from volfid.core.exits import ParameterError
+from volfid.core.exits import DataError, ParameterError
 from volfid.core.input_policies import POLICIES
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
@@ -280,6 +280,23 @@ def test_one_column_a_label_is_named_by_list_pattern_or_expression(tmp_path, opt
     content = "id,text,year,at_cane,at_walker\n1,x,1,1,1\n2,y,1,,0\n"
     found = record(tmp_path, "a.csv", content, {"label_columns": option})
     assert [row.labels for row in found.rows] == [labels, ()] and found.faults == []
+
+
+@pytest.mark.parametrize("option", ["topics", ["topics"]])
+def test_one_name_in_a_list_is_that_column(tmp_path, option):
+    options = {"label_columns": option, "id_column": ["id"], "text_columns": ["text"]}
+    found = record(tmp_path, "a.csv", "id,text,topics\n1,x,A;B\n2,y,B\n", options)
+    assert [row.labels for row in found.rows] == [("A", "B"), ("B",)]
+    in_design = InputSettings(columns={"labels": ["topics"]})
+    assert read_records(tmp_path / "a.csv", in_design.columns).rows[0].labels == ("A", "B")
+
+
+@pytest.mark.parametrize(("option", "value"), [("id_column", 7), ("label_columns", 1.1)])
+def test_a_column_of_digits_that_the_workflow_has_read_as_a_number_is_to_be_quoted(tmp_path, option, value):
+    with pytest.raises(DataError, match=f"no column '{value}'.*quoted in -params-file"):
+        record(tmp_path, "a.csv", "007,text,1.10\n1,x,A;B\n", {option: value})
+    quoted = {"id_column": "007", "label_columns": "1.10"}
+    assert record(tmp_path, "a.csv", "007,text,1.10\n1,x,A;B\n", quoted).rows[0].labels == ("A", "B")
 
 
 def test_marks_mean_yes_where_no_cell_says_no(tmp_path):

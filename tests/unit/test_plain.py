@@ -167,9 +167,13 @@ def test_queries_do_not_find_themselves_in_a_copy_nor_in_their_own_file(files, c
     assert "own text" not in found["synthetic", "mrr_at_100", "as_is"]["note"]
     assert "copy.jsonl: 48 queries do not find" in done.stderr
     assert "copy.jsonl: 1 queries have a near duplicate there" in done.stderr
+    against = figures(tmp_path / "copy/retrieval_tests.csv", "trainset_id", "base_id", "variant")
+    assert len(against) == 4
     done, itself = searched(call, tmp_path / "itself", *options, "--real", real)
     assert float(itself["real", "ndcg_at_10", "own_ideal"]["value"]) < 1
     assert "48 queries do not find their own text" in itself["real", "ndcg_at_10", "fixed_ideal"]["note"]
+    against = figures(tmp_path / "itself/retrieval_tests.csv", "trainset_id", "base_id", "variant")
+    assert all("of the base: 48 queries do not find their own text" in row["note"] for row in against.values())
     warned = json.loads((tmp_path / "itself/manifest.json").read_text())["settings"]["warnings"]
     assert warned == ["real.jsonl: 48 queries do not find their own text, which stands in the corpus"]
 

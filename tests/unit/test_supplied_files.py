@@ -85,7 +85,28 @@ def test_one_column_a_label_and_a_pattern_may_be_those_of_the_synthetic_file(tmp
     labels = sorted({label for row in DOCS for label in row["labels"]})
     rows = [{"text": row["text"], **{f"is_{x}": int(x in row["labels"]) for x in labels}} for row in FRESH]
     made = audit(tmp_path, save(tmp_path, rows, "wide.csv"), synthetic_label_columns="is_*")
-    assert [row["labels"] for row in made.brought] == [sorted(row["labels"]) for row in FRESH]
+    assert {row["text"]: row["labels"] for row in made.brought} == {row["text"]: sorted(row["labels"]) for row in FRESH}
+
+
+def test_columns_without_names_are_numbers_in_the_synthetic_file_too(tmp_path):
+    def lines(rows, name):
+        path = tmp_path / name
+        path.write_text("".join(f"{r['id']}\t{';'.join(r['labels'])}\t{r['text']}\n" for r in rows))
+        return path
+
+    settings = with_options(InputSettings(min_label_documents=3), {
+        "no_header": True, "id_column": "1", "label_columns": "2", "text_columns": "3",
+        "synthetic_text_columns": "3", "synthetic_source_column": "4",
+    })  # fmt: skip
+    real, made = lines(DOCS, "real.tsv"), lines(FRESH, "made.tsv")
+    with pytest.raises(DataError, match=r"no column '4'.*--synthetic_source_column"):
+        prepare(str(real), settings, 3, synthetic=made)
+    train = train_of(prepare(str(real), with_options(settings, {"synthetic_source_column": "1"}), 3))
+    made.write_text("".join(
+        f"{line}\t{train[i]['doc_id']}\n" for i, line in enumerate(made.read_text().splitlines())
+    ))  # fmt: skip
+    found = prepare(str(real), settings, 3, synthetic=made).brought
+    assert len(found) == len(FRESH) and found[0]["source_doc_ids"] == [train[0]["doc_id"]]
 
 
 @pytest.mark.parametrize(

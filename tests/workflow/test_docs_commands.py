@@ -24,7 +24,7 @@ PREVIEWED = r"nextflow run main\.nf .*"
 
 # command (whole, as a pattern) -> the test that runs it, or the file that does
 RUN_BY = {
-    r"make demo( [A-Z]+=\S+)*": f"{SETUP}::test_make_demo_passes_full_paths_and_prints_the_summary",
+    r"make demo( [A-Z]+=\S+)*": f"{SETUP}::test_make_demo_passes_full_paths_and_the_exit_status_on",
     r"make test": ".ci/run",
     r"make calibrate": "tests/workflow/test_calibrate.py::test_the_profile_calibrates_every_world_and_runs_no_study",
     # asks the package index what is new, so no test runs it; what it writes is checked

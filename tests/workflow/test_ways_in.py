@@ -50,7 +50,7 @@ def test_an_audit_measures_supplied_pools_against_all_controls(project, document
     )  # fmt: skip
     assert run.code == 0, run.output[-4000:]
     assert "GENERATE_TEXT" not in run.processes("COMPLETED")
-    assert "volfid: warning: " in run.output and "brought documents name no source" in run.output
+    assert "volfid: warning: " in run.output and "supplied documents name no source" in run.output
     tables = run.results / "tables"
     worth = [row for row in CONTRACTS["effects"].read(tables) if row["effect"] == "worth_further_documents"]
     assert {row["generator"] for row in worth} == {"it_s_mine_new", "gpt_4o"}
@@ -65,20 +65,23 @@ def test_an_audit_measures_supplied_pools_against_all_controls(project, document
 
 def test_without_label_names_paraphrase_runs_and_full_synthesis_is_a_named_gap(project, documents, tmp_path):
     """One draw only: every list of files then holds a single file, which a careless glob would miss. The documents
-    lie in a folder of shards with odd columns, and two of them, without a label, count as negatives."""
+    lie in a folder of shards with odd columns, and two of them, without a label, count as negatives; the test side is
+    a file of its own."""
     backwards = (" ".join(row["text"].split()[::-1]) for row in documents[:2])
     rows = [*documents, *({"doc_id": f"bare{i}", "text": text, "labels": []} for i, text in enumerate(backwards))]
     folder = tmp_path / "my shards"
     folder.mkdir()
     for part in range(2):
-        write_csv(folder / f"part {part}.csv", rows[part::2], (ODD, "body", "cpc"), ", ")
+        write_csv(folder / f"part {part}.csv", rows[part::3], (ODD, "body", "cpc"), ", ")
+    held_out = write_csv(tmp_path / "held out.csv", rows[2::3], (ODD, "body", "cpc"), ", ")
     design = smaller("smoke", tmp_path / "one.yaml", regime={"sizes": [48], "curve": [], "draws": 1})
-    run = launch(project, tmp_path / "run", "-profile", "smoke", "--input", str(folder), "--design", design,
-                 "--chunk_store", "chunks", "--id_column", ODD, "--text_columns", "body", "--label_columns", "cpc",
-                 "--label_separator", ",", "--policies", "unlabelled=keep")  # fmt: skip
+    run = launch(project, tmp_path / "run", "-profile", "smoke", "--input", str(folder), "--test", held_out,
+                 "--design", design, "--chunk_store", "chunks", "--id_column", ODD, "--text_columns", "body",
+                 "--label_columns", "cpc", "--label_separator", ",", "--policies", "unlabelled=keep")  # fmt: skip
     assert run.code == 0, run.output[-4000:]
     corpus = CONTRACTS["corpus"].read_object(run.results / "inputs")
     assert corpus["name"] == "my shards" and corpus["documents"] == len(rows)
+    assert corpus["split_sizes"]["test"] == len(rows[2::3])
     assert {row["policy"]: row["met"] for row in corpus["policies"]}["unlabelled"] == 2
     assert not list(run.launch.rglob("oops"))
     methods = {cell["method"] for cell in CONTRACTS["cells"].read(run.results / "plan")}

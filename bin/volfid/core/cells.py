@@ -11,6 +11,7 @@ from typing import Any
 from volfid.core.exits import DataError
 
 MAX_COLUMNS = 20_000
+LONGEST = 60
 _FLAGS = {"": False, **dict.fromkeys(("0", "0.0", "false"), False), **dict.fromkeys(("1", "1.0", "true"), True)}
 _WORDS = {"n": False, "no": False, "y": True, "yes": True}
 # the one list of words for a missing value, in any case, as pandas, R, SQL, Spark and spreadsheets write them
@@ -30,6 +31,12 @@ _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _NUMPY = re.compile(rf"\[\s*(?:{_QUOTED})(?:\s+(?:{_QUOTED}))+\s*\]", re.DOTALL)
 
 
+def shown(value: Any) -> str:
+    """What a message says of a value of the user: quoted, and of more than 60 characters the first with an ellipsis."""
+    text = value if isinstance(value, str) else str(value)
+    return repr(text) if len(text) <= LONGEST else repr(text[: LONGEST - 1] + "\u2026")
+
+
 def check_columns(name: str, columns: Sequence[str]) -> None:
     """Raise DataError for too many columns, and for names that stand twice (all of them at once)."""
     if len(columns) > MAX_COLUMNS:
@@ -38,7 +45,7 @@ def check_columns(name: str, columns: Sequence[str]) -> None:
     twice = []
     for position, column in enumerate(columns, start=1):
         if column and column in seen:
-            twice.append(f"column {column[:60]!r} stands twice (columns {seen[column]} and {position})")
+            twice.append(f"column {shown(column)} stands twice (columns {seen[column]} and {position})")
         seen.setdefault(column, position)
     if twice:
         more = f"; and {len(twice) - 5} more" if len(twice) > 5 else ""
@@ -50,7 +57,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        raise ValueError(f"key {shown(next(key for key in keys if keys.count(key) > 1))} stands twice")
     return result
 
 

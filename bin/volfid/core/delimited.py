@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from volfid.core.encoding import DAMAGE, bad_bytes, damaged, open_bytes, piped, suspect, text_lines
 
@@ -24,14 +25,15 @@ _QUOTES = "Check the quotes: one inside a quoted cell is written twice"
 @dataclass(frozen=True)
 class Dialect:
     """How a file is written. quoted: cells may stand in quotes. begin: its first row. header: whether that names the
-    columns. merged: a cell over several lines swallows rows, as every line fits the header by itself. told: what to
-    say of it."""
+    columns. merged: a cell over several lines swallows rows, as every line fits the header by itself. spaced: a blank
+    stands behind every delimiter, before a quote, too. told: what to say of it."""
 
     delimiter: str
     quoted: bool = True
     begin: int = 1
     header: bool = True
     merged: bool = False
+    spaced: bool = False
     told: tuple[str, ...] = ()
 
 
@@ -62,7 +64,14 @@ def dialect_of(path: Path, usual: str | None, no_header: bool = False) -> Dialec
             )
     elif _odd_quotes(path):
         merged = _fits_raw(path, delimiter, first) and _trouble(path, delimiter, first)
-    return Dialect(delimiter, quoted, first, not no_header, merged, tuple(told))
+    spaced = len(lines) >= first and _spaced(lines[first - 1], delimiter)
+    return Dialect(delimiter, quoted, first, not no_header, merged, spaced, tuple(told))
+
+
+def _spaced(line: str, delimiter: str) -> bool:
+    """Whether every cell but the first begins with a blank, as `id, text, labels` do."""
+    cells = line.split(delimiter)[1:]
+    return delimiter != "\t" and bool(cells) and all(cell[:1] == " " for cell in cells)
 
 
 def _shown(delimiter: str) -> str:
@@ -103,7 +112,7 @@ def _delimiter(lines: Sequence[str], usual: str | None, whole: bool) -> str | No
         return fitting / len(others) if others else float(usual is not None)
 
     def width(delimiter: str) -> int:
-        return widths[delimiter][0][1] if widths[delimiter] else 0
+        return widths[delimiter][0][0] if widths[delimiter] else 0
 
     fitting = [d for d in _DELIMITERS if d != usual and width(d) > 1]
     if usual is None:
@@ -157,7 +166,7 @@ def _trouble(path: Path, delimiter: str, first: int) -> bool:
 
 
 def records(path: Path, dialect: Dialect, note: Note) -> Iterator[Record]:
-    """Records that are not blank, by number as a spreadsheet counts them. note(row, reason, detail, mend): takes
+    """Records with a filled cell, by number as a spreadsheet counts them. note(row, reason, detail, mend): takes
     broken bytes and quotes; such records are left out."""
     csv.field_size_limit(1 << 26)
     number = 0
@@ -174,12 +183,12 @@ def records(path: Path, dialect: Dialect, note: Note) -> Iterator[Record]:
                     line = line.replace("\0", "\ufffd")
             yield line
 
-    quoting = csv.QUOTE_MINIMAL if dialect.quoted else csv.QUOTE_NONE
-    reader = csv.reader(lines(), delimiter=dialect.delimiter, quoting=quoting, strict=True)
+    unquoted: dict[str, Any] = {} if dialect.quoted else {"quoting": csv.QUOTE_NONE}
+    reader = csv.reader(lines(), delimiter=dialect.delimiter, strict=True, skipinitialspace=dialect.spaced, **unquoted)
     try:
         for cells in reader:
             number += 1
-            if cells and number != broken:
+            if any(cells) and number != broken:
                 yield number, cells
     except csv.Error as error:
         mend = _QUOTES

@@ -10,7 +10,7 @@ UNKNOWN_ORIGIN = "may contain the content of real documents outside the sample"
 
 def is_supplied(row: Mapping[str, Any]) -> bool:
     """Whether a cell, pool or training set draws on supplied documents."""
-    return row["label_plan"] == OWN
+    return bool(row["label_plan"] == OWN)
 
 
 def sources_of(row: Mapping[str, Any]) -> set[str]:

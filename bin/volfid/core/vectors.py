@@ -74,8 +74,7 @@ def unit_rows(vectors: np.ndarray, ids: Sequence[str]) -> np.ndarray:
 
 def directed(vectors: np.ndarray) -> np.ndarray:
     """Which rows have a direction, (documents,) bool: all but those of zeros."""
-    result: np.ndarray = vectors.any(axis=1)
-    return result
+    return np.asarray(vectors.any(axis=1))
 
 
 def left_out(documents: int, what: str = "documents") -> str | None:

@@ -91,9 +91,9 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
     for row in made.synthetic:
         pools[row["pool_id"]].append(row)
     known = {pool["pool_id"] for pool in job["settings"]["pools"]}
-    orders: dict[tuple[str, int], list[Row]] = {}
-    within: dict[tuple[str, int, int], list[Row]] = {}
-    paired: dict[tuple[str, int, int], list[Pair]] = {}
+    orders: dict[tuple[str, int], Sequence[Mapping[str, Any]]] = {}
+    within: dict[tuple[str, int, int], Sequence[Mapping[str, Any]]] = {}
+    paired: dict[tuple[str, int, int, int], list[Pair]] = {}
     shared: dict[tuple[str, int, int, int], Ingredients] = {}
     for item in job["items"]:
         sizes, order = nested.get(item["draw"], (frozenset(), []))
@@ -133,7 +133,7 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
 
 
 def _note_outside(
-    made: Corpus, orders: Mapping[tuple[str, int], Sequence[Row]], within: Mapping[tuple[str, int, int], Sequence[Row]]
+    made: Corpus, orders: Mapping[tuple[str, int], Sequence[Any]], within: Mapping[tuple[str, int, int], Sequence[Any]]
 ) -> None:
     """A step of the waterfall for each draw and regime that could not use a whole pool."""
     steps: defaultdict[str, int] = defaultdict(int)

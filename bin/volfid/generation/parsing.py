@@ -75,7 +75,8 @@ def parse(raw: str, finish_reason: str, rules: Rules) -> Parsed:
         return Parsed(None, "filtered")
     if "�" in raw or any(0xD800 <= ord(char) <= 0xDFFF for char in raw):
         return Parsed(None, "bad_encoding" if finish_reason == "stop" else "truncated")
-    found = unwrap(raw, rules.inside or bool(rules.opening), rules.stop, rules.shortest)
+    begun = bool(rules.opening)
+    found = unwrap(raw, rules.inside or begun, rules.stop, rules.shortest, begun)
     reason = found.reason
     if reason != "reasoning":
         reason = "refusal" if is_refusal(found.text) else "reasoning" if is_reasoning(found.text) else reason

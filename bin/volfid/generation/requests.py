@@ -87,7 +87,9 @@ class Corpus:
         bare = {label for label, row in self.labels.items() if not row["name"]}
         if not bare:
             return list(documents)
-        cut = [{**row, "labels": [label for label in row["labels"] if label not in bare]} for row in documents]
+        cut: list[Row] = []
+        for row in documents:
+            cut.append({**row, "labels": [label for label in row["labels"] if label not in bare]})
         # a document without any label lends its empty set as before
         kept = [row for row, whole in zip(cut, documents, strict=True) if row["labels"] or not whole["labels"]]
         if not kept:

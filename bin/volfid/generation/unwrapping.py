@@ -3,15 +3,13 @@
 Each repair is a rung; rungs are tried again until none changes anything, for they come in any order and in each other.
 """
 
-import ast
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from volfid.core.reasoning import without_reasoning
 from volfid.core.word_count import word_count
+from volfid.generation.json_text import json_text, unescaped
 from volfid.generation.phrases import is_lead_in, without_tail
 
 RUNGS = (
@@ -65,10 +63,6 @@ _MARKUP = re.compile(
     r"|\\boxed\{|</?s>|<(?:end|start)_of_turn>|\[/?INST\]",
     re.I,
 )
-_KEYS = (
-    "text", "abstract", "document", "doc", "content", "paraphrase", "rewritten_text", "rewritten", "answer", "output",
-    "response", "result", "description", "summary", "patent_abstract",
-)  # fmt: skip
 
 
 @dataclass
@@ -76,7 +70,8 @@ class Unwrapped:
     """A document on its way out of an answer.
 
     reason: why there is none. own: whether it begins with words of its own and not where the answer began. ended: it
-    was closed by a tag or cut at a stop string, however the answer went on. held: something enclosed it.
+    was closed by a tag or cut at a stop string, however the answer went on. held: something enclosed it. begun: words
+    that stand before it were given, so that it is the rest of a text.
     """
 
     text: str
@@ -84,6 +79,7 @@ class Unwrapped:
     own: bool = False
     ended: bool = False
     held: bool = False
+    begun: bool = False
     rungs: list[str] = field(default_factory=list)
 
     def take(self, rung: str, text: str) -> None:
@@ -93,14 +89,15 @@ class Unwrapped:
             self.rungs.append(rung)
 
 
-def unwrap(raw: str, inside: bool, stop: Sequence[str], shortest: int) -> Unwrapped:
+def unwrap(raw: str, inside: bool, stop: Sequence[str], shortest: int, begun: bool = False) -> Unwrapped:
     """The document of an answer, or a reason (`reasoning`, `broken_json`, `lead_in`, `meta_text`).
 
-    inside: whether the answer begins within the document (its first words were put into the model's mouth). stop: what
-    ends a text; a line end ends one that nothing encloses. shortest: words of the shortest accepted text.
+    inside: whether the answer begins within the document (its first words were put into the model's mouth), begun:
+    whether these are words of its text. stop: what ends a text; a line end ends one that nothing encloses. shortest:
+    words of the shortest accepted text.
     """
     raw = _RUNS.sub(r"\1\1\1", raw)
-    found = Unwrapped(raw, held=inside)
+    found = Unwrapped(raw, held=inside, begun=begun)
     text, marked = without_reasoning(raw)
     if marked:
         found.own = not raw.startswith(text[:40])
@@ -134,7 +131,7 @@ def _doc(found: Unwrapped, shortest: int) -> None:
 def _doc_of(found: Unwrapped, inside: bool, shortest: int) -> None:
     """What stands in the last <doc> that holds a text; without an opening tag, what stands before the closing one."""
     tags = list(_TAG.finditer(found.text))
-    if not tags or _json_value(found.text) is not None:
+    if not tags or json_text(found.text) is not None:
         return
     parts: list[tuple[int, int, bool]] = []  # begin, end, closed
     begin = 0 if inside or not any(not tag["close"] for tag in tags) else None
@@ -151,17 +148,10 @@ def _doc_of(found: Unwrapped, inside: bool, shortest: int) -> None:
     start, end, closed = parts[chosen]
     inner, ahead = found.text[start:end], found.text[:start]
     if re.search(r'"\s*[*_`\\]*<\s*doc\s*>$', ahead, re.IGNORECASE) and ":" in ahead:  # in a JSON string
-        inner = _unescaped(inner)
+        inner = unescaped(inner)
     found.own |= start > 0
     found.ended, found.held = closed, True
     found.take("doc_tags", inner)
-
-
-def _unescaped(text: str) -> str:
-    try:
-        return str(json.loads(f'"{text}"', strict=False))
-    except json.JSONDecodeError:
-        return text
 
 
 def _fragment(found: Unwrapped, _: int) -> None:
@@ -195,39 +185,10 @@ def _fenced(found: Unwrapped, _: int) -> None:
 def _from_json(found: Unwrapped, _: int) -> None:
     if found.text.lstrip()[:1] not in ("{", "["):
         return
-    value = _json_value(found.text)
+    value = json_text(found.text)
     if value is not None:
         found.held, found.own = True, True
         found.take("json_object", value.strip())
-
-
-def _json_value(text: str) -> str | None:
-    """The text in {"text": ...} or {"abstract": ...}, in a list of one, or in an object within; None without one."""
-    text = text.strip()
-    if text[:1] not in ("{", "["):
-        return None
-    try:
-        value, _ = json.JSONDecoder(strict=False).raw_decode(text)
-    except RecursionError:
-        return None
-    except json.JSONDecodeError:
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            return None
-    return _text_in(value, 4)
-
-
-def _text_in(value: Any, depth: int) -> str | None:
-    if isinstance(value, str) or not depth:
-        return value if isinstance(value, str) else None
-    if isinstance(value, list):
-        return _text_in(value[0], depth - 1) if len(value) == 1 else None
-    if isinstance(value, dict):
-        low = {str(key).strip().lower().replace(" ", "_"): one for key, one in value.items()}
-        key = next((name for name in _KEYS if name in low), None)
-        return None if key is None or isinstance(low[key], list) else _text_in(low[key], depth - 1)
-    return None
 
 
 def _led_in(found: Unwrapped, shortest: int) -> None:
@@ -268,13 +229,13 @@ def _headed(found: Unwrapped, shortest: int) -> None:
 
 def _emphasised(found: Unwrapped, _: int) -> None:
     match = _EMPHASIS.match(found.text.strip())
-    if match:
+    if match and (found.own or not found.begun):
         found.take("emphasis", match[2])
 
 
 def _quoted(found: Unwrapped, _: int) -> None:
     text = found.text.strip()
-    for left, right in _QUOTES:
+    for left, right in () if found.begun and not found.own else _QUOTES:
         inner = text[1:-1]
         if len(text) > 1 and text[0] == left and text[-1] == right and left not in inner and right not in inner:
             return found.take("quotes", inner.strip())

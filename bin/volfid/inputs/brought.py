@@ -9,7 +9,7 @@ from volfid.core.files import sha256_text
 from volfid.core.shingles import near_duplicate_pairs
 from volfid.inputs.cleaning import shortened, text_faults
 from volfid.inputs.duplicates import NEAR, id_key, repeated_id_faults
-from volfid.inputs.faults import Fault, Funnel, InputFaults
+from volfid.inputs.faults import Fault, Funnel, InputFaults, shown
 from volfid.inputs.labels import LabelName, restrict, unknown_label_faults
 from volfid.inputs.left import pool_counts
 from volfid.inputs.records import Record, Records
@@ -98,8 +98,8 @@ def _refuse(records: Records, real: RealSide, settings: InputSettings) -> dict[s
     """Raise InputFaults with every row that stops the command; else the faults of the other policies, by policy."""
     ids = {id_key(row["doc_id"]) for row in real.documents}
     faults = [
-        Fault(row.file, row.row, "duplicate_id", f"the id {row.doc_id!r} is that of a real document", row.doc_id, "id",
-              "Give synthetic documents their own ids")
+        Fault(row.file, row.row, "duplicate_id", f"the id {shown(row.doc_id)} is that of a real document", row.doc_id,
+              "id", "Give synthetic documents their own ids")
         for row in records.rows if id_key(row.doc_id) in ids
     ]  # fmt: skip
     met = {
@@ -179,7 +179,7 @@ def _unlabelled(rows: Sequence[Record]) -> Reasons:
 def _copies(rows: Sequence[Record], real: RealSide) -> Reasons:
     train = {row["text"].casefold(): row["doc_id"] for row in real.documents if row["split"] == "train"}
     return {
-        row.doc_id: ("copy_of_train", f"the text of {train[row.text.casefold()]!r}")
+        row.doc_id: ("copy_of_train", f"the text of {shown(train[row.text.casefold()])}")
         for row in rows if row.text.casefold() in train
     }  # fmt: skip
 
@@ -188,7 +188,7 @@ def _repeated(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reasons:
     first: dict[tuple[Pool | None, str], str] = {}
     keys = {row.doc_id: (pools.get(row.doc_id), row.text.casefold()) for row in rows}
     return {
-        row.doc_id: ("duplicate_text", f"the text of {first[keys[row.doc_id]]!r}")
+        row.doc_id: ("duplicate_text", f"the text of {shown(first[keys[row.doc_id]])}")
         for row in rows if first.setdefault(keys[row.doc_id], row.doc_id) != row.doc_id
     }  # fmt: skip
 
@@ -197,7 +197,10 @@ def _near_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
     held_out = [row for row in real.documents if row["split"] != "train"]
     pairs = near_duplicate_pairs([row.text for row in rows], [row["text"] for row in held_out], NEAR)
     return {
-        rows[i].doc_id: (f"near_duplicate_of_{held_out[j]['split']}", f"{held_out[j]['doc_id']!r}, Jaccard {value:.2f}")
+        rows[i].doc_id: (
+            f"near_duplicate_of_{held_out[j]['split']}",
+            f"{shown(held_out[j]['doc_id'])}, Jaccard {value:.2f}",
+        )
         for i, j, value in pairs
     }
 
@@ -208,7 +211,7 @@ def _from_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
     for row in rows:
         for source in row.sources:
             if source in side:
-                reasons[row.doc_id] = (f"source_in_{side[source]}", f"made from {source!r}")
+                reasons[row.doc_id] = (f"source_in_{side[source]}", f"made from {shown(source)}")
     return reasons
 
 
@@ -221,7 +224,7 @@ def _near_each_other(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reaso
         for i, j, value in near_duplicate_pairs([row.text for row in part], threshold=NEAR):
             # pairs come sorted by i, so part[i] is settled: a dropped document drops no other
             if part[i].doc_id not in reasons:
-                reasons.setdefault(part[j].doc_id, ("near_duplicate", f"{part[i].doc_id!r}, Jaccard {value:.2f}"))
+                reasons.setdefault(part[j].doc_id, ("near_duplicate", f"{shown(part[i].doc_id)}, Jaccard {value:.2f}"))
     return reasons
 
 

@@ -6,16 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from volfid.core.cells import shown
 from volfid.core.exits import DataError
 
 SHOWN = 5
-LONGEST = 60
-
-
-def shown(value: Any) -> str:
-    """What a message says of a value of the user: quoted, and of more than 60 characters the first with an ellipsis."""
-    text = value if isinstance(value, str) else str(value)
-    return repr(text) if len(text) <= LONGEST else repr(text[: LONGEST - 1] + "\u2026")
 
 
 @dataclass(frozen=True)

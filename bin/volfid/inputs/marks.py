@@ -37,6 +37,10 @@ _DATE = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[-/]\d{4})(?:[T ].*)?", re.ASCII
 )
 _NUMBERED = re.compile(r"(.*?)(\d+)\D*")
+_ANY_LABEL = re.compile(
+    r"(?:labels?|categor(?:y|ies)|cat|class|tag|topic|code|cpc|ipc|annotat(?:or|ion)|rater|coder)[\W_]*\d+",
+    re.IGNORECASE,
+)
 _KEPT = 100_000
 _MEND = (
     "Use 0 and 1, or name what means yes, as in --label_marks 'x,ja' (any other text then means no); --label_marks '*' "
@@ -140,13 +144,11 @@ class Marks:
         what = "0 and 1" if not marks else "marks"
         lines = [f"{file}: labels were read from {count} columns of {what}{which if guessed else ''}"]
         if marks:
-            no = {text: cells for text, cells in marks.items() if text.casefold() in NO}
+            no = {text: cells for text, cells in marks.items() if whole(text.casefold()) in NO}
             yes = {text: cells for text, cells in marks.items() if text not in no}
-            said = [
-                f"{what}: {some(group)} ({sum(group.values())} cells)"
-                for what, group in (("yes", yes), ("no", no)) if group
-            ]  # fmt: skip
-            lines[0] += f"; {', '.join(said)}; --label_marks says it otherwise"
+            both = [(side, group) for side, group in (("yes", yes), ("no", no)) if group]
+            told = [f"{side}: {some(group)} ({sum(group.values())} cells)" for side, group in both]
+            lines[0] += f"; {', '.join(told)}; --label_marks says it otherwise"
         return lines
 
     # ---- what marks mean ----------------------------------------------------------------------
@@ -170,6 +172,8 @@ class Marks:
         rest = set(folded) - no - yes
         if self.zeros and self.ones:
             return None  # 0 and 1 are taken: a third mark is anything
+        if self._numbered_columns() and _ANY_LABEL.fullmatch(self.columns[0]):
+            return None  # label_1, label_2: words there may be labels
         if rest:
             return None if no or self.zeros or not self._plain(rest, yes, others) else rest | yes
         if no and not (yes or self.ones):

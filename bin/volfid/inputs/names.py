@@ -162,7 +162,7 @@ class NameCells:
                     mend += ". Where the brackets are part of a name, give --label_separator"
                 raise NotNames(f"{shown(stripped)} looks like a list, but it cannot be read as one", mend)
         if separator == "\n":
-            return text.splitlines()
+            return re.split(r"[\r\n]+|\\n", text)  # also where a line end was written as two signs
         return re.split(r"[;|]", text) if separator is None else text.split(separator)
 
 

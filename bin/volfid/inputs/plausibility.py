@@ -11,8 +11,21 @@ from volfid.inputs.faults import Fault, shown, some
 if TYPE_CHECKING:
     from volfid.inputs.records import Records
 
-SEPARATOR_WORDS = {" ": "space", "\t": "tab", "\n": "newline"}
-_SEPARATORS = (*",;|/#\\+&:^~_-", "\u3001", "\uff0c", "\uff1b", "\u30fb", " and ", " ")
+SEPARATOR_WORDS = {" ": "space", "\\n": "newline"}
+_SEPARATORS = (
+    *",;|/#\\+&:^~_-",
+    "\u3001",
+    "\uff0c",
+    "\uff1b",
+    "\u30fb",
+    ">",
+    ". ",
+    "<br>",
+    "<br/>",
+    "\\n",
+    " and ",
+    " ",
+)
 _VECTOR = re.compile(
     r"\[?\(?(?:[01](?:\.0)?(?:[\s,;|/_-]*[01](?:\.0)?){2,}|(?:true|false)(?:[\s,;|/_-]+(?:true|false))+)\)?\]?",
     re.ASCII | re.IGNORECASE,
@@ -160,7 +173,7 @@ def _unions(where: str, counts: Counter[Labels], names: set[str], odd: Collectio
         if _mixed(list(pieces.values())):
             found = set(pieces)
         rows = _rows(counts, found)
-        if rows > best[0]:
+        if rows > best[0] and (separator != " " or not best[0]):  # blanks stand beside other separators, too
             best = (rows, separator, found)
     rows, separator, found = best
     if rows < max(2, sum(counts.values()) / 200):
@@ -178,7 +191,8 @@ def _mixed(labels: Sequence[Sequence[str]]) -> bool:
     """Whether few pieces make up many labels, each several times, and a third of them stand both first and later:
     sets that were written out, not a hierarchy or a code."""
     times: Counter[str] = Counter()
-    first, later = set(), set()
+    first: set[str] = set()
+    later: set[str] = set()
     for parts in labels:
         times.update(set(parts))
         first.add(parts[0])

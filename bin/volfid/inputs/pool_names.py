@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from volfid.core.files import sha256_text
+from volfid.inputs.forms import FORMATS, PACKED
 from volfid.inputs.records import Records
-from volfid.inputs.tables import FORMATS
 from volfid.inputs.text import normalise
 
 SUPPLIED = "supplied"  # the generator or method of a pool where neither a column nor a file says it
@@ -18,7 +18,7 @@ SUPPLIED = "supplied"  # the generator or method of a pool where neither a colum
 def stem_of(path: Path) -> str:
     """What a file or folder is called, without the suffixes of its format."""
     name = path.name
-    while Path(name).suffix.lower() in {".gz", *FORMATS} and Path(name).stem:
+    while Path(name).suffix.lower() in {*PACKED, ".txt", *FORMATS} and Path(name).stem:
         name = Path(name).stem
     return normalise(name)[:60] or SUPPLIED
 

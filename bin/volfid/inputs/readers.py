@@ -88,7 +88,8 @@ def jsonl_rows(part: Path, faults: list[Fault]) -> Iterator[tuple[str, int, Row]
                 continue
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
             detail = f"not a JSON object ({reason})"
-            faults.append(Fault(name, number, "not_json", detail, mend="Write one JSON object a line"))
+            mend = "Write one JSON object a line" + (", without a comma behind it" * line.rstrip().endswith(","))
+            faults.append(Fault(name, number, "not_json", detail, mend=mend))
             continue
         yield name, number, row
 

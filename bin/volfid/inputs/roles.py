@@ -30,6 +30,7 @@ OPTIONS = {
     "id": "--id_column", "text": "--text_columns", "labels": "--label_columns", "split": "--split_column",
     "group": "--group_column", "date": "--date_column",
 }  # fmt: skip
+NUMBER = re.compile(r"'-?\d+([.]\d+)?'")
 _USUAL = frozenset(name for names in (*NAMES.values(), TITLE, ABSTRACT, CLAIM) for name in names)
 
 
@@ -100,8 +101,10 @@ class Roles:
     def _missing(self, role: str, wanted: str) -> None:
         option = OPTIONS.get(role, f"inputs.columns.{role}")
         if f"no column {wanted}" not in " ".join(self._problems):
+            # Nextflow reads 007 as 7 and 1.10 as 1.1
+            number = "; a name of digits has to be quoted in -params-file" if NUMBER.match(wanted) else ""
             self._problems.append(
-                f"no column {wanted} for the {role} ({option}, or inputs.columns.{role} of the design)"
+                f"no column {wanted} for the {role} ({option}, or inputs.columns.{role} of the design{number})"
             )
 
     def _absent(self, role: str, names: Sequence[str]) -> bool:
@@ -170,7 +173,7 @@ class Roles:
         else:
             listed = self._listed(name)
             found = {} if self._absent("labels", listed) else self._label_columns(name)
-            if len(listed) == 1 and found and isinstance(name, str):
+            if len(listed) == 1 and found:
                 return listed[0]
         self.flags, self.any_mark = found, bool(found)
         return None

@@ -105,9 +105,9 @@ def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSe
     changes: dict[str, Any] = {}
     for name, value in options.items():
         if name in COLUMN_OPTIONS:
-            columns[COLUMN_OPTIONS[name]] = value if isinstance(value, list) else str(value)
+            columns[COLUMN_OPTIONS[name]] = _names(value)
         elif name in SYNTHETIC_OPTIONS:
-            synthetic[SYNTHETIC_OPTIONS[name]] = value if isinstance(value, list) else str(value)
+            synthetic[SYNTHETIC_OPTIONS[name]] = _names(value)
         elif name == "label_separator":
             changes[name] = str(value)
         elif name == "no_header":
@@ -121,12 +121,19 @@ def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSe
             )
     if "date" in columns:
         changes.setdefault("split_by", "date")
-    given = {item.name: getattr(settings, item.name) for item in fields(settings)}
-    given |= changes | {"columns": {**settings.columns, **columns}, "synthetic": {**settings.synthetic, **synthetic}}
+    whole = {item.name: getattr(settings, item.name) for item in fields(settings)}
+    whole |= changes | {"columns": {**settings.columns, **columns}, "synthetic": {**settings.synthetic, **synthetic}}
     try:
-        return check_settings(given, "options")
+        return check_settings(whole, "options")
     except ConfigError as error:
         raise ParameterError(error.message, mend=error.mend) from error
+
+
+def _names(given: Any) -> str | list[str]:
+    """Names of columns as an option gives them; one name in a list is that column."""
+    if isinstance(given, list):
+        return str(given[0]) if len(given) == 1 else [str(part) for part in given]
+    return str(given)
 
 
 def _policies(given: Any) -> dict[str, Any]:

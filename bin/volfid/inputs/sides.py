@@ -39,7 +39,6 @@ def with_test_rows(real: Records, test: Records) -> list[str]:
         real.met[policy] = [*real.met.get(policy, ()), *met]
     real.warnings += [note for note in test.warnings if note not in real.warnings]
     real.fields = {**test.fields, **real.fields}
-    without = [
-        file for file, records in ((real.file, own), (test.file, test.rows)) if any(not r.doc_id for r in records)
-    ]
+    both = ((real.file, own), (test.file, test.rows))
+    without = [file for file, records in both if any(not row.doc_id for row in records)]
     return [told, *make_ids(real.rows, "doc-", " and ".join(without))]

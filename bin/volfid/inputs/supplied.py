@@ -64,8 +64,11 @@ def read_supplied(paths: Sequence[Path], settings: InputSettings, real: Mapping[
     stems = distinct_names([stem_of(path) for path in paths])
     whole = Records(", ".join(path.name for path in paths))
     names: dict[str, Pool] = {}
-    tables = [open_table(path) for path in paths]
-    options = {role: name for role, name in settings.synthetic.items() if role in OWN_OPTIONS}
+    tables = [open_table(path, settings.no_header, lenient=True) for path in paths]
+    options = {
+        role: str(name) if isinstance(name, int) else name
+        for role, name in settings.synthetic.items() if role in OWN_OPTIONS
+    }  # fmt: skip
     for path, stem, table, own in zip(paths, stems, tables, _have(tables, options), strict=True):
         part = _read_one(path, _with_own(settings, own), read)
         cells = _Cells(table, own, settings, part.rows, real)

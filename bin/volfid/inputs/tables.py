@@ -220,9 +220,7 @@ def _shards(folder: Path) -> tuple[list[Path], list[str]]:
     if not shards:
         mend = "Put .jsonl, .csv, .tsv, .parquet or .xlsx files of one format into it"
         if inner := _inner(folder):
-            mend += (
-                f" (its subfolders {some(inner, _NAMED)} are not read; a split may stand in names such as train.csv)"
-            )
+            mend += f" (subfolders are not read: {some(inner, _NAMED)}; a split may stand in names such as train.csv)"
         raise DataError(f"the folder {folder.name} holds no table", mend=mend)
     kinds: dict[str, str] = {}
     for shard in shards:

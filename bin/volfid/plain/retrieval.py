@@ -78,7 +78,7 @@ def main(
     # every corpus against the first one that was named
     base, *others = groups
     pairs = [Comparison([name], [base]) for name in others]
-    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, f"ndcg_at_{k}", seed)
+    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, f"ndcg_at_{k}", seed, evaluator.notes)
     # a file is what one generator made by one method, and real corpora are what its texts are judged by
     sources = [{**row, "generator": one.name, "method": one.name} for one, kind in corpora if kind == "synthetic"
                for row in one.rows]  # fmt: skip
@@ -94,7 +94,7 @@ def main(
     manifest.settings = {**settings.echo(), "fixed_ideal": "all corpora together", "size_matched": size}
     manifest.counts = {one.name: len(one.rows) for one in everything} | {"figures": len(lines)}
     for one, _ in corpora:
-        if told := evaluator.told(one.name, evaluator.entries(one.name)):
+        if told := evaluator.notes[one.name]:
             reader.warnings.append(f"{one.path.name}: {told}")
         if near := near_queries(asked.rows, one.rows):
             reader.warnings.append(f"{one.path.name}: {near} queries have a near duplicate there, which they may find")

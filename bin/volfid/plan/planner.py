@@ -151,7 +151,6 @@ def make_plan(
         "sizes": sizes, "curve": curve, "train_pool": facts.train_pool, "relative": relative_sizes(design, facts),
         "added": relative_added(design, facts), "shots": shots,
         "supplied": supplied.record(facts.supplied, sorted({cell["regime"] for cell in cells if is_supplied(cell)})),
-        "few_supplied": [pool["warning"] for pool in corpus.get("supplied", ()) if pool["warning"]],
     }  # fmt: skip
     record = {
         "design": {**design.model_dump(mode="json"), "resolved": resolved},
@@ -265,7 +264,6 @@ def summary(plan: Plan) -> str:
         lines.append("  added: " + ", ".join(dict.fromkeys(
             f"{row['asked']} of {row['regime']} = {row['rows']}" for row in resolved["added"]
         )))  # fmt: skip
-    lines += [f"  warning: {words}" for words in resolved["few_supplied"]]
     lines += [f"  {line}" for line in supplied.lines(resolved["supplied"], resolved["train_pool"])]
     if counts["requests"]:
         lines.append(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from volfid.core.cells import shown
 from volfid.core.contracts import Row
 from volfid.core.exits import ParameterError
 from volfid.core.labels import label_matrix
@@ -35,7 +36,7 @@ class Facts:
         if not self.unnamed:
             return "labels have no names"
         more = f" and {len(self.unnamed) - 5} more" if len(self.unnamed) > 5 else ""
-        return f"some labels have no name ({', '.join(map(repr, self.unnamed[:5]))}{more})"
+        return f"some labels have no name ({', '.join(map(shown, self.unnamed[:5]))}{more})"
 
     @property
     def pools(self) -> tuple[Supplied, ...]:

@@ -36,15 +36,9 @@ from volfid.report import (
 )
 from volfid.report.inputs import ReportInputs
 from volfid.report.table import Table
-from volfid.report.text import PROMPT_LIMIT, clean, count, csv_cell, duration, plain, units
+from volfid.report.text import PROMPT_LIMIT, clean, count, csv_cell, duration, meaning, plain, units
 
 MAX_BYTES = 10_000_000
-MEANING = {
-    "cannot decide": "This run does not show whether the synthetic text helps or harms.",
-    "positive": "The whole interval says that the synthetic text helps, on this corpus.",
-    "negative": "The whole interval says that the synthetic text harms, on this corpus.",
-    "undefined": "The estimate or its interval does not exist in this run; the reason stands with it.",
-}
 CSV_TWINS = (
     "scores",
     "effects",
@@ -146,12 +140,6 @@ def headline_sentence(headline: Row) -> str:
         return sentence
     reason = headline.get("note") or "the statistics gave no headline"
     return f"What the synthetic text is worth could not be estimated: {reason}."
-
-
-def meaning(headline: Row) -> str:
-    """The verdict in words, with what has to be said of where the text comes from."""
-    words, caveat = MEANING.get(headline.get("verdict"), ""), headline.get("caveat")
-    return f"{words} But the text {caveat}: what it is worth may be theirs." if words and caveat else words
 
 
 def decide(inputs: ReportInputs) -> list[str]:

@@ -6,7 +6,7 @@ from volfid.report.inputs import ReportInputs
 from volfid.report.page import decide, headline_sentence
 from volfid.report.table import value_and_interval
 from volfid.report.tables_effects import figures_place
-from volfid.report.text import clean, count
+from volfid.report.text import clean, count, meaning
 
 LINES, COLUMNS = 15, 80
 
@@ -18,8 +18,9 @@ def summary_text(inputs: ReportInputs) -> str:
     if inputs.stamp:
         top.append(f"*** {inputs.stamp} ***")
     top += _wrapped(headline_sentence(headline), 4)
-    if headline.get("verdict") == "cannot decide":
-        top += _wrapped("Verdict: cannot decide. " + " ".join(decide(inputs)[:1]), 2)
+    verdict = headline.get("verdict") or "undefined"
+    why = decide(inputs)[:1] if verdict == "cannot decide" else [meaning(headline)]
+    top += _wrapped(f"Verdict: {verdict}. " + " ".join(why), 2)
     figures = [figures_place(inputs)] if figures_place(inputs) else []
     for figure in (inputs.findings.get("five_figures") or [])[:5]:
         unit = str(figure.get("unit") or "")

@@ -92,6 +92,7 @@ class Evaluator:
         self.query_groups = [row["group"] for row in queries]
         # nDCG of every query, by training set and variant: what paired tests compare
         self.per_query: dict[str, dict[str, np.ndarray]] = {}
+        self.notes: dict[str, str | None] = {}
         self.own = Own.of(queries, ((name, known[name]) for name in used))
         self.own_by_query = self.own.by_query(len(queries))
 
@@ -138,7 +139,7 @@ class Evaluator:
             ]
         else:
             figures = self._nothing(trainset_id)
-        told = self.told(trainset_id, corpus)
+        told = self.notes[trainset_id] = self.told(trainset_id, corpus)
         return [
             {"trainset_id": trainset_id, "metric": metric, "variant": variant, "value": value, "n": n,
              "note": "; ".join(filter(None, (why, told))) or None}

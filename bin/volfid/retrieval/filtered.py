@@ -248,7 +248,8 @@ def _compared(
 ) -> dict[str, Any]:
     """Means over queries where all corpora are defined; `matched`, `drawn` (subsets, queries), others (queries,).
 
-    matched_low, matched_high: where one more random subset falls with 95 % (t prediction interval over subsets, on the logit).
+    matched_low, matched_high: where one more random subset falls with 95 % (t prediction interval over subsets, on the
+    logit).
     """
     middle, anywhere = matched.mean(axis=0), drawn.mean(axis=0)
     known = ~np.isnan(whole + filtered + middle + anywhere)

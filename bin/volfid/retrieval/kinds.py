@@ -38,9 +38,9 @@ def by_query(
     alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
     for query, gone in less.items():
         alike[int(query_set[query]), *sorted(gone.items())].append(query)
-    for (label_set, *gone), queries in alike.items():
+    for (label_set, *taken), queries in alike.items():
         rest = counts.copy()
-        for kind, count in gone:
+        for kind, count in taken:
             rest[kind] -= count
         there = rest > 0
         result[queries] = figure(gains[[label_set]][:, there], rest[there], k)

@@ -40,12 +40,13 @@ class Own:
 
         A row without a text is known by its id alone.
         """
-        by_id, by_text = defaultdict(list), defaultdict(list)
+        by_id: defaultdict[str, list[int]] = defaultdict(list)
+        by_text: defaultdict[str, list[int]] = defaultdict(list)
         for number, row in enumerate(queries):
             by_id[row["doc_id"]].append(number)
             if row.get("text"):
                 by_text[text_key(row["text"])].append(number)
-        pairs = set()
+        pairs: set[tuple[int, int]] = set()
         for number, (name, text) in enumerate(documents):
             found = [*by_id.get(name, ()), *(by_text.get(text_key(text), ()) if text and by_text else ())]
             pairs.update((query, number) for query in found)
