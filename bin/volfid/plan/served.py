@@ -24,7 +24,7 @@ def check_served(
     variable with the key is not set.
     """
     named = sorted({str(job["model"]) for job in jobs if job["stage"] in ("generation", *SENT)})
-    lines = []
+    lines: list[str] = []
     for name in named:
         entry = models["generators"].get(name, {})
         if entry.get("engine") != "openai":
@@ -56,7 +56,7 @@ def check_served(
 
 def _texts(name: str, jobs: Sequence[Mapping[str, Any]], methods: Mapping[str, Any]) -> str:
     """What leaves for a model, in words."""
-    found = []
+    found: list[str] = []
     for job in jobs:
         if job["model"] != name:
             continue
