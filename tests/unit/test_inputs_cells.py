@@ -479,3 +479,28 @@ def test_a_step_that_drops_more_than_a_tenth_of_the_rows_is_told(tmp_path):
         [[i, TEXTS[k % 60], ";".join(SETS[k % 60])] for k, (i, *_) in enumerate(DOCS)],
     )
     assert warned(made(path), "20 of 80 rows were dropped: repeated text")
+
+
+@pytest.mark.parametrize(("begin", "listed"), [(0, "labels.txt"), (1, "labels.txt"), (0, "labels.json")])
+def test_numbers_are_places_in_a_list_of_names_alone(tmp_path, begin, listed):
+    """A list of names without numbers, as label files of published sets are: the documents hold places in it."""
+    names = ["self care", "hearing aid", "vision"]
+    text = json.dumps(names) if listed.endswith("json") else "\n".join(names)
+    (tmp_path / listed).write_text(text)
+    rows = [[f"d{i}", f"{TEXTS[i % len(TEXTS)]} number {i}", str(begin + i % 3)] for i in range(45)]
+    path = table(tmp_path, ["id", "text", "labels"], rows)
+    prepared = made(path, labels=tmp_path / listed)
+    assert {row["label"]: row["name"] for row in prepared.labels} == {name: name for name in names}
+    assert truth(prepared)["d4"] == ("hearing aid",) and warned(prepared, f"{begin} was read as 'self care'")
+
+
+def test_a_list_of_names_that_fits_numbers_in_two_ways_is_refused(tmp_path):
+    (tmp_path / "labels.txt").write_text("a\nb\nc\nd\n")
+    rows = [[f"d{i}", f"{TEXTS[i % len(TEXTS)]} number {i}", str(1 + i % 2)] for i in range(45)]
+    with pytest.raises(DataError, match="from 0 or from 1 cannot be seen"):
+        made(table(tmp_path, ["id", "text", "labels"], rows), labels=tmp_path / "labels.txt")
+
+
+@pytest.mark.parametrize("text", ["#BHAW!", "#WINNING!", "#LOL!", "#WHY?"])
+def test_a_tag_with_a_shout_is_a_text(text):
+    assert not spreadsheet_error(text) and spreadsheet_error("#BEZUG!")

@@ -22,7 +22,18 @@ MISSING = frozenset((
 ))  # fmt: skip
 _LONGEST_MISSING = max(map(len, MISSING))
 # #REF!, #DIV/0!, #NAME?, and as other languages write them: #BEZUG!, #VALEUR!, #\u00a1REF!
-_ERROR = re.compile(r"#[\u00a1\u00bf]?[A-Z\u00c0-\u00de_]+(?:/0)?[!?]|#GETTING_DATA")
+# errors as spreadsheets write them, in the languages that translate them; "#WINNING!" is somebody's text
+_ERRORS = frozenset((
+    "#REF!", "#DIV/0!", "#NAME?", "#VALUE!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!",
+    "#UNKNOWN!", "#CONNECT!", "#BUSY!", "#EXTERNAL!", "#GETTING_DATA", "#BEZUG!", "#WERT!", "#ZAHL!", "#ÜBERLAUF!",
+    "#BLOCKIERT!", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!", "#PROPAGATION!", "#CALCUL!", "#¡REF!", "#¡DIV/0!",
+    "#¿NOMBRE?", "#¡VALOR!", "#¡NUM!", "#¡NULO!", "#¡DESBORDAMIENTO!", "#¡CALC!", "#RIF!", "#VALORE!", "#NOME?",
+    "#NULLO!", "#VALOR!", "#NÚM!", "#NULO!", "#DESPEJAR!", "#VERW!", "#WAARDE!", "#NAAM?", "#GETAL!", "#LEEG!",
+    "#DEEL/0!", "#ADR!", "#ARG!", "#NAZWA?", "#LICZBA!", "#ZERO!", "#VÄRDEFEL!", "#REFERENS!", "#NAMN?", "#OGILTIGT!",
+    "#SKÄRNING!", "#DIVISION/0!", "#VÆRDI!", "#REFERENCE!", "#NAVN?", "#VERDI!", "#REFERANSE!", "#HODNOTA!", "#ODKAZ!",
+    "#NÁZEV?", "#ČÍSLO!", "#AD?", "#DEĞER!", "#BAŞV!", "#SAYI!", "#BOŞ!", "#ЗНАЧ!", "#ССЫЛКА!", "#ИМЯ?", "#ДЕЛ/0!",
+    "#ЧИСЛО!", "#ПУСТО!",
+))  # fmt: skip
 _WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.0+)?", re.ASCII)
 
@@ -84,7 +95,7 @@ def missing(text: str) -> bool:
 
 def spreadsheet_error(text: str) -> bool:
     """Whether a cell holds what a spreadsheet writes for a formula that failed: #REF!, #DIV/0!, #NAME?, #WERT!."""
-    return text[:1] == "#" and len(text) <= 20 and _ERROR.fullmatch(text.strip()) is not None
+    return text[:1] == "#" and len(text) <= 20 and text.strip() in _ERRORS
 
 
 def whole(text: str) -> str:

@@ -21,6 +21,7 @@ _LIST = "Write a list of {label, name, definition}, or a mapping {label: name}"
 _FORMATS = "Write a list of {label, name, definition} as .json, or a table (.csv, .tsv, .jsonl, .xlsx)"
 _BY_PLACE = ("label", "name", "definition")
 _LOOKED_AT = 200
+_LONGEST_LINE = 100
 
 Numbered = list[tuple[int, dict[str, Any]]]
 
@@ -32,6 +33,8 @@ def label_rows(path: Path, known: Collection[str], wanted: Sequence[str], faults
     """
     if suffix_of(path) == ".json" and not json_in_lines(path):
         return _json_rows(path)
+    if suffix_of(path) in (".txt", "") and (lines := _lines(path)) is not None:
+        return lines
     form = form_of(path, otherwise=_FORMATS)
     if form.kind == "json":
         return _json_rows(path)
@@ -53,6 +56,21 @@ def label_rows(path: Path, known: Collection[str], wanted: Sequence[str], faults
 
 def _lower(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key.strip().casefold(): value for key, value in row.items()}
+
+
+# ---- lines --------------------------------------------------------------------------------
+
+
+def _lines(path: Path) -> Numbered | None:
+    """Names alone, one a line; None for a file that is a table, or that is no list of names."""
+    lines = read_text(path).split("\n")
+    names = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+    table = any(delimiter in name for _, name in names for delimiter in "\t,;|")
+    if not names or table or names[0][1][0] in "[{" or max(len(name) for _, name in names) > _LONGEST_LINE:
+        return None
+    if names[0][1].casefold() in ("label", "labels", "name", "names"):
+        names = names[1:]
+    return [(number, {"label": name}) for number, name in names]
 
 
 # ---- JSON ---------------------------------------------------------------------------------

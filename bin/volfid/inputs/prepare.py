@@ -22,6 +22,7 @@ from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, f
 from volfid.inputs.forms import FORMATS, PACKED
 from volfid.inputs.labels import LabelName, case_collisions, nameless, note_warnings, read_label_names
 from volfid.inputs.left import check_left
+from volfid.inputs.numbered import names_by_place
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.sides import with_test_rows
@@ -66,6 +67,8 @@ def prepare(
     names = fixture_label_names() if fixture else read_label_names(labels) if labels else None
     listed_in = labels.name if labels else "the label list"
     records = fixture_records() if fixture else _real(Path(source), settings, names, test)
+    if not fixture:
+        names = names_by_place(records, names, listed_in)
     met = records.met | refuse(records.rows, records.faults, settings, names, listed_in, records.fields)
     try:
         done = clean(records.rows, met, settings, names)
