@@ -16,10 +16,12 @@ include { RETRIEVAL  } from './modules/retrieval.nf'
 include { STATISTICS } from './modules/statistics.nf'
 include { REPORT     } from './modules/report.nf'
 include { CALIBRATION } from './modules/calibration.nf'
-include { chosenSource ; helpText } from './modules/params.nf'
+include { chosenSource } from './modules/sources.nf'
 include { preflight } from './modules/preflight.nf'
+include { showProgress } from './modules/progress.nf'
+include { commitOf } from './modules/host.nf'
 include { endInTime ; watchEnd } from './modules/closing.nf'
-include { leave ; writeRecord } from './modules/record.nf'
+include { writeRecord } from './modules/record.nf'
 
 workflow STUDY {
     take:
@@ -30,7 +32,7 @@ workflow STUDY {
     INPUTS(source)
 
     // jobs: [stage, [id: 'training__mlp__real__d00__p00', source: 'real', model: null], '{...}']
-    PLAN(INPUTS.out.labels, INPUTS.out.corpus, INPUTS.out.documents)
+    PLAN(INPUTS.out.labels, INPUTS.out.corpus, INPUTS.out.documents, INPUTS.out.brought)
     jobs = PLAN.out.jobs
 
     // regimes: one list of files, a file per draw
@@ -77,18 +79,15 @@ workflow STUDY {
 
 workflow {
     main:
-    if( params.help.toString() == 'true' ) {
-        println helpText()
-        leave(0)
-    }
     preflight()
+    showProgress()
     // what the closing block tells, gathered while the run goes on
     def facts = [:]
     watchEnd(facts)
     workflow.onError = { endInTime() }
     workflow.onComplete = {
         facts.complete = true
-        writeRecord()
+        writeRecord(commitOf())
     }
     if( params.calibrate.toString() == 'true' ) {
         // no study: worlds with a known mechanism, through the same code

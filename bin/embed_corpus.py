@@ -35,7 +35,7 @@ def embed_corpus(
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
     from volfid.embeddings.encoders import accelerator, make_encoder
-    from volfid.embeddings.store import embed_rows, mask_rows
+    from volfid.embeddings.store import embed_rows, mask_rows, zeros_told
 
     manifest = Manifest("embed_corpus.py", task)
     real = CONTRACTS["documents"].read(documents)
@@ -53,6 +53,7 @@ def embed_corpus(
     encode = make_encoder(entry, model_dir, threads, batch, corpus, task["master_seed"])
     started = time.monotonic()
     embedded = embed_rows(rows, encode)
+    zeros_told(embedded.ids, embedded.vectors)
     seconds = time.monotonic() - started
     write_vectors(out_dir, embedded.ids, embedded.vectors)
     for name in ("embeddings.npy", "ids.txt"):

@@ -49,16 +49,16 @@ def main(
         files.real, files.synthetic, files.label_ids, files.trainsets, *read_vectors(embeddings), settings,
         task["master_seed"],
     )  # fmt: skip
-    progress = Progress("retrieval", len(files.trainsets), "training sets")
     filters = Filters(evaluator, files.real, files.synthetic)
     mixed = {item["trainset_id"] for item in task["items"] if item["real_share"] is not None}
     lines, filtered = [], []
-    for name in files.trainsets:
-        lines += evaluator.evaluate(name, sizes[name])
-        filtered += [] if name in mixed else filters.evaluate(name)
-        progress.advance()
+    with Progress("retrieval", len(files.trainsets), "training sets") as progress:
+        for name in files.trainsets:
+            lines += evaluator.evaluate(name, sizes[name])
+            filtered += [] if name in mixed else filters.evaluate(name)
+            progress.advance()
     pairs, metric = comparisons(task["items"]), f"ndcg_at_{settings.k}"
-    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, metric, task["master_seed"])
+    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, metric, task["master_seed"], evaluator.notes)
     for kind, rows in (("retrieval", lines), ("retrieval_tests", tests), ("retrieval_filters", filtered),
                        ("patent_rules", filters.rule_rows())):  # fmt: skip
         manifest.wrote(CONTRACTS[kind].write(out_dir, rows), len(rows))

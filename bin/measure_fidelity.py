@@ -48,12 +48,12 @@ def main(
     vectors = read_vectors(embeddings)
     corpus = assemble(files.real, files.synthetic, files.label_ids, files.trainsets, *vectors, permuted=permuted)
     measurer = Measurer(corpus, settings, task["master_seed"])
-    progress = Progress("fidelity", len(corpus.trainsets), "training sets")
     lines, near, leaks = [], [], Leaks(corpus, measurer.memory, settings.containment_width)
-    for one in corpus.trainsets:
-        lines += measurer.measure(one)
-        near += leaks.rows(one.trainset_id, one.added, one.sources)
-        progress.advance()
+    with Progress("fidelity", len(corpus.trainsets), "training sets") as progress:
+        for one in corpus.trainsets:
+            lines += measurer.measure(one)
+            near += leaks.rows(one.trainset_id, one.added, one.sources)
+            progress.advance()
     manifest.wrote(CONTRACTS["fidelity"].write(out_dir, lines), len(lines))
     words = audit(files.real, files.synthetic, files.labels)
     manifest.wrote(CONTRACTS["keywords"].write(out_dir, words), len(words))

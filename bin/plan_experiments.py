@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Expand a design into cells and jobs, fix M and U, and print what it will cost."""
 
+from json import loads
 from pathlib import Path
 from typing import Annotated
 
@@ -22,10 +23,14 @@ def main(
     seed: Annotated[int | None, typer.Option(help="master seed; the design's own when absent")] = None,
     cores: Annotated[int, typer.Option(help="cores the estimate is for", min=1)] = 2,
     look: Annotated[int | None, typer.Option(help="look of a sequential design, from 1", min=1)] = None,
-    documents: Annotated[Path | None, typer.Option(help="documents.jsonl; for k-shot regimes", exists=True)] = None,
+    documents: Annotated[Path | None, typer.Option(help="documents.jsonl (k-shots, sources)", exists=True)] = None,
+    brought: Annotated[Path | None, typer.Option(help="brought.jsonl, of an audit", exists=True)] = None,
     previous: Annotated[Path | None, typer.Option(help="effects.parquet of the look before", exists=True)] = None,
     fetched: Annotated[
         str | None, typer.Option(help="models that are fetched, by comma; not checked if absent")
+    ] = None,
+    served: Annotated[
+        str | None, typer.Option(help="JSON: allow, price, network; served models are not looked at if absent")
     ] = None,
     out_dir: OutDir = Path("."),
 ) -> None:
@@ -39,30 +44,34 @@ def main(
     from volfid.plan.design import read_design
     from volfid.plan.planner import make_plan, read_methods, summary
     from volfid.plan.resolve import check_fetched
+    from volfid.plan.served import check_served
 
-    known = read_yaml(models)
+    known, asked, about = read_yaml(models), read_design(design), CONTRACTS["corpus"].read_object(corpus)
+    templates, names = read_methods(prompts), CONTRACTS["labels"].read(labels)
     plan = make_plan(
-        read_design(design),
-        corpus=CONTRACTS["corpus"].read_object(corpus),
+        asked,
+        corpus=about,
         models=known,
         recipes=read_yaml(recipes),
-        methods=read_methods(prompts),
+        methods=templates,
         claims=read_yaml(claims),
         seed=seed,
         cores=cores,
         bin_dir=Path(__file__).resolve().parent,
-        labels=CONTRACTS["labels"].read(labels),
+        labels=names,
         look=look,
         previous=CONTRACTS["effects"].read(previous) if previous else (),
         read_documents=(lambda: CONTRACTS["documents"].read(documents)) if documents else None,
+        read_brought=(lambda: CONTRACTS["brought"].read(brought)) if brought else None,
     )
     if fetched is not None:
         check_fetched(plan.jobs, known, set(fetched.split(",")))
+    told = check_served(asked, plan.jobs, about, known, templates, len(names), loads(served)) if served else []
     CONTRACTS["cells"].write(out_dir, plan.cells)
     CONTRACTS["plan"].write(out_dir, plan.record)
     for job in plan.jobs:
         CONTRACTS["job"].write(out_dir / "jobs" / job["stage"] / f"{job['job_id']}.json", job)
-    print(summary(plan))
+    print("\n".join([summary(plan), *told]))
 
 
 if __name__ == "__main__":

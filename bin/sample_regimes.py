@@ -10,7 +10,7 @@ def main(job: Job, documents: InFile, labels: InFile, out_dir: OutDir = Path("."
     """Draw nested real training sets (one row a size) with folds for tuning.
 
     Job settings: draw (number of the draw), folds, sizes (ascending), sampling (stratified or random),
-    min_positives (of every label, where possible; null: see ordering.py), shots. Writes regimes.jsonl.
+    min_positives (of every label, where possible; null: see core/ordering.py), shots. Writes regimes.jsonl.
     """
     task = read_job(job)
     if stub:

@@ -35,10 +35,10 @@ def train_encoder(
         return write_stub(out_dir, "predictions", "scores", "counts", "gaps")
     import numpy as np
 
-    from volfid.core.exits import InputMissingError
+    from volfid.core.exits import ConfigError, InputMissingError, UnavailableError
     from volfid.core.manifest import Manifest
     from volfid.core.schemas import CONTRACTS
-    from volfid.training.runner import run_cells
+    from volfid.training.runner import left_out, run_cells
     from volfid.training.tuners import make_tuner
 
     settings = task["settings"]
@@ -51,22 +51,27 @@ def train_encoder(
     draws, sets = CONTRACTS["regimes"].read_many(regimes), CONTRACTS["trainsets"].read_many(trainsets)
     for path in (documents, labels, *regimes, *trainsets, *([synthetic] if synthetic else [])):
         manifest.read(path)
-    tuner = make_tuner(settings, [*real, *made], model_dir, attempt, label_list)
-    numbers = np.arange(len(tuner.store.lengths))[:, None]  # what stands for the vector of a text: its number
-    started = time.monotonic()
-    results = run_cells(task, real, label_list, draws, sets, tuner.store.row, numbers, tuner=tuner)
+    started, tuner = time.monotonic(), None
+    try:
+        tuner = make_tuner(settings, [*real, *made], model_dir, attempt, label_list)
+        numbers = np.arange(len(tuner.store.lengths))[:, None]  # what stands for the vector of a text: its number
+        started = time.monotonic()
+        results = run_cells(task, real, label_list, draws, sets, tuner.store.row, numbers, tuner=tuner)
+    except (ConfigError, UnavailableError) as error:  # these cells alone are missing
+        results = left_out(task, label_list, error)
     seconds = time.monotonic() - started
     predictions = CONTRACTS["predictions"].write_columns(out_dir, results.prediction_columns())
     manifest.wrote(predictions, sum(len(part[2]) for part in results.predictions))
     for name in ("scores", "counts", "gaps"):
         rows = getattr(results, name)
         manifest.wrote(CONTRACTS[name].write(out_dir, rows), len(rows))
-    manifest.settings = settings | {"ran": tuner.facts}
+    manifest.settings = settings | {"ran": tuner.facts if tuner else None}
     manifest.seeds = {"master_seed": task["master_seed"]}
-    updates, cells = tuner.updates, len(task["items"])
+    updates, cells = tuner.updates if tuner else 0, len(task["items"])
     manifest.counts = {"cells": cells, "scored": cells - len(results.gaps), "updates": updates}
     manifest.counts["seconds_per_update_and_scoring"] = round(seconds / max(updates, 1), 3)
-    manifest.device |= {"threads": 1, "accelerator": None if tuner.start.device == "cpu" else tuner.start.device}
+    card = tuner is not None and tuner.start.device != "cpu"
+    manifest.device |= {"threads": 1, "accelerator": "cuda" if card else None}
     manifest.write(out_dir)
 
 

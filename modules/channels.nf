@@ -10,12 +10,12 @@ def sortedFiles(pairs) {
     return pairs.toSortedList { a, b -> a[0].toString() <=> b[0].toString() }.map { rows -> rows.collect { row -> row[1] } }
 }
 
-// what belongs to a source ('real', a generator, 'brought'), or to one draw of it
+// what belongs to a source ('real', a generator, 'brought' for all supplied pools), or to one draw of it
 def partOf(source, draw) {
     return (draw ? "${source}/${draw}" : source).toString()
 }
 
-// whose vectors a part needs beside those of the real documents; brought documents are the same in every draw
+// whose vectors a part needs beside those of the real documents; supplied documents are the same in every draw
 def storeOf(part) {
     def source = part.tokenize('/')[0]
     return source == 'real' ? 'real' : source == 'brought' ? 'brought/d00' : part
@@ -26,6 +26,18 @@ def embeddedParts(parts, stores) {
     return parts.filter { part, _f -> part.contains('/') }.map { part, f -> [storeOf(part), part, f] }
         .combine(stores.map { store, _folder -> [store] }, by: 0)
         .map { _store, part, f -> [part, f] }
+}
+
+// prints what the manifests of tasks warn of: their own messages stay in the task's folder
+def tellWarnings(manifests) {
+    manifests.subscribe { _id, f ->
+        new groovy.json.JsonSlurper().parseText(f.text).counts?.warnings?.each { warning -> println "volfid: warning: ${warning}" }
+    }
+}
+
+// regimes of the one draw of a task, or of all
+def regimesOf(meta, rows) {
+    return rows.findAll { row -> !meta.draw || row[0] == meta.draw }.collect { row -> row[1] }
 }
 
 // the file or folder of exactly that name: [, ] and * in the name of a user's file are no pattern
@@ -51,9 +63,22 @@ def options(name, files) {
     return list.collect { f -> "--${name} ${f}" }.join(' ')
 }
 
+// the same for files of the user, whose names may hold anything
+def namedFiles(name, files) {
+    def list = files instanceof List ? files : (files ? [files] : [])
+    return list.collect { f -> "--${name} '${f.toString().replace("'", "'\\''")}'" }.join(' ')
+}
+
 // shell lines that write the job, a value, to job.json
 def jobFile(job) {
     return "cat > job.json <<'VOLFID_JOB'\n${job}\nVOLFID_JOB"
+}
+
+// paths of a parameter that may name several, separated by commas; a comma of a path that exists is its own
+def listedPaths(value) {
+    def text = value == null ? '' : value.toString()
+    def whole = !text || file(text, glob: false).exists()
+    return whole ? [text].findAll { path -> path } : text.split(',').collect { part -> part.trim() }.findAll { part -> part }
 }
 
 // a digest of the files of a folder by name, size and date: Nextflow hashes a folder without looking into it

@@ -1,9 +1,11 @@
-include { jobFile ; modelFolder ; ofStage ; onePath ; options ; sortedFiles } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; onePath ; options ; sortedFiles ; tellWarnings } from './channels.nf'
 
 // a generator votes, several times a document, on labels of made documents, and of real ones to know how it errs
 process CHECK_LABELS {
     tag "${meta.id}"
     label 'gpu_generate'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
+    label 'may_leave_gap'
     publishDir path: { "${params.outdir}/checks/${meta.id}" }, mode: 'copy', pattern: '{label_checks.parquet,manifest.json}'
 
     input:
@@ -72,6 +74,7 @@ workflow CHECKS {
     )
     MEASURE_AGREEMENT(ofStage(jobs, 'statistics').first(), sortedFiles(CHECK_LABELS.out.checks.map { meta, f -> [meta.id, f] }))
     agreement = MEASURE_AGREEMENT.out.agreement
+    tellWarnings(CHECK_LABELS.out.manifest.map { meta, f -> [meta.id, f] })
     manifests = CHECK_LABELS.out.manifest.map { meta, f -> [meta.id, f] }
         .mix(MEASURE_AGREEMENT.out.manifest.map { f -> ['statistics_agreement', f] })
 

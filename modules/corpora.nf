@@ -1,4 +1,5 @@
 include { codeDigest ; filesIn } from './channels.nf'
+include { recipeFile } from './sources.nf'
 
 // The one task that may use the network: a corpus by recipe, or tables of the hub at a commit
 process FETCH_CORPUS {
@@ -34,11 +35,6 @@ process FETCH_CORPUS {
     convert_corpus.py ${source} ${revision} --downloads downloads
     rm -rf downloads
     """
-}
-
-// name of a recipe, or a path to one
-def recipeFile(name) {
-    return file(name.endsWith('.yaml') ? name : "${projectDir}/params/corpora/${name}.yaml", glob: false)
 }
 
 workflow CORPUS {

@@ -3,6 +3,7 @@ include { jobFile ; modelFolder ; ofStage ; options ; partOf } from './channels.
 process EMBED_CORPUS {
     tag "${meta.id}"
     label 'gpu_embed'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
 
     input:

@@ -1,8 +1,9 @@
-include { jobFile ; modelFolder ; ofStage ; onePath ; options } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; onePath ; options ; tellWarnings } from './channels.nf'
 
 process GENERATE_TEXT {
     tag "${meta.id}"
     label 'gpu_generate'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
     publishDir path: { "${params.outdir}/generation/${meta.id}" }, mode: 'copy', pattern: '*.json*'
 
@@ -45,6 +46,7 @@ workflow GENERATION {
     GENERATE_TEXT(requests, documents, labels, regimes, onePath(params.prompts))
     generations = GENERATE_TEXT.out.generations.map { meta, f -> [meta.source, f] }
     manifests = GENERATE_TEXT.out.manifest.map { meta, f -> [meta.id, f] }
+    tellWarnings(manifests)
 
     emit:
     generations

@@ -1,11 +1,6 @@
-include { codeDigest ; contentDigest ; fileDigest ; onePath } from './channels.nf'
+include { codeDigest ; contentDigest ; fileDigest ; listedPaths ; namedFiles ; onePath } from './channels.nf'
 include { CORPUS } from './corpora.nf'
-
-// the design file: the one given, else the demo's, and on graphics cards that for one card
-def chosenDesign() {
-    def name = params.gpu.toString().toBoolean() ? 'reduced' : 'demo'
-    return onePath(params.design ?: "${projectDir}/params/design/${name}.yaml")
-}
+include { chosenDesign } from './sources.nf'
 
 process PREPARE_DOCUMENTS {
     tag "${source}"
@@ -15,7 +10,8 @@ process PREPARE_DOCUMENTS {
     tuple val(source), val(embedded)
     path real, stageAs: 'real/*'
     path names, stageAs: 'names/*'
-    path synthetic, stageAs: 'synthetic_in/*'
+    path synthetic, stageAs: 'synthetic_in/?/*'
+    path test, stageAs: 'test_in/*'
     path design, stageAs: 'design/*'
     val seed
     val chosen
@@ -33,7 +29,7 @@ process PREPARE_DOCUMENTS {
     script:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
-    def brought = synthetic ? "--synthetic ${synthetic}" : ''
+    def brought = namedFiles('synthetic', synthetic) + (test ? " --test ${test}" : '')
     """
     # code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
@@ -45,7 +41,7 @@ process PREPARE_DOCUMENTS {
     stub:
     def input = real ? "${real}" : source
     def labels = names ? "--labels ${names}" : ''
-    def brought = synthetic ? "--synthetic ${synthetic}" : ''
+    def brought = namedFiles('synthetic', synthetic) + (test ? " --test ${test}" : '')
     """
     # the planner needs real documents, also in a stub run; code ${code}
     cat > options.json <<'VOLFID_OPTIONS'
@@ -57,7 +53,9 @@ process PREPARE_DOCUMENTS {
 
 // the options of docs/own-data.md as one line of JSON: what a user types reaches no shell
 def columnsAndPolicies() {
-    def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'split_column', 'group_column', 'date_column', 'policies']
+    def names = ['id_column', 'text_columns', 'label_columns', 'label_separator', 'label_marks', 'split_column', 'group_column', 'date_column',
+                 'no_header', 'policies']
+    names += ['id_column', 'text_columns', 'label_columns', 'label_separator', 'source_column', 'generator_column', 'method_column'].collect { name -> "synthetic_${name}".toString() }
     return groovy.json.JsonOutput.toJson(names.findAll { name -> params[name] != null }.collectEntries { name -> [name, params[name]] })
 }
 
@@ -74,7 +72,9 @@ workflow INPUTS {
     def seed = params.seed == null ? '' : "--seed ${params.seed as Integer}"
     def real = given ? onePath(given) : []
     def names = listed ? onePath(listed) : []
-    def digest = fileDigest(real)
+    def supplied = listedPaths(params.synthetic).collect { path -> onePath(path) }
+    def test = params.test ? onePath(params.test) : []
+    def digest = ([real, test] + supplied).collect { path -> fileDigest(path) }.join('')
     corpora = channel.empty()
     if( fetched ) {
         // a recipe knows its labels; rows that are handed on as they are have those of the user, or none
@@ -88,7 +88,8 @@ workflow INPUTS {
         [given ? onePath(given).name : source, contentDigest(onePath(demo))],
         real,
         names,
-        params.synthetic ? onePath(params.synthetic) : [],
+        supplied,
+        test,
         chosenDesign(),
         seed,
         columnsAndPolicies(),
@@ -97,6 +98,11 @@ workflow INPUTS {
     documents = PREPARE_DOCUMENTS.out.documents
     labels = PREPARE_DOCUMENTS.out.labels
     corpus = PREPARE_DOCUMENTS.out.corpus
+    // what a task prints stays in its log: the terminal has it from here
+    corpus.subscribe { f ->
+        def told = new groovy.json.JsonSlurper().parseText(f.text).warnings ?: []
+        told.each { line -> System.err.println("volfid: warning: ${line}") }
+    }
     brought = PREPARE_DOCUMENTS.out.brought
     report_files = labels.concat(corpus, PREPARE_DOCUMENTS.out.funnel, PREPARE_DOCUMENTS.out.rejects).toList()
     manifest = PREPARE_DOCUMENTS.out.manifest.map { f -> ['inputs', f] }.mix(corpora)

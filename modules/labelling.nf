@@ -1,9 +1,10 @@
-include { jobFile ; modelFolder ; ofStage ; onePath ; options } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; onePath ; options ; tellWarnings } from './channels.nf'
 
 // the same generator, asked instead of told to write: which labels does a document have?
 process LABEL_DOCUMENTS {
     tag "${meta.id}"
     label 'gpu_generate'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
     publishDir path: { "${params.outdir}/labelling/${meta.id}" }, mode: 'copy', pattern: '{answers.parquet,manifest.json}'
 
@@ -46,6 +47,7 @@ workflow LABELLING {
     LABEL_DOCUMENTS(requests, documents, labels, regimes, onePath(params.prompts))
     answers = LABEL_DOCUMENTS.out.answers.map { meta, f -> [meta.model, f] }
     manifests = LABEL_DOCUMENTS.out.manifest.map { meta, f -> [meta.id, f] }
+    tellWarnings(manifests)
 
     emit:
     answers

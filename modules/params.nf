@@ -1,8 +1,8 @@
 // The parameters: what they mean, and what is refused before anything starts.
 
-include { filesIn } from './channels.nf'
-include { recipeFile } from './corpora.nf'
+include { filesIn ; listedPaths } from './channels.nf'
 include { oneLine } from './lastwords.nf'
+include { chosenSource ; recipeFile } from './sources.nf'
 
 // the parameters by group, as nextflow_schema.json describes them: the one home of names, types and bounds
 def describedGroups() {
@@ -43,9 +43,8 @@ def misfit(entry, value) {
     if( entry.maximum != null && number > entry.maximum ) {
         return "${text} is more than ${entry.maximum}"
     }
-    def choices = entry['enum']
-    if( choices && !choices.any { one -> one.toString() == text } ) {
-        return "${text} is none of ${choices.join(', ')}"
+    if( entry['enum'] && !entry['enum'].any { one -> one.toString() == text } ) {
+        return "${text} is none of ${entry['enum'].join(', ')}"
     }
     def example = entry.examples ? ", for example ${entry.examples.join(' or ')}" : ''
     return !entry.pattern || text =~ entry.pattern ? null : "${text} does not have the form that is wanted${example} (${entry.description})"
@@ -84,20 +83,12 @@ def sourceProblems() {
 }
 
 def fileProblems() {
-    return ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous']
+    def supplied = listedPaths(params.synthetic).findAll { path -> !file(path, glob: false).exists() }
+        .collect { path -> [66, "--synthetic: there is no file ${oneLine(path)}; several files are separated by commas"] }
+    return supplied + ['input', 'real', 'test', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous']
         .findAll { name -> params[name] && !(name == 'input' && (params.input in ['demo', 'fixture'] || params.input.toString().startsWith('hf:'))) }
         .findAll { name -> !file(params[name].toString(), glob: false).exists() }
         .collect { name -> [66, "--${name}: there is no file ${oneLine(params[name])}"] }
-}
-
-// a path, 'fixture', 'corpus:<recipe>' or 'hf:<dataset>@<commit>'; a GPU run that names none takes the recipe wos_ct
-def chosenSource() {
-    if( params.corpus ) {
-        return "corpus:${params.corpus}".toString()
-    }
-    def given = params.real ?: params.input
-    def gpu = params.gpu.toString().toBoolean() && !params.synthetic
-    return given ? given.toString() : gpu ? 'corpus:wos_ct' : null
 }
 
 def corpusMistakes(source) {

@@ -1,5 +1,5 @@
 include { onePath ; options } from './channels.nf'
-include { chosenDesign } from './inputs.nf'
+include { chosenDesign } from './sources.nf'
 
 process PLAN_EXPERIMENTS {
     label 'cpu_small'
@@ -11,6 +11,7 @@ process PLAN_EXPERIMENTS {
     path labels
     path corpus
     path documents
+    path brought
     path models
     path recipes
     path claims
@@ -18,6 +19,7 @@ process PLAN_EXPERIMENTS {
     path previous, stageAs: 'previous/?/*'
     val chosen
     val fetched
+    val served
 
     output:
     path 'cells.jsonl', emit: cells
@@ -26,14 +28,14 @@ process PLAN_EXPERIMENTS {
 
     script:
     """
-    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} \\
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} --brought ${brought} \\
         --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen} \\
-        --fetched '${fetched}'
+        --fetched '${fetched}' --served '${served}'
     """
 
     stub:
     """
-    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} \\
+    plan_experiments.py --design ${design} --labels ${labels} --corpus ${corpus} --documents ${documents} --brought ${brought} \\
         --models ${models} --recipes ${recipes} --claims ${claims} --prompts ${prompts} --cores ${params.max_cpus} ${options('previous', previous)} ${chosen}
     """
 }
@@ -43,14 +45,22 @@ workflow PLAN {
     labels
     corpus
     documents
+    brought
 
     main:
     def chosen = ['seed', 'look'].findAll { name -> params[name] != null }.collect { name -> "--${name} ${params[name] as Integer}" }.join(' ')
     // names of the models that are here: one that the plan needs and that is not is refused before any work starts
     def fetched = (file(params.model_dir.toString(), glob: false).listFiles() ?: []).findAll { f -> f.isDirectory() && f.name ==~ /[a-z0-9_]+/ }.collect { f -> f.name }.sort().join(',')
+    // a served model gets text of the study: the planner says where it goes, and wants a yes
+    def served = groovy.json.JsonOutput.toJson([
+        allow: params.allow_served.toString().toBoolean(),
+        price: params.price_per_million_tokens == null ? null : params.price_per_million_tokens as BigDecimal,
+        network: !(workflow.containerEngine in ['docker', 'podman']) || params.task_network != 'none',
+    ])
     PLAN_EXPERIMENTS(
-        chosenDesign(), labels, corpus, documents, onePath(params.models), onePath(params.recipes),
+        chosenDesign(), labels, corpus, documents, brought, onePath(params.models), onePath(params.recipes),
         onePath(params.claims), onePath(params.prompts), params.previous ? onePath(params.previous) : [], chosen, fetched,
+        served,
     )
     cells = PLAN_EXPERIMENTS.out.cells
     plan = PLAN_EXPERIMENTS.out.plan

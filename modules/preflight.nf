@@ -1,12 +1,21 @@
 // What can be seen to be missing before anything starts: cards, images, documents. All of it is said at once.
 
-include { recipeFile } from './corpora.nf'
 include { checkoutProblems ; localeProblems } from './checkout.nf'
-include { chosenSource ; paramProblems } from './params.nf'
+include { isTrue ; onPath ; reply } from './host.nf'
+include { imageProblems } from './images.nf'
+include { helpText ; paramProblems } from './params.nf'
 include { forgetSession ; leave } from './record.nf'
+include { cappedSettings ; completeEngine ; plannedProcesses ; settingOf } from './resolved.nf'
+include { chosenSource ; recipeFile } from './sources.nf'
 
 def preflight() {
-    def problems = localeProblems() ?: paramProblems() ?: checkoutProblems() + deviceProblems() + imageProblems() + corpusProblems()
+    if( params.help.toString() == 'true' ) {
+        println helpText()
+        leave(0)
+    }
+    def problems = localeProblems() ?: paramProblems()
+    def processes = problems ? [] : plannedProcesses(isTrue('calibrate'))
+    problems = problems ?: checkoutProblems() + deviceProblems() + imageProblems(processes) + settingProblems(processes) + corpusProblems()
     if( problems ) {
         problems.each { problem -> System.err.println("volfid: ${problem[1]}") }
         System.err.println('volfid: nothing was started')
@@ -15,7 +24,10 @@ def preflight() {
     if( workflow.preview ) {
         forgetSession()
     }
+    moveTrace()
+    cappedSettings(processes).each { line -> System.err.println("volfid: ${line}") }
     if( workflow.containerEngine ) {
+        completeEngine(workflow.containerEngine, keyVariables())
         // a folder that the engine makes for a mount would belong to root
         file(params.chunk_store.toString(), glob: false).mkdirs()
     }
@@ -36,31 +48,10 @@ def deviceProblems() {
     return []
 }
 
-def imageProblems() {
-    def engine = workflow.containerEngine
-    if( !engine ) {
-        return []
-    }
-    def needed = isTrue('calibrate') ? ['core', 'cpu'] : ['core', isTrue('gpu') ? 'gpu' : 'cpu']
-    def missing = needed.findAll { name -> !params["image_${name}"] }
-    if( missing ) {
-        return [[69, "conf/containers.config names no image for ${missing.join(' and ')}. Build ${missing.size() == 1 ? 'it' : 'them'}: make images IMAGES='${missing.join(' ')}' (docs/running-on-docker.md), or leave ${engine} out of -profile."]]
-    }
-    return needed.collect { name -> imageProblem(engine, name, params["image_${name}"].toString()) }.findAll { problem -> problem }
-}
-
-def imageProblem(engine, name, image) {
-    if( !(image ==~ /(sha256:|\S+@sha256:)[0-9a-f]{64}/) && !image.endsWith('.sif') ) {
-        return [64, "--image_${name}: ${image} has no digest; give NAME@sha256:... without a tag"]
-    }
-    if( image.startsWith('sha256:') && !(engine in ['docker', 'podman']) ) {
-        return [69, "the image for ${name} is known to Docker alone. Push it: make images REGISTRY=host/project IMAGES='${name}'"]
-    }
-    // an id means this machine; a name with a digest is pulled when it is not here
-    if( image.startsWith('sha256:') && isTrue('check_host') && reply([engine, 'image', 'inspect', image])[0] != 0 ) {
-        return [69, "the image ${image} for ${name} is not on this machine, or ${engine} is not running. Build it: make images IMAGES='${name}'"]
-    }
-    return null
+// a beforeScript of a site would take the place of the one that tasks need
+def settingProblems(processes) {
+    def replaced = processes.findAll { name, labels -> !(settingOf(name, labels, 'beforeScript') instanceof Closure) }
+    return replaced ? [[78, "process.beforeScript of the configuration takes the place of the project's own, which sets PATH and the chunk store, for ${replaced[0][0]}${replaced.size() > 1 ? " and ${replaced.size() - 1} more" : ''}. Name it ext.before instead: process.ext.before = '...'"]] : []
 }
 
 // a recipe that cannot be fetched: nothing pins it, or a person has to
@@ -81,23 +72,22 @@ def corpusProblems() {
     return []
 }
 
-def isTrue(name) {
-    return params[name].toString().toBoolean()
+// names of the variables that hold keys of served models: models.yaml names them, and nothing else of a user's environment passes
+def keyVariables() {
+    def models = file(params.models, glob: false)
+    return models.exists() ? (models.text =~ /(?m)^[^#\n]*\bkey_variable: *["']?([A-Za-z_][A-Za-z0-9_]*)/).collect { _line, name -> name }.findAll { name -> name != 'null' }.unique() : []
 }
 
-def onPath(programs) {
-    def folders = System.getenv('PATH').tokenize(':')
-    return programs.any { program -> folders.any { folder -> new File(folder, program).canExecute() } }
-}
-
-// [exit code, all that it printed] of a command; 127 when there is no such program
-def reply(command) {
-    try {
-        def process = new ProcessBuilder(command.collect { part -> part.toString() }).redirectErrorStream(true).start()
-        def text = process.inputStream.text
-        return [process.waitFor(), text]
+// The trace is open before a later file's outdir is known; an open file may be renamed, and goes where the results go.
+def moveTrace() {
+    def first = nextflow.Global.session.config.trace?.file?.toString()
+    def wanted = file("${params.outdir}/provenance/trace.tsv")
+    if( !first || !first.endsWith('/provenance/trace.tsv') || file(first).toAbsolutePath() == wanted.toAbsolutePath() || !file(first).exists() ) {
+        return
     }
-    catch( IOException error ) {
-        return [127, error.message]
+    wanted.parent.mkdirs()
+    if( file(first).toFile().renameTo(wanted.toFile()) ) {
+        file(first).parent.toFile().delete()
+        file(first).parent.parent.toFile().delete()
     }
 }

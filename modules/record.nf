@@ -16,12 +16,12 @@ def forgetSession() {
 }
 
 // run_manifest.json: what ran, and how it ended
-def writeRecord() {
+def writeRecord(commit) {
     def record = [
         run: workflow.runName, session: workflow.sessionId.toString(), success: workflow.success,
         exit_status: workflow.exitStatus, error: workflow.errorMessage, started: workflow.start.toString(),
         completed: workflow.complete.toString(), duration_s: workflow.duration.toSeconds(),
-        version: workflow.manifest.version, commit: workflow.commitId, profile: workflow.profile,
+        version: workflow.manifest.version, commit: commit, profile: workflow.profile,
         nextflow: workflow.nextflow.version.toString(), resumed: workflow.resume, stub: workflow.stubRun,
         tasks_cached: workflow.stats.cachedCount, tasks_run: workflow.stats.succeedCount,
         tasks_failed: workflow.stats.failedCount, tasks_ignored: workflow.stats.ignoredCount,

@@ -1,8 +1,9 @@
-include { jobFile ; modelFolder ; ofStage ; options ; partOf ; sortedFiles ; storeOf } from './channels.nf'
+include { jobFile ; modelFolder ; ofStage ; options ; partOf ; regimesOf ; sortedFiles ; storeOf } from './channels.nf'
 
 process TRAIN_HEADS {
     tag "${meta.id}"
     label 'gpu_train'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
     publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
 
@@ -36,6 +37,7 @@ process TRAIN_HEADS {
 process TRAIN_ENCODERS {
     tag "${meta.id}"
     label 'gpu_train'
+    maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
     publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
 
@@ -64,11 +66,6 @@ process TRAIN_ENCODERS {
     train_encoder.py --job job.json --documents ${documents} --labels ${labels} ${options('regimes', regimes)} \\
         --trainsets ${trainsets} --synthetic ${synthetic} --stub
     """
-}
-
-// regimes of the one draw of a task, or of all
-def regimesOf(meta, rows) {
-    return rows.findAll { row -> !meta.draw || row[0] == meta.draw }.collect { row -> row[1] }
 }
 
 workflow TRAINING {
@@ -101,7 +98,7 @@ workflow TRAINING {
     asked = parts.answered.combine(answers.toList().map { rows -> [rows.groupBy { row -> row[0] }] })
         .map { meta, job, sets, folders, regimes, found -> [meta, job, sets, folders, (found[meta.model] ?: []).collect { row -> row[1] }, regimes] }
     TRAIN_HEADS(parts.trained.map { meta, job, sets, folders, regimes -> [meta, job, sets, folders, [], regimes] }.mix(asked), documents, labels)
-    // a fine-tuned encoder reads texts and a model instead of vectors; brought texts are the same in every draw
+    // a fine-tuned encoder reads texts and a model instead of vectors; supplied texts are the same in every draw
     tuned = ofStage(jobs, 'encoders').map { meta, job -> [partOf(meta.source, meta.draw), meta, job] }
         .combine(trainsets, by: 0).map { part, meta, job, sets -> [part.startsWith('brought/') ? 'brought' : part, meta, job, sets] }
         .combine(synthetic, by: 0).combine(order)

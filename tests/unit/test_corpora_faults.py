@@ -177,7 +177,7 @@ def test_all_faults_of_a_table_are_told_together(run, tmp_path):
         "b.csv, row 4: 1 cells, the header has 2", "b.csv, row 5: 3 cells",
     ):  # fmt: skip
         assert place in said, said
-    assert said.count("Check the quotes and the delimiter") == 1
+    assert said.count("Quote cells that hold the delimiter") == 1
     assert not (tmp_path / "out/made.jsonl").exists()
 
 

@@ -119,7 +119,8 @@ def test_brought_documents_are_all_kept_in_the_order_of_their_ids():
     brought = [
         {"doc_id": name, "text": "short", "labels": ["A"], "source_doc_ids": [], "text_sha": "x"} for name in ("b", "a")
     ]
-    synthetic, waterfall = keep_brought({"pool_id": "brought__brought__own__n00002__d01__r0", "draw": 1}, brought)
+    pool = {"pool_id": "brought__brought__own__n00002__d01__r0", "draw": 1, "generator": "brought", "method": "brought"}
+    synthetic, waterfall = keep_brought(pool, brought)
     CONTRACTS["synthetic"].check(synthetic, "synthetic")
     assert [(row["doc_id"], row["position"], row["kept"]) for row in synthetic] == [("a", 0, True), ("b", 1, True)]
     assert {row["label_plan"] for row in synthetic} == {"own"}

@@ -421,7 +421,7 @@ def test_prediction_that_runs_out_of_memory_goes_on_with_half(model_dir, monkeyp
         ({"dtype": "bfloat16"}, "bert", UnavailableError, "bfloat16 needs a GPU"),
         ({"attention": "flash_attention_2"}, "bert", UnavailableError, "flash_attention_2 needs a GPU"),
         ({"max_tokens": 65}, "bert", ConfigError, "reads 64 tokens, the recipe asks for 65"),
-        ({"attention": "sdpa"}, "mpnet", ConfigError, "cannot run with attention 'sdpa'"),
+        ({"attention": "sdpa"}, "mpnet", UnavailableError, "cannot run with attention 'sdpa'"),
     ],
 )
 def test_what_the_machine_or_the_model_cannot_do_is_refused(model_dir, monkeypatch, change, kind, error, words):

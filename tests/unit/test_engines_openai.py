@@ -16,7 +16,7 @@ from volfid.core.schemas import CONTRACTS
 from volfid.generation.engines import calls, make_engine
 from volfid.generation.engines.base import ChoiceRequest, EngineRequest, engine_settings
 from volfid.generation.engines.calls import Server
-from volfid.generation.engines.openai import cut_at, read_server, without_beginning
+from volfid.generation.engines.openai import read_server, said, without_beginning
 from volfid.generation.labelling_run import run_labelling
 from volfid.generation.runner import run_job
 
@@ -212,18 +212,34 @@ def test_how_an_answer_ended_is_told_as_it_was():
     refusal = {"role": "assistant", "content": None, "refusal": "I'm sorry, no."}
     with serving(lambda n, body: {"message": refusal}) as server:
         (made,), _ = answers(started(server.url), ask())
-    assert made.text == "I'm sorry, no."
+    assert made.text == "I'm sorry, no." and made.refused
 
 
-def test_the_words_asked_for_and_stop_strings_are_taken_off_and_nothing_else():
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": "<doc>It turns.", "reasoning_content": "Let me see"}, "<doc>It turns."),
+        ({"content": None, "reasoning_content": "Let me see <doc>a draft"}, "<think>"),
+        ({"content": " \n", "reasoning": "Let me see"}, "<think>"),
+        ({"content": "", "thinking": "Let me see"}, "<think>"),
+        ({"content": "", "reasoning_content": ""}, ""),
+        ({"content": [{"type": "text", "text": "It "}, {"type": "text", "text": "turns."}]}, "It turns."),
+        ({"content": [{"type": "thinking", "thinking": [{"text": "Hm"}]}, {"type": "text", "text": "It."}]}, "It."),
+        ({"content": [{"type": "thinking", "thinking": [{"text": "Hm"}]}]}, "<think>"),
+        ({"content": None}, ""),
+    ],
+)
+def test_reasoning_in_a_field_of_its_own_is_no_text_and_alone_it_is_reasoning(message, text):
+    assert said(message) == text
+    whole = message | {"role": "assistant"}
+    with serving(lambda n, body: {"finish_reason": "length", "message": whole}) as server:
+        (made,), _ = answers(started(server.url), ask(prefix="<none>"))
+    assert (made.text, made.finish_reason) == (text, "length")
+
+
+def test_the_words_asked_for_are_taken_off_and_nothing_else():
     assert without_beginning("\n<doc>A device turns.", "<doc>A device") == (" turns.", True)
     assert without_beginning("<doc>The device turns.", "<doc>A device") == ("<doc>The device turns.", False)
-    stops = ("</doc>", "<doc>", "\n")
-    assert cut_at(" turns.\nMore", stops, ["<doc>", "\n"]) == (" turns.", True)
-    assert cut_at("\n <doc>\nIt turns.</doc> More", stops, ["<doc>", "\n"]) == ("It turns.", True)
-    assert cut_at("</doc>", stops, ["<doc>", "\n"]) == ("", True)
-    assert cut_at("It turns.", stops, ["<doc>", "\n"]) == ("It turns.", False)
-    assert cut_at("\nIt", (), []) == ("\nIt", False)
 
 
 @pytest.mark.parametrize(

@@ -190,9 +190,40 @@ def test_missing_text_or_embedding_is_named(world):
     with pytest.raises(DataError, match="syn-00"):
         world.corpus(synthetic=world.synthetic[1:])
     vectors = world.vectors.copy()
-    vectors[5] = 0
+    vectors[5] = np.nan
     with pytest.raises(DataError, match="train05"):
         world.corpus(vectors=vectors)
+
+
+def test_zero_vectors_are_left_out_of_what_compares_vectors_and_of_nothing_else(world, found):
+    vectors = world.vectors.copy()
+    gone = {"syn-03", "train02", "reference01"}
+    vectors[[world.ids.index(name) for name in gone]] = 0
+    rows = measure(world.corpus(vectors=vectors))
+    CONTRACTS["fidelity"].check(rows.values(), "fidelity")
+    row = rows["S", "added", "mmd2_text_unbiased", "reference"]
+    assert row["value"] is not None and row["n"] == 19
+    assert "1 documents left out: their vector is zero; 1 documents of the reference fold left out" in row["note"]
+    assert rows["S", "added", "nearest_cosine", "real_rows"]["n"] == 19
+    assert "left out" in rows["S", "added", "realised_labels", "train"]["note"]
+    for key, old in found.items():
+        if key[2].startswith(("mmd2_label", "distinct", "self_bleu", "containment", "cardinality", "longest")):
+            assert rows[key] == old, key
+
+
+@pytest.mark.parametrize("side", ["syn", "reference"])
+def test_a_side_of_zero_vectors_alone_is_undefined_with_the_reason(world, found, side):
+    vectors = world.vectors.copy()
+    vectors[[i for i, name in enumerate(world.ids) if name.startswith(side)]] = 0
+    rows = measure(world.corpus(vectors=vectors))
+    assert set(rows) == set(found)
+    for metric in ("mmd2_text_unbiased", "mmd2_text_p", "frechet_text", "manifold_recall", "mauve"):
+        row = rows["S", "added", metric, "reference"]
+        assert row["value"] is None and "a vector that is not zero" in row["note"], metric
+    if side == "syn":
+        assert rows["S", "added", "realised_labels", "train"]["value"] is None
+        assert "zero" in rows["S", "added", "nearest_cosine", "real_rows"]["note"]
+    assert rows["S", "added", "mmd2_label_unbiased", "reference"]["value"] is not None
 
 
 def test_permuted_set_whose_labels_are_no_permutation_is_refused(world):

@@ -40,7 +40,7 @@ def test_means_are_over_draws_with_training_repetitions_averaged_first():
     cells = [world.make_cell("S", draw, seed=seed) for draw in range(3) for seed in range(2)]
     values = {(draw, seed): draw + 0.1 * seed for draw in range(3) for seed in range(2)}
     scores = [world.score_row(cell, "lrap", "none", values[cell["draw"], cell["training_seed"]]) for cell in cells]
-    (found,) = further_scores(cells, scores)
+    (found,) = further_scores(cells, scores)  # of no figure between 0 and 1, so that the interval is a plain one
     assert (found.name, found.contrast, found.metric, found.kind) == ("score", "S", "lrap", "mean")
     assert found.estimate.value == pytest.approx(1.05) and found.estimate.n == 3
     assert found.estimate.high - found.estimate.value == pytest.approx(4.302653 / np.sqrt(3), rel=1e-6)

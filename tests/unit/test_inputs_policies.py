@@ -202,7 +202,7 @@ def test_the_policies_of_single_rows_hold_for_brought_documents_too(tmp_path):
     assert [met(prepared)[policy] for policy in ("duplicate_ids", "missing_text", "long_text")] == [1, 1, 1]
     gone = audit("duplicate_ids=drop, max_words=300, long_text=drop")
     assert "s3" not in {row["doc_id"] for row in gone.brought}
-    assert "brought: more than 300 words" in {row["step"] for row in gone.funnel}
+    assert "supplied: more than 300 words" in {row["step"] for row in gone.funnel}
     for policies, words in (
         ("min_words=2", "the id 'S1' stands in row 1 already"),
         ("duplicate_ids=drop, min_words=3, missing_text=refuse", "2 words .at least 3"),
@@ -398,3 +398,13 @@ def test_a_folder_is_a_corpus_whose_hash_follows_its_files(tmp_path):
     before = shards.corpus["source_sha256"]
     save(folder, DOCS[120:159], "part-3.jsonl")
     assert made(tmp_path, folder).corpus["source_sha256"] != before
+
+
+def test_characters_count_as_words_where_a_script_has_no_blanks(tmp_path):
+    start = ord("一")
+    han = ["".join(chr(start + (i * 97 + j * 31) % 900) for j in range(83)) for i in range(80)]
+    rows = [{"id": f"z{i}", "text": text, "labels": ["AB"[i % 2]]} for i, text in enumerate(han)]
+    prepared = made(tmp_path, rows, {"policies": "min_words=5, max_words=50"})
+    assert len(prepared.documents) == 80 and met(prepared)["long_text"] == 80
+    assert {len(row["text"]) for row in prepared.documents} == {50}
+    assert "80 texts were cut to 50 words" in prepared.corpus["warnings"]

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from volfid.core.exits import DataError, ParameterError
+from volfid.core.files import sha256_text
 from volfid.core.labels import label_matrix
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
@@ -72,7 +73,7 @@ def _check_funnel(prepared) -> None:
     parts = defaultdict(list)
     for row in prepared.funnel:
         assert row["rows_in"] - row["removed"] == row["rows_out"]
-        parts[row["step"].startswith("brought")].append(row)
+        parts[row["step"].startswith("supplied")].append(row)
     for steps, accepted in ((parts[False], prepared.documents), (parts[True], prepared.brought)):
         assert all(a["rows_out"] == b["rows_in"] for a, b in pairwise(steps))
         assert not steps or steps[-1]["rows_out"] == len(accepted)
@@ -290,7 +291,7 @@ def test_brought_documents_are_cleaned_and_tied_to_their_real_sources(tmp_path):
     }  # fmt: skip
     assert prepared.corpus["brought"] == 3
     warnings = " ".join(prepared.corpus["warnings"])
-    assert "1 sources of brought documents" in warnings and "1 brought documents resemble" in warnings
+    assert "1 sources of supplied documents" in warnings and "1 supplied documents resemble" in warnings
 
 
 def test_a_source_whose_text_was_dropped_stands_for_the_kept_one(tmp_path):
@@ -305,11 +306,13 @@ def test_a_source_whose_text_was_dropped_stands_for_the_kept_one(tmp_path):
         assert prepared.rejects[-1]["reason"] == f"source_in_{side}"
 
 
-def test_brought_rows_without_id_get_one_from_their_row_and_rare_labels_are_taken_off(tmp_path):
+def test_brought_rows_without_id_get_one_from_their_text_and_rare_labels_are_taken_off(tmp_path):
     rows = [*DOCS, {"id": "r", "text": "rare one", "labels": ["RARE", "M02"]}]
     text = generate(1, generator(14, "brought"))[0][0]
     prepared = _prepare(tmp_path, rows, synthetic=[{"text": text, "labels": ["RARE", "M02"]}])
-    assert [(row["doc_id"], row["labels"]) for row in prepared.brought] == [("brought-000001", ["M02"])]
+    assert [(row["doc_id"], row["labels"]) for row in prepared.brought] == [
+        (f"brought-{sha256_text(text)[:16]}", ["M02"])
+    ]
 
 
 @pytest.mark.parametrize(
@@ -378,7 +381,7 @@ def test_the_demo_corpus_is_stamped_by_its_content_under_any_name(tmp_path):
     # the hash that a run tells its task, where the tree is not whole
     assert embedded_stamp([tmp_path / "other.jsonl"], hashlib.sha256(content + b"\n").hexdigest()) == STAMP
     assert embedded_stamp([tmp_path / "mine.jsonl"], "0" * 64) is None
-    prepared = prepare(str(tmp_path / "mine.jsonl"), InputSettings(), 1, stamp="a copy")
+    prepared = prepare(str(tmp_path / "mine.jsonl"), InputSettings(), 1, stamps=("a copy", None))
     assert prepared.corpus["stamp"] == f"{STAMP}; a copy"
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from volfid.core.cells import missing, spreadsheet_error, whole
 from volfid.core.exits import DataError, InputMissingError, VolfidError
 from volfid.inputs.faults import InputFaults, reject_rows
 from volfid.inputs.labels import read_label_names
@@ -24,11 +25,21 @@ from volfid.inputs.text import normalise, normalise_id
 # any Unicode but half surrogates and NUL, which is refused in text files
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=60)
 PRINTED = ("Cs", "Cc", "Zl", "Zp")
-NAME = st.text(st.characters(exclude_categories=PRINTED, exclude_characters=";|["), min_size=1, max_size=12)
-ID = st.text(st.characters(exclude_categories=PRINTED), min_size=1, max_size=300).filter(str.strip)
+
+
+def plain(text: str) -> bool:
+    """Whether a cell is neither a word for a missing value nor a number or an error, which are read as such."""
+    cell = normalise(text)
+    return not cell or not (missing(cell) or spreadsheet_error(cell) or whole(cell) != cell or cell[0] == "-")
+
+
+NAME = st.text(st.characters(exclude_categories=PRINTED, exclude_characters=";|["), min_size=1, max_size=12).filter(
+    plain
+)
+ID = st.text(st.characters(exclude_categories=PRINTED), min_size=1, max_size=300).filter(str.strip).filter(plain)
 ROW = st.fixed_dictionaries({
-    "id": ID, "text": TEXT, "labels": st.lists(NAME, max_size=3), "split": st.sampled_from(["train", "dev", "test"]),
-    "family": st.one_of(st.just(""), NAME),
+    "id": ID, "text": TEXT.filter(plain), "labels": st.lists(NAME, max_size=3),
+    "split": st.sampled_from(["train", "dev", "test"]), "family": st.one_of(st.just(""), NAME),
 })  # fmt: skip
 
 
@@ -195,14 +206,11 @@ def test_comma_separated_labels_raise_a_warning(tmp_path):
 
 HEAD = "id,text,labels\n"
 BAD_FILES = {
-    "no_id_column": ("a.csv", "text,labels\nx,A\n", ["row 1", "no column 'id'", "inputs.columns.id"]),
     "no_text_column": ("a.csv", "id,labels\n1,A\n", ["row 1", "'text'", "'labels'"]),
     "no_label_column": ("a.csv", "id,text,year\n1,x,1999\n", ["row 1", "'labels'", "0/1"]),
     "header_only": ("a.csv", HEAD, ["row 1", "no row"]),
     "empty_csv": ("a.csv", "", ["empty"]),
     "empty_jsonl": ("a.jsonl", "\n\n", ["empty"]),
-    "semicolons": ("a.csv", "id;text;labels\n1;x;A\n", ["row 1", "';'"]),
-    "tabs_in_csv": ("a.csv", "id\ttext\tlabels\n1\tx\tA\n", ["row 1", "'tab'"]),
     "open_quote": ("a.csv", HEAD + '1,"never closed,A\n', ["row 2", "quote"]),
     "column_twice": ("a.csv", "id,text,text,labels\n1,x,y,A\n", ["row 1", "'text' stands twice"]),
     "utf16": ("a.csv", (HEAD + "1,x,A\n").encode("utf-16"), ["UTF-16", "UTF-8"]),
@@ -211,7 +219,7 @@ BAD_FILES = {
     "latin1": ("a.csv", (HEAD + "1,x,A\n2,caf\xe9,A\n").encode("latin-1"), ["row 3", "0xE9", "Latin-1"]),
     "cp1252": ("a.csv", (HEAD + "1,\u201cx\u201d,A\n").encode("cp1252"), ["row 2", "0x93", "Windows-1252"]),
     "nul": ("a.csv", HEAD + "1,x\x00,A\n", ["row 2", "NUL"]),
-    "json_array": ("a.json", "[]", ["JSON lines"]),
+    "json_array": ("a.json", "[]", ["row 1", "empty", "list of objects"]),
     "old_spreadsheet": ("a.xls", "PK", ["CSV"]),
     "no_suffix": ("table", "x", ["suffix missing"]),
     "not_gzip": ("a.csv.gz", HEAD, ["not gzip"]),

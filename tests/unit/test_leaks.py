@@ -144,6 +144,22 @@ def test_too_few_real_documents_leave_the_threshold_undefined_with_the_reason():
     assert found["fresh", "test", "cosine"]["threshold"] is not None
 
 
+def test_a_vector_of_zeros_has_no_cosine_and_is_counted():
+    world = World()
+    made = [world.corpus.number[f"fresh{i:02d}"] for i in range(3)]
+    world.corpus.vectors[[*made, world.corpus.number["test00"], world.corpus.number["train05"]]] = 0
+    found = world.found()
+    for side in ("sources", "train", "test"):
+        row = found["fresh", side, "cosine"]
+        assert row["n"] == (36 if side == "sources" else 37) and "3 documents left out" in row["note"]
+        assert row["n_real"] == 59 and row["q50"] is not None
+        assert found["fresh", side, "longest_run"]["n"] == 40
+    world = World()
+    world.corpus.vectors[[world.corpus.number[f"fresh{i:02d}"] for i in range(40)]] = 0
+    row = world.found()["fresh", "test", "cosine"]
+    assert row["n"] == 0 and row["note"] == "40 documents left out: their vector is zero"
+
+
 def test_rows_that_name_no_source_say_so():
     world = World()
     for number in world.corpus.sources:

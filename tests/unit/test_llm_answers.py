@@ -373,7 +373,7 @@ def cell(made: World, text: str = "none", added: int = 0, **factors):
     return made.cell(text, added, **{"classifier": "llm_answers", "n_updates": 12, "encoder": "tiny_llama", **factors})
 
 
-def test_the_command_reads_label_names_and_writes_what_every_training_task_writes(model, tmp_path):
+def test_the_command_reads_label_names_and_writes_what_every_training_task_writes(model, tmp_path, monkeypatch):
     """As a task runs it, in this process: files in, files out."""
     import train_encoder as command
 
@@ -393,15 +393,23 @@ def test_the_command_reads_label_names_and_writes_what_every_training_task_write
     rows = [{**row, "trainset_id": one["trainset_id"], "position": i} for i, row in enumerate(made.trainset("none"))]
     CONTRACTS["trainsets"].write(tmp_path, rows)
     files = {name: tmp_path / f"{name}.jsonl" for name in ("documents", "regimes", "trainsets")}
-    command.train_encoder(
-        tmp_path / "job.json", files["documents"], tmp_path / "labels.json", [files["regimes"]], [files["trainsets"]],
-        model_dir=folder, out_dir=tmp_path / "out",
-    )  # fmt: skip
+    lists = [files["regimes"]], [files["trainsets"]]
+    given = (tmp_path / "job.json", files["documents"], tmp_path / "labels.json", *lists)
+    command.train_encoder(*given, model_dir=folder, out_dir=tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["counts"]["scored"] == 1 and manifest["settings"]["ran"]["decoding"] == "constrained"
     metrics = {row["metric"] for row in CONTRACTS["scores"].read(tmp_path / "out" / "scores.parquet")}
     assert {"answers_unparsed_share", "answer_ids_unknown_share", "ap_micro", "updates_done"} <= metrics
     assert not CONTRACTS["gaps"].read(tmp_path / "out" / "gaps.jsonl")
+    # a model that cannot run here is missing in these cells, and ends nothing
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    halved = {**settings, "recipe": recipe_entry(dtype="bfloat16")}
+    CONTRACTS["job"].write(tmp_path / "job.json", {**job, "settings": halved})
+    command.train_encoder(*given, model_dir=folder, out_dir=tmp_path / "gap")
+    (gap,) = CONTRACTS["gaps"].read(tmp_path / "gap" / "gaps.jsonl")
+    assert gap["subject"] == one["cell_id"] and "bfloat16 needs a GPU" in gap["reason"]
+    assert not CONTRACTS["scores"].read(tmp_path / "gap" / "scores.parquet")
+    assert json.loads((tmp_path / "gap" / "manifest.json").read_text())["counts"]["scored"] == 0
 
 
 @pytest.fixture(scope="module")

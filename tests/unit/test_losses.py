@@ -136,6 +136,54 @@ def test_every_entry_is_finite_whatever_the_logits_counts_and_documents(name, dt
     assert np.isfinite(parts(loss, [[0.5] * 4] * 4, batch, empty, dtype)[0])
 
 
+GAMMAS = (0, 0.01, 0.25, 0.5, 0.999, 1, 1.5, 2, 4)
+HARD = [
+    *({"kind": "focal", "gamma": gamma, "alpha": alpha} for gamma in GAMMAS for alpha in (None, 0.25)),
+    *({"kind": "asymmetric", "gamma_pos": a, "gamma_neg": b, "margin": margin, "eps": 1e-8, "detach": detach}
+      for a, b in [(g, g) for g in GAMMAS] + [(0, 0.5), (0.5, 0), (0.5, 4), (1, 0.5)]
+      for margin, detach in ((0.0, False), (0.05, False), (0.05, True))),
+    *({**DB, "gamma": gamma, "kappa": 0.05, "lambda_": 5.0} for gamma in (*GAMMAS, None)),
+    {"kind": "balanced", "weight": "class", "beta": 1 - 1e-9, "gamma": 0.5}, {**DB, "map_beta": 0.0},
+    {"kind": "balanced", "weight": "class", "beta": 0.0}, {"kind": "weighted", "power": 2.0, "cap": None},
+]  # fmt: skip
+LOGITS = sorted({sign * z for z in (0, 0.5, 2.9, 3.0, 8, 17, 20, 40, 88, 104, 120, 200) for sign in (-1, 1)})
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("entry", HARD, ids=str)
+def test_values_and_gradients_are_finite_for_every_allowed_gamma(entry, dtype):
+    """Logits of 200 end a sigmoid in single precision; a power below 1 has an infinite derivative there."""
+    counts = Counts.of(np.array([[1, 0], [0, 0], [0, 1], [0, 0]]))
+    z = [[logit, logit] for logit in LOGITS]
+    value, terms, gradient = parts(read_loss(entry), z, [[1, 0]] * len(z), counts, dtype)
+    assert np.isfinite(value) and np.isfinite(terms).all() and np.isfinite(gradient).all()
+    assert np.isfinite(parts(read_loss(entry), [[3.0, 3.0]], [[1, 0]], Counts.of(np.array([[1, 0]])), dtype)[0])
+    if dtype is torch.float32:  # what double precision says, where single can: labels that are far off have slope
+        wide = parts(read_loss(entry), z, [[1, 0]] * len(z), counts)
+        near = [row for row, (logit, _) in enumerate(z) if abs(logit) <= 8]
+        assert np.asarray(gradient)[near] == pytest.approx(np.asarray(wide[2])[near], rel=2e-2, abs=1e-5)
+        assert value == pytest.approx(wide[0], rel=1e-2)
+
+
+@pytest.mark.parametrize("gamma", [g for g in GAMMAS if g])
+def test_the_stable_forms_are_the_plain_ones_where_those_are_finite(gamma):
+    torch.manual_seed(0)
+    z = (4 * torch.randn(40, 3)).requires_grad_(True)
+    y = (torch.rand(40, 3) < 0.4).float()
+    turned = torch.where(y > 0, -z, z)
+    plain = torch.sigmoid(turned) ** gamma * torch.nn.functional.softplus(turned)
+    made = losses.Focal(gamma, None).terms(z, y, counts_of([1.0] * 3))
+    p = torch.sigmoid(z)
+    right = torch.where(y > 0, p, (torch.sigmoid(-z) + 0.0).clamp(max=1))
+    second = -((1 - right) ** torch.full_like(z, gamma)) * right.clamp(min=1e-8).log()
+    other = Asymmetric(gamma, gamma, 0.0, 1e-8, False).terms(z, y, counts_of([1.0] * 3))
+    for ours, theirs in ((made, plain), (other, second)):
+        grads = [torch.autograd.grad(part.sum(), z, retain_graph=True)[0] for part in (ours, theirs)]
+        if gamma >= 1:  # the very numbers of before
+            assert torch.equal(ours, theirs) and torch.equal(*grads)
+        assert torch.allclose(ours, theirs, rtol=2e-6) and torch.allclose(*grads, rtol=2e-5, atol=1e-6)
+
+
 def test_half_precision_logits_are_computed_in_single():
     loss = read_loss(ENTRIES["asymmetric"])
     z = [[-20.0, 20.0, 3.0, -3.0]]
@@ -166,6 +214,13 @@ def test_a_batch_in_parts_is_the_batch_and_the_official_scale_is_a_factor():
         ({"kind": "focal", "gamma": 2, "alpha": None, "reduction": "none"}, "reduction"),
         ({"kind": "balanced", "weight": "class"}, "weight"),
         ({"kind": "balanced", "weight": "none", "kappa": 1}, "kappa"),
+        ({"kind": "focal", "gamma": -0.5, "alpha": None}, "gamma of a loss of kind focal is -0.5"),
+        ({"kind": "focal", "gamma": float("nan"), "alpha": None}, "gamma"),
+        ({"kind": "focal", "gamma": "two", "alpha": None}, "gamma"),
+        ({**ENTRIES["asymmetric"], "eps": 0}, "eps"), ({**ENTRIES["asymmetric"], "margin": 1.5}, "margin"),
+        ({**ENTRIES["asymmetric"], "gamma_neg": -1}, "gamma_neg"),
+        ({"kind": "balanced", "weight": "class", "beta": 1.0}, "beta"),
+        ({"kind": "balanced", "weight": "none", "kappa": 0.1, "lambda_": 0}, "lambda_"),
     ],
 )  # fmt: skip
 def test_an_entry_that_means_nothing_is_refused(entry, word):

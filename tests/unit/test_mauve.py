@@ -34,6 +34,49 @@ def test_both_figures_are_bounded_and_do_not_care_which_set_is_first(counts):
     assert mauve.frontier_integral(p, q) == pytest.approx(mauve.frontier_integral(q, p), abs=1e-9)
 
 
+@pytest.mark.parametrize("documents", [20, 24, 30, 40, 97])
+def test_equal_histograms_score_exactly_one_whatever_they_are(documents):
+    rng = np.random.default_rng(documents)
+    cells = max(2, round(documents / 10))
+    for _ in range(300):
+        law = rng.multinomial(documents, rng.dirichlet(np.ones(cells))) / documents
+        assert mauve.of_histograms(law, law) == 1.0 and mauve.frontier_integral(law, law) == 0.0
+        near = law * (1 + rng.choice([-1, 1], cells) * 2e-16)  # equal but for rounding
+        assert mauve.of_histograms(law, near) == pytest.approx(1, abs=1e-12)
+        assert mauve.frontier_integral(law, near) == pytest.approx(0, abs=1e-12)
+
+
+def test_nearly_equal_histograms_score_nearly_one_and_cells_have_no_order():
+    rng = np.random.default_rng(5)
+    for step in (1e-12, 1e-9, 1e-6, 1e-3):
+        assert mauve.of_histograms(np.array([0.5 + step, 0.5 - step]), np.array([0.5, 0.5])) > 1 - 5 * step
+    for _ in range(100):
+        p, q = rng.multinomial(30, np.full(4, 0.25), size=2) / 30
+        order = rng.permutation(4)
+        for figure in (mauve.of_histograms, mauve.frontier_integral):
+            assert figure(p[order], q[order]) == pytest.approx(figure(p, q), abs=1e-12)
+            assert figure(q, p) == pytest.approx(figure(p, q), abs=1e-12)
+    assert mauve.of_histograms(np.array([1.0, 0.0]), np.array([0.0, 1.0])) < 0.01
+
+
+def test_a_set_with_itself_and_small_sets_with_equal_histograms_score_one():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(60):
+        x = rng.normal(size=(40, 8))
+        found = mauve.mauve(x[:20], x[20:], [0])
+        if found.frontier[0] == 0:
+            hits += 1
+            assert found.values == (1.0,)
+    assert hits >= 3
+    assert mauve.mauve(x, x).values == (1.0,) * 5
+
+
+def test_a_row_of_zeros_is_refused_and_not_a_nan():
+    with pytest.raises(ValueError, match="no direction"):
+        mauve.mauve(np.zeros((20, 4)), np.ones((20, 4)))
+
+
 def clouds(rng, shift, rows=300):
     centres = np.random.default_rng(0).normal(size=(12, 16))
     x = centres[rng.integers(0, 12, rows)] + 0.3 * rng.normal(size=(rows, 16))

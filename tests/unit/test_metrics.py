@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from volfid.training import metrics
+from volfid.core.exits import DataError
+from volfid.core.ranking import BadArray
+from volfid.fidelity import labels, structure
+from volfid.training import metrics, thresholds
+from volfid.training.scoring import seen_label_sets
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "sampling.json").read_text(encoding="utf-8"))
 
@@ -23,6 +27,65 @@ def random_problem(seed: int, documents: int = 40, labels: int = 7, ties: bool =
     truth[:3] = False
     scores = rng.random((documents, labels)).astype(np.float32)
     return truth, np.round(scores, 1).astype(np.float32) if ties else scores
+
+
+RANKED = ("ap_micro", "ap_by_label", "ap_macro", "lrap", "coverage", "ranking_loss", "calibration_error", "brier")
+DECIDED = ("f1_micro", "precision_micro", "recall_micro", "f1_by_label", "f1_macro", "f1_weighted", "f1_samples",
+           "jaccard_samples", "subset_accuracy", "hamming")  # fmt: skip
+TUNED = {
+    "tuned": thresholds.tuned_threshold,
+    "per_label": lambda truth, scores: thresholds.per_label_thresholds(truth, scores, 0.5)[0],
+    "cross_validated": lambda truth, scores: thresholds.cross_validated_thresholds(truth, scores, np.arange(40) % 3),
+}
+ALL = {name: getattr(metrics, name) for name in (*RANKED, *DECIDED)} | TUNED
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_truth_may_be_written_as_bool_or_as_zeros_and_ones_and_as_nothing_else(name):
+    truth, scores = random_problem(1)
+    other = scores > 0.5 if name in DECIDED else scores
+    expected = ALL[name](truth, other)
+    for dtype in (int, np.uint8, float, np.float32):
+        np.testing.assert_array_equal(ALL[name](truth.astype(dtype), other), expected)
+    for odd in (0.5, 2.0, -1.0, np.nan):
+        wrong = truth.astype(float)
+        wrong[3, 2] = odd
+        with pytest.raises(BadArray, match="1 values that are neither 0 nor 1"):
+            ALL[name](wrong, other)
+        with pytest.raises(ValueError if np.isnan(odd) else DataError):
+            ALL[name](wrong if np.isnan(odd) or odd == 0.5 else wrong.astype(int), other)
+    with pytest.raises(BadArray, match="shape"):
+        ALL[name](truth[:, :1], other)
+    with pytest.raises(BadArray, match="type"):
+        ALL[name](truth.astype(str), other)
+
+
+@pytest.mark.parametrize("name", [*RANKED, *TUNED])
+def test_a_score_that_is_not_a_number_is_refused_and_an_infinite_one_is_an_order(name):
+    truth, scores = random_problem(2)
+    scores[5, 3] = np.nan
+    with pytest.raises(BadArray, match="1 of 280 scores are not a number"):
+        ALL[name](truth, scores)
+    if name in RANKED[:6]:
+        scores[5, 3] = np.inf
+        assert np.isfinite(np.nanmean(ALL[name](truth, scores)))
+
+
+@pytest.mark.parametrize("name", DECIDED)
+def test_a_prediction_is_a_decision(name):
+    truth, scores = random_problem(2)
+    np.testing.assert_array_equal(ALL[name](truth, (scores > 0.5).astype(int)), ALL[name](truth, scores > 0.5))
+    with pytest.raises(BadArray, match="prediction"):
+        ALL[name](truth, scores)
+
+
+def test_label_sets_that_are_compared_must_be_binary_as_well():
+    truth = random_problem(0)[0]
+    assert seen_label_sets(truth.astype(int), truth).all()
+    for made in (labels.pack, structure.LabelTable.of):
+        made(truth.astype(float))
+        with pytest.raises(BadArray):
+            made(truth * 0.5)
 
 
 @pytest.mark.parametrize("seed", range(6))

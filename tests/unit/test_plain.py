@@ -149,6 +149,74 @@ def test_arrays_replace_the_encoder(files, call, tmp_path):
     assert float(found["ndcg_at_1", "own_ideal"]["value"]) == 1.0
 
 
+def searched(call, out: Path, *arguments: object) -> tuple[Done, dict]:
+    done = call("evaluate_retrieval", "plain", "--out", out, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done, figures(out / "retrieval.csv", "trainset_id", "metric", "variant")
+
+
+def test_queries_do_not_find_themselves_in_a_copy_nor_in_their_own_file(files, call, tmp_path):
+    copied = made(48, 1)
+    copied[3]["text"] = copied[3]["text"].upper()
+    copied.append({**made(1, 99)[0], "id": "near", "text": copied[7]["text"] + " more"})
+    copy, real = write(tmp_path / "copy.jsonl", copied), files / "real.jsonl"
+    options = ["--synthetic", files / "synthetic.csv", "--queries", real]
+    done, found = searched(call, tmp_path / "copy", *options, "--real", copy)
+    row = found["copy", "mrr_at_100", "as_is"]
+    assert float(row["value"]) < 1 and "48 queries do not find their own text" in row["note"]
+    assert "own text" not in found["synthetic", "mrr_at_100", "as_is"]["note"]
+    assert "copy.jsonl: 48 queries do not find" in done.stderr
+    assert "copy.jsonl: 1 queries have a near duplicate there" in done.stderr
+    against = figures(tmp_path / "copy/retrieval_tests.csv", "trainset_id", "base_id", "variant")
+    assert len(against) == 4
+    done, itself = searched(call, tmp_path / "itself", *options, "--real", real)
+    assert float(itself["real", "ndcg_at_10", "own_ideal"]["value"]) < 1
+    assert "48 queries do not find their own text" in itself["real", "ndcg_at_10", "fixed_ideal"]["note"]
+    against = figures(tmp_path / "itself/retrieval_tests.csv", "trainset_id", "base_id", "variant")
+    assert all("of the base: 48 queries do not find their own text" in row["note"] for row in against.values())
+    warned = json.loads((tmp_path / "itself/manifest.json").read_text())["settings"]["warnings"]
+    assert warned == ["real.jsonl: 48 queries do not find their own text, which stands in the corpus"]
+
+
+def test_a_file_that_is_given_twice_says_so(files, call, tmp_path):
+    real = files / "real.jsonl"
+    done = call("evaluate_retrieval", "plain", "--queries", real, "--real", real, "--real", real, "--out", tmp_path)
+    assert done.returncode == 64 and "was given twice" in done.stderr and "Rename" not in done.stderr
+
+
+def test_a_document_without_a_known_word_is_left_out_and_named(files, call, tmp_path):
+    rows = made(20, 3)
+    rows[4] = {"id": "foreign", "text": "qwx zzv jjq " * 9, "labels": ["L0"]}
+    one = write(tmp_path / "one.jsonl", rows)
+    real = files / "real.jsonl"
+    done = call("measure_fidelity", "plain", "--real", real, "--synthetic", one, "--out", tmp_path / "f")
+    assert done.returncode == 0, done.stderr
+    assert "1 documents have a vector of zeros" in done.stderr and "'one/foreign'" in done.stderr
+    found = figures(tmp_path / "f/fidelity.csv", "trainset_id", "metric", "rows", "reference")
+    row = found["one", "frechet_text", "added", "reference"]
+    assert row["value"] and row["n"] == "19" and "1 documents left out: their vector is zero" in row["note"]
+    assert found["one", "distinct_1", "added", "none"]["n"] == "20"
+    options = ["--queries", one, "--real", files / "real.jsonl"]
+    done, found = searched(call, tmp_path / "r", *options)
+    assert "1 queries left out: their vector is zero" in found["real", "ndcg_at_10", "own_ideal"]["note"]
+    assert "1 documents have a vector of zeros" in done.stderr
+
+
+def test_labels_that_are_written_otherwise_are_told_with_the_likely_name(files, call, tmp_path):
+    rows = [{**row, "labels": [label.lower() for label in row["labels"]]} for row in made(20, 3)]
+    rows[0]["labels"] = ["L0"]
+    for name, changed, words in (
+        ("all", rows[1:], "none of its 5 labels is a label of the real documents (19 of 19 rows): 'l0' (did you mean"),
+        ("some", rows, "5 of its 6 labels are not a label of the real documents (19 of 20 rows)"),
+        ("fine", made(20, 3), None),
+    ):  # fmt: skip
+        one = write(tmp_path / f"{name}.jsonl", changed)
+        done = call("measure_fidelity", "plain", "--real", files / "real.jsonl", "--synthetic", one,
+                    "--out", tmp_path / name, "--permutations", 9)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert (words in done.stderr) if words else "of the real documents (" not in done.stderr
+
+
 def test_each_corpus_is_held_against_the_first_query_by_query(files, run, tmp_path):
     command = next(one for one in COMMANDS if "--vectors" in one).replace("--out retrieval", f"--out {tmp_path}")
     assert run(command, files).returncode == 0

@@ -197,6 +197,14 @@ def test_without_label_names_full_synthesis_is_a_named_gap_and_paraphrase_runs()
     assert any("labels have no names" in gap["reason"] for gap in made.record["not_planned"])
 
 
+def test_one_label_without_a_name_leaves_full_synthesis_planned_and_says_what_is_not(demo):
+    rows = [{"label": str(number), "name": None if number == 6 else f"n{number}"} for number in range(1, 7)]
+    made = plan(raw(), corpus(named=False), labels=rows)
+    assert "full_synthesis" in {c["method"] for c in made.cells} == {c["method"] for c in demo.cells}
+    with pytest.raises(ConfigError, match=r"some labels have no name \('6'\)"):
+        plan(raw("llm"), corpus(named=False), labels=rows)
+
+
 def test_an_audit_has_no_generation_and_one_pool_for_all_draws():
     made = plan(raw("audit"), corpus(brought=100))
     assert not [job for job in made.jobs if job["stage"] == "generation"]

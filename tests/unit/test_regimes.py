@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from volfid.core.exits import DataError, ParameterError
 from volfid.core.labels import label_matrix
+from volfid.core.ordering import draw_order, nested_order
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
 from volfid.core.shots import greedy_shots
 from volfid.core.stratify import iterative_parts, stratified_folds
 from volfid.inputs.prepare import prepare
 from volfid.inputs.settings import InputSettings
-from volfid.regimes.ordering import draw_order, nested_order
 from volfid.regimes.sampling import sample_regimes
 
 ROOT = Path(__file__).parents[2]

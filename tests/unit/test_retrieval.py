@@ -14,9 +14,10 @@ from volfid.core import ndcg
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.settings import settings_of
-from volfid.core.vectors import unit_rows
+from volfid.core.vectors import directed, unit_rows
 from volfid.retrieval.evaluate import Evaluator, Settings
 from volfid.retrieval.index import Ranking, rank
+from volfid.retrieval.ranked import names
 
 VECTOR = json.loads((Path(__file__).parents[1] / "golden" / "metrics.json").read_text())["retrieval"]
 SCALE = 720_720  # least common multiple of 1..16: Jaccard gains of small label sets become integers
@@ -77,11 +78,33 @@ def test_fewer_documents_than_k_are_all_ranked():
     assert found.documents.shape == (4, 3) and (np.sort(found.documents) == [0, 1, 2]).all()
 
 
-@pytest.mark.parametrize("bad", [0.0, np.nan])
-def test_zero_or_broken_vector_is_refused_by_name(bad):
+def test_broken_vector_is_refused_by_name_and_a_zero_one_has_no_direction():
     with pytest.raises(DataError, match="'b'") as caught:
-        unit_rows(np.array([[1.0, 2.0], [bad, bad]]), ["a", "b"])
+        unit_rows(np.array([[1.0, 2.0], [np.nan, 0]]), ["a", "b"])
     assert caught.value.code == 65
+    unit_vectors = unit_rows(np.array([[3.0, 4.0], [0, 0], [1e-30, 0]]), ["a", "b", "c"])
+    assert unit_vectors.tolist() == [pytest.approx([0.6, 0.8]), [0, 0], [1, 0]]
+    assert directed(unit_vectors).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("copies", [1, 3, 40])
+def test_own_documents_are_left_out_of_the_ranking_of_their_query_alone(copies):
+    rng = np.random.default_rng(8)
+    vectors = np.tile(unit(rng, 30), (copies, 1))
+    queries, documents = vectors[:30], np.arange(len(vectors))
+    own = np.array([[i + 30 * copy for copy in range(copies)] for i in range(30)])
+    own[5] = -1  # one query has nothing of its own there
+    found = rank(queries, vectors, documents, 10, own)
+    for query in range(30):
+        kept = np.setdiff1d(documents, own[query])
+        expected, _ = brute_force(queries[[query]], vectors, kept)
+        width = min(10, len(kept))
+        assert (found.documents[query, :width] == expected[0, :width]).all()
+        assert not set(found.documents[query]) & set(own[query][own[query] >= 0])
+        assert np.isneginf(found.scores[query][found.documents[query] < 0]).all()
+    assert (rank(queries, vectors, documents[:0], 10, own).documents.shape) == (30, 0)
+    alone = rank(queries[:1], vectors, np.array([0]), 10, own[:1])
+    assert alone.documents.tolist() == [[-1]]
 
 
 # ---- nDCG -----------------------------------------------------------------------------------
@@ -331,11 +354,113 @@ def test_missing_documents_embeddings_and_queries_are_refused(world):
     with pytest.raises(DataError, match="s000"):
         world.evaluator(synthetic=[])
     vectors = world.vectors.copy()
-    vectors[3] = 0
+    vectors[3] = np.inf
     with pytest.raises(DataError, match="t003"):
         world.evaluator(vectors=vectors)
     with pytest.raises(DataError, match="no test"):
         Evaluator(world.documents[:10], [], LABELS, world.groups, {}, world.vectors, Settings(), 1)
+
+
+def test_the_listed_figures_are_those_of_a_corpus(found):
+    assert sorted(names(10)) == sorted(found["more"])
+
+
+class Circle(World):
+    """Queries that stand in the corpora: by id in `same`, by text in `copy` (twice, once in other case)."""
+
+    def __init__(self):
+        super().__init__()
+        for row in self.documents:
+            row["text"] = f"text of {row['doc_id']}"
+        asked = [d for d in self.ids if d[0] == "q"]
+        self.synthetic = [{"doc_id": d, "text": f"another text {d}"} for d in self.ids if d[0] == "s"]
+        for place, d in enumerate(asked):
+            for copy in (place, place + 15):
+                name = self.synthetic[copy]["doc_id"]
+                self.synthetic[copy]["text"] = f"Text  OF {d}" if copy == place else f"text of {d}"
+                self.vectors[self.ids.index(name)] = self.vectors[self.ids.index(d)]
+                self.labels[name] = self.labels[d]
+        made = self.ids[-40:]
+        self.groups = {"same": self.rows(self.ids[:20] + asked, "real"), "copy": self.rows(made, "synthetic"),
+                       "rest": self.rows(self.ids[:20], "real")}  # fmt: skip
+        self.asked = asked
+
+
+def leave_one_out(world, name):
+    """Mean own-ideal nDCG and MRR when every query searches a corpus of its own, made without its documents."""
+    place = {d: i for i, d in enumerate(world.ids)}
+    text = {row["doc_id"]: " ".join(row["text"].casefold().split()) for row in (*world.documents, *world.synthetic)}
+    vectors, scores, first = unit_rows(world.vectors, world.ids), [], []
+    for query in world.asked:
+        corpus = sorted(r["doc_id"] for r in world.groups[name] if text[r["doc_id"]] != text[query])
+        gains = jaccard(*(label_matrix([world.labels[d] for d in ids], LABELS) for ids in ([query], corpus)))[0]
+        cosine = np.round(vectors[[place[d] for d in corpus]] @ vectors[place[query]], 6)
+        order = np.argsort(-cosine, kind="stable")
+        best = np.sort(gains)[::-1][:10] @ ndcg.discounts(10)
+        scores.append(gains[order][:10] @ ndcg.discounts(10) / best if best else np.nan)
+        hits = np.flatnonzero(gains[order] >= 0.5)
+        first.append(1 / (hits[0] + 1) if len(hits) else np.nan)
+    return np.nanmean(scores), np.nanmean(first)
+
+
+@pytest.mark.parametrize("name", ["same", "copy"])
+def test_a_query_does_not_find_itself_by_id_or_by_text(name):
+    world = Circle()
+    rows = table(world.evaluator(), name)
+    score, first = leave_one_out(world, name)
+    assert value(rows, "ndcg_at_10", "own_ideal") == pytest.approx(score, abs=1e-6)
+    assert value(rows, "mrr_at_100", "as_is") == pytest.approx(first, abs=1e-6) and first < 0.9
+    assert "15 queries do not find their own text" in rows["mrr_at_100", "as_is"]["note"]
+    assert value(rows, "ndcg_at_10", "random") <= 1 and "own text" in rows["ndcg_at_10", "random"]["note"]
+
+
+def test_a_corpus_without_queries_has_the_figures_it_had_and_no_note():
+    world, plain = Circle(), World()
+    rows = table(world.evaluator(), "rest")
+    assert all("own text" not in (row["note"] or "") for row in rows.values())
+    plain.groups = {"rest": plain.groups["none"]}
+    assert rows == table(plain.evaluator(), "rest")
+
+
+def test_the_ideal_over_the_train_pool_leaves_own_documents_out():
+    world = Circle()
+    extra = [{**row, "split": "train"} for row in world.documents if row["split"] == "test"]
+    whole = table(world.evaluator(), "same")
+    world.documents += extra
+    more = table(world.evaluator(), "same")
+    assert value(more, "ndcg_at_10", "own_ideal") == value(whole, "ndcg_at_10", "own_ideal")
+    # other queries are in the ideal of a query, it itself is not
+    assert value(more, "ndcg_at_10", "fixed_ideal") <= value(whole, "ndcg_at_10", "fixed_ideal")
+    alone = world.evaluator({"a": [row for row in world.groups["same"] if row["doc_id"] == "q001"]})
+    assert alone.own_by_query[1].tolist() == [0] and table(alone, "a")["queries_without_gain", "as_is"]["value"] >= 1
+
+
+def test_zero_vectors_are_left_out_counted_and_change_no_other_figure(world):
+    vectors = world.vectors.copy()
+    gone = ["t003", "q002", "s001"]
+    vectors[[world.ids.index(name) for name in gone]] = 0
+    rows = table(world.evaluator(vectors=vectors), "synthetic")
+    note = rows["ndcg_at_10", "own_ideal"]["note"]
+    assert "2 documents left out: their vector is zero" in note and "1 queries left out" in note
+    small = World()
+    small.documents = [row for row in small.documents if row["doc_id"] != "q002"]
+    small.groups["synthetic"] = [row for row in small.groups["synthetic"] if row["doc_id"] not in gone]
+    expected = table(small.evaluator(), "synthetic")
+    for metric in ("ndcg_at_10", "map_at_100", "hub_share_at_10"):
+        for key in (key for key in rows if key[0] == metric and "size" not in key[1]):
+            assert (rows[key]["value"], rows[key]["n"]) == (expected[key]["value"], expected[key]["n"]), key
+
+
+@pytest.mark.parametrize("side", ["t", "q"])
+def test_only_zero_vectors_leave_everything_undefined_with_the_reason(world, side):
+    vectors = world.vectors.copy()
+    vectors[[i for i, name in enumerate(world.ids) if name[0] == side]] = 0
+    evaluator = world.evaluator(vectors=vectors)
+    rows = table(evaluator, "none")
+    assert sorted(rows) == sorted(names(10))
+    assert all(row["value"] is None and "vector that is not zero" in row["note"] for row in rows.values())
+    assert all(np.isnan(part).all() for part in evaluator.per_query["none"].values())
+    assert table(evaluator, "synthetic")["ndcg_at_10", "own_ideal"]["n"] == (14 if side == "t" else 0)
 
 
 def test_no_training_set_is_no_failure(world):

@@ -44,6 +44,21 @@ def test_no_relevant_document_or_a_zero_vector_is_undefined():
     assert FixedSearch.of(ones, labels, ones, labels).score(lambda x: 0 * x) == (None, 1)
 
 
+def test_a_document_that_is_represented_by_zeros_is_left_out_alone():
+    rng = np.random.default_rng(3)
+    sides = [rng.normal(size=(n, 8)).astype(np.float32) for n in (20, 60)]
+    labels = [(rng.random((n, 6)) < 0.3) | (np.arange(6) == 0) for n in (20, 60)]
+    whole = FixedSearch.of(sides[0], labels[0], sides[1], labels[1])
+    parts = [FixedSearch.of(sides[0][rows], labels[0][rows], sides[1], labels[1]) for rows in ([0], range(1, 20))]
+    (first, _), (others, _) = (part.score(lambda x: x) for part in parts)
+    assert whole.score(lambda x: x)[0] == pytest.approx((first + 19 * others) / 20)
+    sides[0][0] = 0
+    assert whole.score(lambda x: x) == (pytest.approx(others), 19)
+    sides[1][7:] = 0  # seven documents are left to be found
+    value, n = whole.score(lambda x: x)
+    assert n == 19 and 0 < value < others
+
+
 def test_every_head_with_a_hidden_layer_is_scored_and_training_moves_it():
     world = small_world()
     cells = [world.cell(n_updates=5), world.cell(n_updates=300, updates="high", added=60)]

@@ -319,5 +319,10 @@ def test_the_report_shows_checks_or_says_that_there_are_none():
     assert [row[3] for row in each.rows] == ["Walking aid", "Walking aid"] and len(each.columns) == len(each.rows[0])
     own = agreement_rows(made(np.ones((3, 5, 1), int).tolist(), checker="fake"), SEED)
     assert tables(ReportInputs(agreement=own, labels=labels))[0].rows[0][1] == "itself"
+    # a check whose task failed is told
+    planned = {"counts": {"jobs_by_stage": {"checks": 2}}}
+    one_there = ReportInputs(agreement=own, labels=labels, plan=planned, manifests=[{"command": "check_labels.py"}])
+    assert "1 of 2 checks are missing" in str(tables(one_there)[0])
+    assert tables(ReportInputs(plan=planned))[0].empty.startswith("2 of 2 checks are missing")
     (nothing,) = tables(ReportInputs())
     assert nothing.rows == [] and "design" in nothing.empty

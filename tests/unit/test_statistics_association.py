@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import statistics_world as world
+from scipy import stats
 from test_statistics_effects import find, run
 
-from volfid.statistics import correlation
+from volfid.statistics import correlation, intervals
 from volfid.statistics.conditions import DISTANCES
 
 GENERATORS = ("gen_a", "gen_b", "gen_c", "gen_d")
@@ -98,6 +99,50 @@ def test_too_few_conditions_or_no_spread_give_null_and_a_reason():
     flat = correlation.correlate([0.1] * 6, [1, 2, 3, 4, 5, 6])
     assert flat.r is None and "same in all conditions" in flat.note
     assert correlation.correlate([1, 2, 3, 4, 5], [2.0] * 5).r is None
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        ([1, 1, 1, 1, 9], [2, 2, 2, 2, 10], "one condition carries all of the spread of the fidelity"),
+        ([9, 1, 1, 1, 1], [2, 2, 2, 2, 10], "of the fidelity"),
+        ([1, 1, 1, 1 + 1e-12, 9], [2, 3, 2.5, 2, 10], "of the fidelity"),  # the rest differs by rounding
+        ([1, 2, 3, 4, 5], [2, 2, 2, 2, 10], "of the outcome"),
+        ([1e-4, 1e-4, 1e-4, 9e-4], [2, 3, 4, 5], "of the fidelity"),
+        ([8] * 10 + [19], [6.58, 5.76, 7.71, 8.84, 8.47, 7.04, 5.25, 5.56, 7.91, 6.89, 12.5], "of the fidelity"),
+        ([1, 1, 9, 9, 9], [2, 2, 5, 5, 5], "the conditions lie on two points"),
+    ],
+)
+def test_r_that_one_condition_or_two_points_decide_says_so_and_has_no_interval(x, y, words):
+    found = correlation.correlate(x, y)
+    assert found.r is not None and (found.low, found.high, found.p, found.left_out) == (None, None, None, None)
+    assert words in found.note and "no interval and no p" in found.note
+    assert found.spearman is not None and found.kendall is not None
+    turned = correlation.correlate(y, x)
+    assert turned.low is None and "no interval and no p" in turned.note
+    assert correlation.carried(np.array(x, float) * 1e6 + 5, np.array(y, float)) == correlation.carried(
+        np.array(x, float), np.array(y, float)
+    )
+
+
+def test_a_condition_that_dominates_is_named_and_the_interval_stays():
+    x, y = [1, 1.1, 0.9, 1.05, 30], [2, 2.2, 2.1, 1.9, 40]
+    found = correlation.correlate(x, y)
+    assert found.low is not None and "one condition holds 99 % of the spread of the fidelity" in found.note
+    assert "leaving one condition out" in found.note
+    even = correlation.correlate([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5])
+    assert "holds" not in even.note and even.low is not None
+
+
+def test_ties_keep_their_rank_correlations_and_what_is_no_number_has_none():
+    tied = correlation.correlate([1, 1, 2, 2, 3, 3], [1, 2, 2, 3, 3, 3])
+    assert tied.kendall == pytest.approx(stats.kendalltau([1, 1, 2, 2, 3, 3], [1, 2, 2, 3, 3, 3]).statistic)
+    assert tied.spearman == pytest.approx(stats.spearmanr([1, 1, 2, 2, 3, 3], [1, 2, 2, 3, 3, 3]).statistic)
+    for n in (0, 1, 2, 3):
+        assert "at least 4" in correlation.correlate(range(n), range(n)).note
+    broken = correlation.correlate([1, 2, 3, 4, float("nan")], [1, 2, 3, 4, 5])
+    assert broken.r is None and "not a number" in broken.note
+    assert intervals.mean_interval([0.5, float("nan")]).value is None
 
 
 def test_perfect_correlation_has_no_fisher_z_and_says_so():

@@ -19,7 +19,10 @@ from volfid.curation.trainsets import BUILDERS, copies_drawn
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 LABELS = ["A", "B", "C", "D"]
-POOL = {"pool_id": "g__m__p__n00006__d00__r0", "generator": "g", "draw": 0, "pool_size": 6}
+POOL = {
+    "pool_id": "g__m__p__n00006__d00__r0", "generator": "g", "method": "m", "label_plan": "p", "draw": 0,
+    "pool_size": 6,
+}  # fmt: skip
 
 
 def word(number: int) -> str:
@@ -36,7 +39,7 @@ def request(position: int, labels: list[str], parent: str | None, draw: int = 0,
     return {
         "request_id": f"{draw:08x}{position:08x}", "pool_id": POOL["pool_id"].replace("d00", f"d{draw:02d}"),
         "position": position, "regime": 6, "draw": draw, "generator": "g", "method": "m", "label_plan": "p",
-        "prompt_sha": "x", "labels": labels, "source_doc_ids": ["r07"], "parent_doc_id": parent, "seed": 1,
+        "prompt_sha": "x", "labels": labels, "source_doc_ids": ["r02"], "parent_doc_id": parent, "seed": 1,
         "attempts": 1, "text": text, "finish_reason": "stop", "reject_reason": None, "attempt_reasons": [],
         "tokens_prompt": 1, "tokens_completion": 1, "tokens_discarded": 0,
     } | fields  # fmt: skip
@@ -197,7 +200,7 @@ def test_synthetic_rows_name_every_real_document_behind_them():
     planned = item("synthetic", "synthetic", 3, POOL)
     for row in added(rows_of(build([planned], parented(), [POOL]), planned)):
         assert row["parent_id"] in row["source_doc_ids"]
-        assert "r07" in row["source_doc_ids"]
+        assert "r02" in row["source_doc_ids"]
 
 
 def test_a_dropped_document_does_not_reorder_the_others():
@@ -320,7 +323,10 @@ def test_brought_documents_are_taken_in_another_order_in_each_draw():
         {"doc_id": f"b{i:02d}", "text": "x", "labels": REAL_LABELS[i % 6], "source_doc_ids": ["r01"], "text_sha": "x"}
         for i in range(12)
     ]
-    pool = {"pool_id": "brought__brought__own__n00000__d00__r0", "generator": "brought", "draw": 0}
+    pool = {
+        "pool_id": "brought__brought__own__n00000__d00__r0", "generator": "brought", "method": "brought",
+        "label_plan": "own", "draw": 0,
+    }  # fmt: skip
     planned = [item("synthetic", "synthetic", 8, pool, draw=draw, pool_size=0) for draw in (0, 1)]
     paired = item("synthetic", "real", 6, pool, pool_size=0)
     made = build([*planned, paired], pools=[pool], draws=2, brought=brought)

@@ -64,34 +64,23 @@ def settings(project, profile, *arguments):
     return dict(re.findall(r"^([^=\n]+?) = (.*)$", done.stdout, re.M))
 
 
-@pytest.mark.parametrize(
-    "profile",
-    ["smoke,docker", "demo,podman,gpu", "audit,apptainer,slurm", "gpu,docker,slurm,singularity", "calibrate,docker"],
-)
-def test_profiles_join_and_touch_no_task_that_they_do_not_mean(project, profile):
+@pytest.mark.parametrize("profile", ["gpu,docker,slurm,singularity", "calibrate,apptainer,podman"])
+def test_profiles_join_and_turn_on_what_they_name(project, profile):
+    """What tasks get of it stands in test_resolved.py."""
     found = settings(project, profile)
     names = set(profile.split(","))
-    for engine in ("docker", "podman"):
+    for engine in ("docker", "podman", "apptainer", "singularity"):
         assert (found.get(f"{engine}.enabled") == "true") == (engine in names)
-        if engine in names:
-            options = found[f"{engine}.runOptions"]
-            assert "VOLFID_CHUNK_STORE" in options and "gpu" not in options and "--network" not in options
+        options = found[f"{engine}.runOptions"]
+        assert "VOLFID_CHUNK_STORE" in options and "gpu" not in options and "--network" not in options
     # one task has a network; the others name the one without
-    assert "params.task_network" in found["process.containerOptions"] and found["params.task_network"] == "'none'"
-    assert "process.'withLabel:network'.containerOptions" in found and found["params.fetch_network"] == "'bridge'"
+    assert found["params.task_network"] == "'none'" and found["params.fetch_network"] == "'bridge'"
     labelled = [path.name for path in (ROOT / "modules").glob("*.nf") if "label 'network'" in path.read_text()]
     assert labelled == ["corpora.nf"]
-    assert (found.get("apptainer.enabled") == "true") == bool(names & {"apptainer", "singularity"})
     assert ("process.executor" in found) == ("slurm" in names)
-    cards = {name for name in found if re.search(r"\.(accelerator|maxForks)$", name)}
-    cards |= {name for name in found if "gpu_" in name and name.endswith(".containerOptions")}
-    assert cards == (
-        {f"process.'withLabel:gpu_.*'.{name}" for name in ("accelerator", "maxForks", "containerOptions")}
-        if "gpu" in names
-        else set()
-    )
     assert (found["params.gpu"] == "true") == ("gpu" in names)
     assert (found["params.check_host"] == "true") == ("slurm" not in names)
+    assert found["params.max_memory"] == ("'64.GB'" if names & {"gpu", "slurm"} else "'7.GB'")
     assert found["env.HF_HUB_OFFLINE"] == "'1'"
 
 
@@ -139,7 +128,14 @@ def test_an_image_that_cannot_run_is_named_before_anything_starts(project, tmp_p
 
 
 def test_tasks_with_cards_never_share_one_and_the_others_see_no_flag(project, programs, tmp_path):
-    """The gpu and docker profiles on two made-up cards, with a docker that runs the tasks' stubs on this machine."""
+    """The gpu and docker profiles on two made-up cards, with a docker that runs the tasks' stubs on this machine.
+
+    Images, limits and folder of results come from a site's file."""
+    site = tmp_path / "site.config"
+    site.write_text(
+        "params { max_cpus = 1; max_memory = '2.GB'; gpus = 2; outdir = 'of the site'\n"
+        f"image_core = '{IMAGE}'; image_gpu = '{CARD_IMAGE}' }}\n"
+    )
     run = launch(
         project,
         tmp_path / "run",
@@ -148,24 +144,18 @@ def test_tasks_with_cards_never_share_one_and_the_others_see_no_flag(project, pr
         "--input",
         "fixture",
         "-stub-run",
-        "--gpus",
-        "2",
+        "-c",
+        str(site),
         "--gpu_memory_gib",
         "70",
-        "--max_cpus",
-        "1",
-        "--max_memory",
-        "2.GB",
-        "--image_core",
-        IMAGE,
-        "--image_gpu",
-        CARD_IMAGE,
         "--chunk_store",
         str(tmp_path / "it's chunks"),
         **programs,
     )
     assert run.code == 0, run.output[-4000:]
-    assert json.loads((run.results / "run_manifest.json").read_text())["success"]
+    assert json.loads((run.launch / "of the site/run_manifest.json").read_text())["success"]
+    assert not run.results.exists(), "results split over two folders"
+    (run.launch / "of the site").rename(run.results)
     asked = [line for line in (tmp_path / "docker.log").read_text().splitlines() if line.startswith("run ")]
     flagged = [line for line in asked if "--gpus all" in line]
     wants = sum(

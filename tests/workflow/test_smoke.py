@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -110,7 +111,7 @@ def test_a_killed_run_resumes_from_its_chunks_and_two_runs_from_scratch_are_equa
     folder, store = tmp_path / "run", tmp_path / "chunks"
     chosen = ("-profile", "smoke") if whole_group else ("--design", small_design)
     arguments = (*chosen, "--chunk_store", str(store))
-    slow = {"VOLFID_FAKE_FAULTS": json.dumps({"delay_s": 0.15})}
+    slow = {"VOLFID_FAKE_FAULTS": json.dumps({"delay_s": 0.15}), "VOLFID_PROGRESS_S": "1"}
     head = start(project, folder, *arguments, **slow)
     deadline = time.monotonic() + 180
     while len(saved(store)) < 5:
@@ -122,6 +123,8 @@ def test_a_killed_run_resumes_from_its_chunks_and_two_runs_from_scratch_are_equa
     else:
         os.kill(head.pid, signal.SIGKILL)
     head.wait()
+    shown = re.findall(r"volfid: (\w+): \d+/\d+ \w+.*(?:left|yet)", (folder / "killed.log").read_text())
+    assert shown.count("checks") + shown.count("generation") >= 3  # a line a second while a stage is slow
     before, whole = saved(store), saved(undisturbed.launch / "chunks")
     assert set(before) < set(whole)
     resumed = launch(project, folder, *arguments, "-resume")
@@ -155,5 +158,7 @@ def test_a_missing_cell_is_named_and_fails_the_run_unless_it_is_allowed(project,
     assert "INCOMPLETE" in (run.results / "summary.txt").read_text().upper()
     status_words = (run.results / "report.html").read_text()
     assert "missing" in status_words.lower()
+    dropped = re.search(r"volfid: warning: (fake, \w+: \d+ of \d+ documents.* dropped as refusal: )", run.output)
+    assert dropped and dropped[1] in status_words
     allowed = launch(project, tmp_path / "run", *arguments, "--allow_missing", "-resume", **faults)
     assert allowed.code == 0, allowed.output[-4000:]

@@ -1,4 +1,5 @@
-"""What a header and a cell of any table say: repeated names, flags, and lists that somebody printed as text."""
+"""What a header and a cell of any table say: repeated names, flags, missing values, spreadsheet errors, whole numbers,
+and lists that somebody printed as text."""
 
 import ast
 import json
@@ -10,12 +11,30 @@ from typing import Any
 from volfid.core.exits import DataError
 
 MAX_COLUMNS = 20_000
+LONGEST = 60
 _FLAGS = {"": False, **dict.fromkeys(("0", "0.0", "false"), False), **dict.fromkeys(("1", "1.0", "true"), True)}
 _WORDS = {"n": False, "no": False, "y": True, "yes": True}
+# the one list of words for a missing value, in any case, as pandas, R, SQL, Spark and spreadsheets write them
+MISSING = frozenset((
+    "", "nan", "-nan", "na", "n/a", "n.a.", "n/a.", "n.a", "<na>", "<nan>", "null", "(null)", "<null>", "none",
+    "<none>", "(none)", "nat", "nil", "\\n", "undefined", "#n/a", "#n/a n/a", "#na", "#nv", "#n/d", "#n/v",
+    "1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind", "na_character_", "[null]", "-", "--", "---", "\u2013", "\u2014", "?",
+))  # fmt: skip
+_LONGEST_MISSING = max(map(len, MISSING))
+# #REF!, #DIV/0!, #NAME?, and as other languages write them: #BEZUG!, #VALEUR!, #\u00a1REF!
+_ERROR = re.compile(r"#[\u00a1\u00bf]?[A-Z\u00c0-\u00de_]+(?:/0)?[!?]|#GETTING_DATA")
+_WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d+(?:\.0+)?", re.ASCII)
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 # NumPy prints no commas; Python would take two strings side by side for one
 _NUMPY = re.compile(rf"\[\s*(?:{_QUOTED})(?:\s+(?:{_QUOTED}))+\s*\]", re.DOTALL)
+
+
+def shown(value: Any) -> str:
+    """What a message says of a value of the user: quoted, and of more than 60 characters the first with an ellipsis."""
+    text = value if isinstance(value, str) else str(value)
+    return repr(text) if len(text) <= LONGEST else repr(text[: LONGEST - 1] + "\u2026")
 
 
 def check_columns(name: str, columns: Sequence[str]) -> None:
@@ -26,7 +45,7 @@ def check_columns(name: str, columns: Sequence[str]) -> None:
     twice = []
     for position, column in enumerate(columns, start=1):
         if column and column in seen:
-            twice.append(f"column {column!r} stands twice (columns {seen[column]} and {position})")
+            twice.append(f"column {shown(column)} stands twice (columns {seen[column]} and {position})")
         seen.setdefault(column, position)
     if twice:
         more = f"; and {len(twice) - 5} more" if len(twice) > 5 else ""
@@ -38,7 +57,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        raise ValueError(f"key {shown(next(key for key in keys if keys.count(key) > 1))} stands twice")
     return result
 
 
@@ -54,7 +73,29 @@ def flag(value: Any, words: bool = False) -> bool | None:
     if not isinstance(value, str | int):
         return None
     text = str(value).strip().lower()
-    return _FLAGS.get(text, _WORDS.get(text) if words else None)
+    known = _FLAGS.get(text, _WORDS.get(text) if words else None)
+    return False if known is None and text in MISSING else known
+
+
+def missing(text: str) -> bool:
+    """Whether a cell holds nothing, or a word that stands for a missing value (nan, NA, #N/A, null, None, -)."""
+    return len(text) <= 2 * _LONGEST_MISSING and text.strip().casefold() in MISSING
+
+
+def spreadsheet_error(text: str) -> bool:
+    """Whether a cell holds what a spreadsheet writes for a formula that failed: #REF!, #DIV/0!, #NAME?, #WERT!."""
+    return text[:1] == "#" and len(text) <= 20 and _ERROR.fullmatch(text.strip()) is not None
+
+
+def whole(text: str) -> str:
+    """A whole number without the point that tables with gaps give it: 12 for '12.0'; other text as it is."""
+    match = _WHOLE.fullmatch(text)
+    return match[1] if match else text
+
+
+def whole_number(text: str) -> bool:
+    """Whether `text` is a whole number, with or without '.0'."""
+    return _NUMBER.fullmatch(text) is not None
 
 
 def printed_list(text: str) -> list[Any] | None:
@@ -76,4 +117,9 @@ def printed_list(text: str) -> list[Any] | None:
 def _python(text: str) -> Any:
     if re.search(r"_\s*_", re.sub(_QUOTED, "_", text, flags=re.DOTALL)):
         raise ValueError("a comma is missing: which strings belong together, nobody can tell")
-    return ast.literal_eval(text)
+    # nan and <NA> are no literals, though Python and pandas print them
+    return ast.literal_eval(re.sub(rf"({_QUOTED})|\b(?:nan|NaN|NaT|NA|null)\b|<NA>", _or_none, text, flags=re.DOTALL))
+
+
+def _or_none(match: re.Match[str]) -> str:
+    return match[1] or "None"

@@ -1,8 +1,10 @@
 """Bytes of an input or source file, unpacked, and its lines as UTF-8 text. Nothing is ever re-decoded by a guess."""
 
+import codecs
 import gzip
 import io
 import re
+import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -80,7 +82,7 @@ def text_lines(path: Path) -> Iterator[str]:
                 read = stream.readline
                 while line := read(MAX_LINE):
                     if len(line) == MAX_LINE:
-                        message = f"{name}: a line of more than {MAX_LINE:,} characters, {line[:60]!r} ..."
+                        message = f"{name}: a line of more than {MAX_LINE:,} characters"
                         raise DataError(message, mend="Check the line ends and the quotes")
                     if "\r" in line and (not line.endswith("\r\n") or line.count("\r") > 1):
                         yield from _RETURN.split(line)
@@ -91,21 +93,28 @@ def text_lines(path: Path) -> Iterator[str]:
 
 
 def read_text(path: Path) -> str:
-    """The whole file as text; DataError for anything that is not UTF-8."""
-    lines = []
-    for number, line in enumerate(text_lines(path), start=1):
-        problem = bad_bytes(path, line)
-        if problem:
-            raise DataError(f"{path.name}, row {number}: {problem[0]}", mend=problem[1])
-        lines.append(line)
-    return "".join(lines)
+    """The whole file as text, without a byte order mark; DataError for anything that is not UTF-8."""
+    with open_bytes(path) as raw:
+        try:
+            content = raw.read()
+        except DAMAGE as error:
+            raise damaged(path.name, error) from error
+    _refuse_wide(path.name, content[:_HEAD])
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    if suspect(text):
+        for number, line in enumerate(text.split("\n"), start=1):
+            problem = bad_bytes(path, line) if suspect(line) else None
+            if problem:
+                raise DataError(f"{path.name}, row {number}: {problem[0]}", mend=problem[1])
+    return text
 
 
 def bad_bytes(path: Path, line: str) -> tuple[str, str] | None:
     """What is wrong with the bytes of a line, and the mend; None when it is UTF-8 without NUL and without the
     escape sequences of ISO 2022, which are ASCII and yet no text."""
     if "\0" in line:
-        return "NUL byte", f"Make the file again, or take the bytes out: tr -d '\\000' < {path.name} > clean"
+        command = piped(path.name, "tr -d '\\000'", "clean_", " < ")
+        return "NUL byte", f"Make the file again, or take the bytes out: {command}"
     shifted = _SHIFTED.search(line) if "\x1b" in line else None
     if shifted:
         encoding = _SHIFTS.get(shifted[0][1:], "ISO-2022-JP")
@@ -127,7 +136,20 @@ def suspect(line: str) -> bool:
 
 
 def _saved(name: str, encoding: str) -> str:
-    return f"Save the file as UTF-8: iconv -f {encoding} -t UTF-8 {name} > utf8_{unpacked_name(name)}"
+    return f"Save the file as UTF-8: {piped(name, f'iconv -f {encoding} -t UTF-8', 'utf8_')}"
+
+
+def pasted(name: str) -> str:
+    """A file's name as a shell takes it: quoted where it has blanks, quotes or other signs, and never an option."""
+    return shlex.quote(f"./{name}" if name.startswith("-") else name)
+
+
+def piped(name: str, command: str, prefix: str, between: str = " ") -> str:
+    """A line for a shell that puts what `command` makes of a file, unpacked, beside it, `prefix` before its name.
+    between: what stands between the command and the name, where it does not read files by name."""
+    unpack = {".gz": "gzip -dc", ".zip": "unzip -p"}.get(Path(name).suffix.lower())
+    read = f"{unpack} {pasted(name)} | {command}" if unpack else f"{command}{between}{pasted(name)}"
+    return f"{read} > {shlex.quote(prefix + unpacked_name(name))}"
 
 
 def _refuse_wide(name: str, head: bytes) -> None:
@@ -142,10 +164,20 @@ def _refuse_wide(name: str, head: bytes) -> None:
 
 
 def unpacked_name(name: str) -> str:
-    """The name without `.gz` or `.zip`."""
-    return name.removesuffix(".gz").removesuffix(".zip")
+    """The name without `.gz` or `.zip`, in any case."""
+    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in (".gz", ".zip") else name
 
 
+def _decodes(sample: bytes, encoding: str) -> bool:
+    """Whether a sample, which may end in the middle of a character, is text in this encoding."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+_WIDE = ("SHIFT_JIS", "EUC-JP", "GB18030", "BIG5")  # of two bytes a letter: other bytes are hardly ever valid in them
 _guesses: dict[Path, tuple[str, str]] = {}
 
 
@@ -158,8 +190,9 @@ def _guess(path: Path) -> tuple[str, str]:
                 sample = more
         high = [byte for byte in sample if byte >= 0x80]
         letters = sum(byte >= 0x80 or chr(byte).isalpha() for byte in sample)
-        if len(high) > 0.3 * letters:
-            _guesses[path] = ("a code page of another script, such as Windows-1251, Shift_JIS or GB18030", "CODEPAGE")
+        if len(high) > 0.3 * letters or not (_decodes(sample, "latin-1" if min(high) >= 0xA0 else "cp1252")):
+            words = "a code page of another script, such as Windows-1251, Shift_JIS or GB18030"
+            _guesses[path] = (words, next((code for code in _WIDE if _decodes(sample, code)), "WINDOWS-1251"))
         elif any(byte < 0xA0 for byte in high):
             _guesses[path] = ("Windows-1252", "WINDOWS-1252")
         else:

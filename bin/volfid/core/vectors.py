@@ -55,16 +55,28 @@ def read_vectors(folders: Iterable[Path | str]) -> tuple[dict[str, int], np.ndar
 
 
 def unit_rows(vectors: np.ndarray, ids: Sequence[str]) -> np.ndarray:
-    """`vectors` (documents, dimensions) scaled to length 1, float32, contiguous.
+    """`vectors` (documents, dimensions) scaled to length 1, float32, contiguous; a row of zeros stays one.
 
-    Raises DataError naming the document of a zero or non-finite vector: its cosine means nothing.
+    The one rule for a vector of zeros (a text that shares no word with those TF-IDF was fitted on): the document
+    stays what it is, also for training, but it has no direction. Whoever compares directions leaves it out (see
+    `directed`), counts it, and says so. Raises DataError naming the document of a vector that is not finite.
     """
     wide = np.asarray(vectors, dtype=np.float64)
     length = np.linalg.norm(wide, axis=1)
-    bad = np.flatnonzero(~(np.isfinite(length) & (length > 0)))
+    bad = np.flatnonzero(~np.isfinite(length))
     if len(bad):
         raise DataError(
-            f"the embedding of document {ids[bad[0]]!r} is zero or not finite ({len(bad)} such documents)",
-            mend="An empty text or a broken encoder gives such a vector; embed the documents again",
+            f"the embedding of document {ids[bad[0]][:60]!r} is not finite ({len(bad)} such documents)",
+            mend="A broken encoder gives such a vector; embed the documents again",
         )
-    return np.ascontiguousarray(wide / length[:, None], dtype=np.float32)
+    return np.ascontiguousarray(wide / np.where(length > 0, length, 1.0)[:, None], dtype=np.float32)
+
+
+def directed(vectors: np.ndarray) -> np.ndarray:
+    """Which rows have a direction, (documents,) bool: all but those of zeros."""
+    return np.asarray(vectors.any(axis=1))
+
+
+def left_out(documents: int, what: str = "documents") -> str | None:
+    """How many documents a comparison of directions left out, as a note; None for none."""
+    return f"{documents} {what} left out: their vector is zero" if documents else None

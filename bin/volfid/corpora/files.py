@@ -1,7 +1,6 @@
 """Source files of any size as rows, read one at a time: tables, JSON, archives. Faults of rows are noted."""
 
 import contextlib
-import csv
 import itertools
 import json
 import lzma
@@ -13,8 +12,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from volfid.core.cells import check_columns, unique_keys
-from volfid.core.encoding import bad_bytes, open_bytes, suspect, text_lines
+from volfid.core.delimited import Rows as DelimitedRows
+from volfid.core.delimited import dialect_of
+from volfid.core.encoding import bad_bytes, open_bytes, text_lines
 from volfid.core.exits import DataError, InputMissingError
+from volfid.core.json_tables import json_in_lines, read_json_table
 from volfid.corpora.faults import Faults
 from volfid.corpora.workbooks import sheet_rows
 
@@ -66,17 +68,17 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise DataError(f"{path.name} is damaged or cut short: {error}", mend="Fetch it again") from error
 
 
-def table_rows(path: Path, faults: Faults, sheets: Sequence[str] = ()) -> Rows:
+def table_rows(path: Path, faults: Faults, sheets: Sequence[str] = (), notes: list[str] | None = None) -> Rows:
     """Rows of a table with their numbers (as a spreadsheet counts them; lines for JSON lines).
 
     Rows without a usable form are noted in `faults` and left out. DataError for a file that has none at all, and for a
-    column that stands twice. sheets: as `sheet_rows` has it.
+    column that stands twice. sheets: as `sheet_rows` has it. notes: takes what was noticed of the file's form.
     """
     kind = table_format(path)
     if kind in (".csv", ".tsv", ".tab"):
-        yield from _delimited(path, "," if kind == ".csv" else "\t", faults)
+        yield from _delimited(path, "," if kind == ".csv" else "\t", faults, notes)
     elif kind in (".jsonl", ".ndjson", ".json"):
-        yield from json_rows(path, faults)
+        yield from _json_table(path, faults, notes)
     elif kind in (".parquet", ".pq"):
         yield from _parquet(path)
     elif kind:
@@ -94,40 +96,36 @@ def _usable(path: Path, line: str, number: int, faults: Faults) -> bool:
     return not problem
 
 
-def _delimited(path: Path, delimiter: str, faults: Faults) -> Rows:
-    csv.field_size_limit(1 << 30)
-    number, broken = 0, False
+def _delimited(path: Path, delimiter: str, faults: Faults, notes: list[str] | None) -> Rows:
+    dialect = dialect_of(path, delimiter)
+    assert dialect is not None  # a delimiter is usual
+    if notes is not None:
+        notes += dialect.told
 
-    def lines() -> Iterator[str]:
-        nonlocal broken
-        for line in text_lines(path):
-            if not suspect(line) or _usable(path, line, number + 1, faults):
-                yield line
-            else:
-                broken = True
-                yield line.encode("utf-8", "replace").decode().replace("\0", "?")
+    def note(row: int, reason: str, detail: str, mend: str) -> None:
+        kind = (path, "bytes") if reason == "bad_bytes" else None  # of these the first is shown
+        faults.add(DataError(f"{path.name}, row {row}: {detail}", mend=mend), kind)
 
-    header: list[str] = []
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-    try:
-        for cells in reader:
-            number += 1
-            if not header and any(cells):
-                header = [cell.strip() for cell in cells]
-                check_columns(path.name, header)
-            elif cells and len(cells) != len(header):
-                detail = f"{len(cells)} cells, the header has {len(header)}"
-                mend = "Check the quotes and the delimiter"
-                faults.add(DataError(f"{path.name}, row {number}: {detail}", mend=mend))
-            elif cells and not broken:
-                yield number, dict(zip(header, cells, strict=True))
-            broken = False
-    except csv.Error as error:
-        detail = f"{error}; the rest of the file was not read"
-        mend = "Check the quotes: one inside a quoted cell is written twice"
-        faults.add(DataError(f"{path.name}, row {number + 1}: {detail}", mend=mend))
-    if not header:
+    rows = DelimitedRows(path, dialect, note)
+    if not rows.columns:
         raise DataError(f"{path.name}, row 1: the file is empty")
+    check_columns(path.name, rows.columns)
+    yield from rows
+
+
+def _json_table(path: Path, faults: Faults, notes: list[str] | None) -> Rows:
+    """Rows of a file of JSON lines, or of one value: a list of objects, columns, or an object around them."""
+    if json_in_lines(path):
+        yield from json_rows(path, faults)
+        return
+    table = read_json_table(path)
+    if notes is not None:
+        notes += [f"{path.name}: {told}" for told in table.told]
+    for number, row in enumerate(table.rows, start=1):
+        if number in table.odd:
+            faults.add(DataError(f"{path.name}, item {number}: expected an object"))
+        else:
+            yield number, row
 
 
 def json_rows(path: Path, faults: Faults) -> Rows:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from volfid.core.cells import flag
+from volfid.core.cells import flag, missing
 from volfid.core.exits import DataError
 from volfid.corpora.documents import plain
 from volfid.corpora.faults import MOST, Faults
@@ -25,7 +25,7 @@ class Marks:
         known = flag(value, words=True)
         if known is None and len(self.odd) < MOST:
             self.odd.append((number, column, plain(value)))
-        elif known is False and plain(value):
+        elif known is False and not missing(plain(value)):
             self.says_no = True
         return known is not False
 

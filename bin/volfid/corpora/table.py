@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from volfid.core.exits import DataError, ParameterError
+from volfid.core.splits import split_of
 from volfid.corpora.cpc_rules import Taxonomy
 from volfid.corpora.documents import Doc, Label, Options, Tally, iso_date, join_text, label_names, plain
 from volfid.corpora.faults import Faults
@@ -25,8 +26,6 @@ OPTIONS = {
     "group": "column with the family",
     "date": "column with the date",
 }
-SPLITS = {"train": "train", "validation": "reference", "valid": "reference", "dev": "reference", "val": "reference",
-          "test": "test"}  # fmt: skip
 IDS = ("id", "doc_id", "document_id", "docid", "publication_number", "patent_number")
 
 
@@ -52,7 +51,7 @@ def load(
     for path in files:
         stem = re.sub(r"[^A-Za-z0-9]+", "-", path.name.split(".")[0]).strip("-")
         marks = _Columns(path, str(named["label_columns"])) if "label_columns" in named else None
-        for number, row in table_rows(path, tally.faults, options.names("sheet")):
+        for number, row in table_rows(path, tally.faults, options.names("sheet"), tally.notes):
             if named:
                 with tally.faults.row():
                     yield _document(path, number, row, named, marks, options, sides[path], tally)
@@ -69,12 +68,6 @@ def load(
                 yield _writable(as_it_is, path, number)
         if marks:
             marks.check(tally.faults)
-
-
-def split_of(name: str) -> str | None:
-    """The split that a file's name says, as `train-00000-of-00002.parquet`; None when it says none or two."""
-    found = {SPLITS[word] for word in re.split(r"[^a-z]+", name.lower()) if word in SPLITS}
-    return found.pop() if len(found) == 1 else None
 
 
 def _writable(row: dict[str, Any], path: Path, number: int) -> dict[str, Any]:

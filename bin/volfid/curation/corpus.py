@@ -10,12 +10,13 @@ import numpy as np
 from volfid.core.exits import ConfigError, DataError
 from volfid.core.log import log
 from volfid.core.seeds import generator
+from volfid.core.supplied import is_supplied, lies_within
 from volfid.curation.pairing import Pair, pair_with_rows, seeded_order
 from volfid.curation.rows import Ingredients, Shortfall
 from volfid.curation.rules import Context, Row, Thresholds, curate_pool, keep_brought, make_context
 from volfid.curation.trainsets import PAIRED, build_trainset, builder, needs_pool
 
-BROUGHT = "brought"
+OUTSIDE = "made from real documents outside the draw"
 
 
 @dataclass
@@ -70,7 +71,7 @@ def build_corpus(
 
 def _add_pool(made: Corpus, pool: Row, requests: Sequence[Row], context: Context, brought: Sequence[Row]) -> None:
     pool_id, wanted = pool["pool_id"], pool.get("requests")
-    if pool["generator"] == BROUGHT:
+    if is_supplied(pool):
         rows, steps = keep_brought(pool, brought)
     else:
         own = replace(context, rewrites=pool.get("rewrites", False))
@@ -90,8 +91,9 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
     for row in made.synthetic:
         pools[row["pool_id"]].append(row)
     known = {pool["pool_id"] for pool in job["settings"]["pools"]}
-    orders: dict[tuple[str, int], list[Any]] = {}
-    paired: dict[tuple[str, int, int], list[Pair]] = {}
+    orders: dict[tuple[str, int], Sequence[Mapping[str, Any]]] = {}
+    within: dict[tuple[str, int, int], Sequence[Mapping[str, Any]]] = {}
+    paired: dict[tuple[str, int, int, int], list[Pair]] = {}
     shared: dict[tuple[str, int, int, int], Ingredients] = {}
     for item in job["items"]:
         sizes, order = nested.get(item["draw"], (frozenset(), []))
@@ -105,24 +107,48 @@ def _add_trainsets(made: Corpus, job: Mapping[str, Any], documents: Sequence[Row
         source = (pool_id, item["draw"])
         if source not in orders:
             orders[source] = seeded_order(pools[pool_id], _order_rng(job["master_seed"], item))
+        place = (*source, item["regime"])
+        if place not in within:
+            real = frozenset(order[: item["regime"]])
+            within[place] = [row for row in orders[source] if lies_within(row, real)]
         pairs: list[Pair] = []
         rows: list[str] = []
         if builder(item) in PAIRED:
-            rows = order[: item["pool_size"] or item["regime"]]  # a brought pool was made from no regime
-            if (*source, len(rows)) not in paired:
-                paired[*source, len(rows)] = pair_with_rows(orders[source], rows, labels)
+            rows = order[: item["pool_size"] or item["regime"]]  # a supplied pool was made from no regime
+            if (*place, len(rows)) not in paired:
+                paired[*place, len(rows)] = pair_with_rows(within[place], rows, labels)
                 made.pools[pool_id].setdefault("pairs", {})[f"draw {item['draw']}, {len(rows)} rows"] = coverage(
-                    paired[*source, len(rows)], rows
+                    paired[*place, len(rows)], rows
                 )
-            pairs = paired[*source, len(rows)]
+            pairs = paired[*place, len(rows)]
         # sets of one pool and regime share what is computed from both
-        key = (*source, item["regime"], len(rows))
+        key = (*place, len(rows))
         if key not in shared:
-            shared[key] = Ingredients(order[: item["regime"]], order, labels, orders[source], pairs)
+            shared[key] = Ingredients(order[: item["regime"]], order, labels, within[place], pairs)
         try:
             made.trainsets += build_trainset(item, shared[key], _item_rng(job["master_seed"], item))
         except Shortfall as short:
             made.gaps.append(_gap(item["trainset_id"], short.wanted, short.got, short.reason))
+    _note_outside(made, orders, within)
+
+
+def _note_outside(
+    made: Corpus, orders: Mapping[tuple[str, int], Sequence[Any]], within: Mapping[tuple[str, int, int], Sequence[Any]]
+) -> None:
+    """A step of the waterfall for each draw and regime that could not use a whole pool."""
+    steps: defaultdict[str, int] = defaultdict(int)
+    for row in made.waterfall:
+        steps[row["pool_id"]] = max(steps[row["pool_id"]], row["position"] + 1)
+    for pool_id, draw, regime in sorted(place for place in within if place[0] is not None):
+        there, left = len(orders[pool_id, draw]), len(within[pool_id, draw, regime])
+        if left < there:
+            rule = f"{OUTSIDE}: draw {draw}, {regime} documents"
+            made.waterfall.append({
+                "pool_id": pool_id, "position": steps[pool_id], "rule": rule,
+                "rows_in": there, "removed": there - left, "rows_out": left,
+            })  # fmt: skip
+            steps[pool_id] += 1
+            made.pools[pool_id].setdefault("outside_the_draw", {})[f"draw {draw}, {regime} rows"] = there - left
 
 
 def nested_orders(regimes: Sequence[Row]) -> dict[int, tuple[frozenset[int], list[str]]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from volfid.core.labels import label_matrix
+from volfid.core.supplied import sources_of
 from volfid.curation.pairing import Pair
 from volfid.curation.reweighting import match_label_law
 
@@ -90,7 +91,7 @@ def copy_rows(counts: Mapping[str, int], made_of: Ingredients) -> list[Row]:
 def synthetic_row(row: Synthetic, labels: Sequence[str], parent: str | None = None, count: int = 1) -> Row:
     """A synthetic row; its sources hold all real documents it was shown, made from or stands for."""
     parent = parent or row["parent_doc_id"]
-    sources = {*row["source_doc_ids"], row["parent_doc_id"], parent} - {None}
+    sources = sources_of(row) | ({parent} - {None})
     return _row(row["doc_id"], "synthetic", parent, sorted(sources), labels, count)
 
 
@@ -110,7 +111,8 @@ def too_few_real(wanted: int, made_of: Ingredients) -> Shortfall:
 def first(pool: Sequence[Synthetic], wanted: int) -> Sequence[Synthetic]:
     if len(pool) < wanted:
         raise Shortfall(wanted, len(pool), (
-            f"The pool has {len(pool)} synthetic documents left after curation; this training set needs {wanted}."
+            f"The pool has {len(pool)} synthetic documents left after curation that were made from no real document "
+            f"outside the draw; this training set needs {wanted}."
         ))  # fmt: skip
     return pool[:wanted]
 

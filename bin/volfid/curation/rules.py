@@ -12,6 +12,7 @@ from volfid.core.exits import ConfigError, DataError, ParameterError
 from volfid.core.files import sha256_text
 from volfid.core.ids import synthetic_doc_id
 from volfid.core.shingles import containment, near_duplicate_pairs, tokens
+from volfid.core.supplied import BROUGHT, OWN, sources_of
 
 Row = dict[str, Any]
 PARAPHRASE = "paraphrase"
@@ -84,12 +85,17 @@ def curate_pool(generations: Sequence[Row], context: Context) -> tuple[list[Row]
 
 
 def keep_brought(pool: Mapping[str, Any], brought: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """Rows of `synthetic` and `waterfall` for one pool of brought documents: cleaned before, all kept."""
-    ordered = sorted(brought, key=lambda row: row["doc_id"])
-    same = {"pool_id": pool["pool_id"], "regime": None, "draw": pool["draw"], "generator": "brought",
-            "method": "brought", "label_plan": "own", "request_id": None, "parent_doc_id": None,
+    """Rows of `synthetic` and `waterfall` for one pool of supplied documents: cleaned before, all kept."""
+    names = (pool["generator"], pool["method"])
+    own = [row for row in brought if (row.get("generator", BROUGHT), row.get("method", BROUGHT)) == names]
+    same = {"pool_id": pool["pool_id"], "regime": None, "draw": pool["draw"], "generator": names[0],
+            "method": names[1], "label_plan": OWN, "request_id": None, "parent_doc_id": None,
             "kept": True, "drop_reason": None}  # fmt: skip
-    rows = [same | row | {"position": position} for position, row in enumerate(ordered)]
+    read = ("doc_id", "text", "labels", "source_doc_ids", "text_sha")
+    rows = [
+        same | {name: row[name] for name in read} | {"position": position}
+        for position, row in enumerate(sorted(own, key=lambda row: row["doc_id"]))
+    ]
     return rows, [_step(pool["pool_id"], 0, "cleaned_as_input", len(rows), 0)]
 
 
@@ -153,8 +159,7 @@ RULES: dict[str, Rule] = {
 
 def _shown(row: Mapping[str, Any]) -> list[str]:
     """Real documents behind a row: those the prompt showed and the one it is paired with."""
-    parent = row["parent_doc_id"]
-    return sorted({*row["source_doc_ids"], *([] if parent is None else [parent])})
+    return sorted(sources_of(row))
 
 
 def _check_sources(row: Row, context: Context) -> None:

@@ -50,23 +50,24 @@ def transformer_encoder(
     def encode(texts: Sequence[str]) -> np.ndarray:
         tokens = token_numbers(entry, tokenizer, texts, entry["max_tokens"])
         vectors = np.zeros((len(texts), entry["dimensions"]), dtype=np.float32)
-        progress = Progress(f"embedding with {entry['name']}", len(texts), "documents")
         # Texts of one length together: little padding. Longest first: too little memory shows at once.
         by_length = sorted(range(len(texts)), key=lambda index: -len(tokens[index]))
-        for start in range(0, len(texts), batch):
-            chosen = by_length[start : start + batch]
-            padded = tokenizer.pad({"input_ids": [tokens[index] for index in chosen]}, return_tensors="pt").to(device)
-            try:
-                pooled = pool(model(**padded).last_hidden_state, padded["attention_mask"])
-            except torch.OutOfMemoryError as error:
-                raise RetryError(
-                    f"{entry['name']}: the GPU's memory does not hold {len(chosen)} texts at once",
-                    mend="Lower max_tokens of the encoder in models.yaml",
-                ) from error
-            if entry["normalise"]:
-                pooled = torch.nn.functional.normalize(pooled, dim=1)
-            vectors[chosen] = pooled.float().cpu().numpy()
-            progress.advance(len(chosen))
+        with Progress(f"embedding with {entry['name']}", len(texts), "documents") as progress:
+            for start in range(0, len(texts), batch):
+                chosen = by_length[start : start + batch]
+                ids = {"input_ids": [tokens[index] for index in chosen]}
+                padded = tokenizer.pad(ids, return_tensors="pt").to(device)
+                try:
+                    pooled = pool(model(**padded).last_hidden_state, padded["attention_mask"])
+                except torch.OutOfMemoryError as error:
+                    raise RetryError(
+                        f"{entry['name']}: the GPU's memory does not hold {len(chosen)} texts at once",
+                        mend="Lower max_tokens of the encoder in models.yaml",
+                    ) from error
+                if entry["normalise"]:
+                    pooled = torch.nn.functional.normalize(pooled, dim=1)
+                vectors[chosen] = pooled.float().cpu().numpy()
+                progress.advance(len(chosen))
         return vectors
 
     without_gradients: Encoder = torch.inference_mode()(encode)

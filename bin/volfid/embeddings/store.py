@@ -9,6 +9,8 @@ import numpy as np
 from volfid.core.exits import DataError
 from volfid.core.files import sha256_text
 from volfid.core.label_words import masked
+from volfid.core.log import log
+from volfid.core.vectors import directed
 from volfid.embeddings.encoders import Encoder
 
 
@@ -19,6 +21,14 @@ class Embedded:
     ids: list[str]
     vectors: np.ndarray
     counts: dict[str, int]
+
+
+def zeros_told(ids: Sequence[str], vectors: np.ndarray, why: str = "no word of them is known to the encoder") -> None:
+    """Say how many documents have a vector of zeros; whatever compares vectors leaves them out."""
+    found = np.flatnonzero(~directed(vectors))
+    if len(found):
+        log(f"note: {len(found)} documents have a vector of zeros and are left out wherever vectors are compared, "
+            f"first {ids[found[0]][:60]!r}: {why}")  # fmt: skip
 
 
 def mask_rows(rows: Sequence[Mapping[str, Any]], words: Collection[str]) -> list[Mapping[str, Any]]:
@@ -56,5 +66,5 @@ def embed_rows(rows: Sequence[Mapping[str, Any]], encode: Encoder) -> Embedded:
         raise DataError(
             f"row {first + 1} ({ids[first]!r}): its vector is not finite", mend="Look at the document's text"
         )
-    zeros = int((~vectors.any(axis=1)).sum())
+    zeros = int((~directed(vectors)).sum())
     return Embedded(ids, vectors, {"documents": len(ids), "texts": len(unique), "zero_vectors": zeros})

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from volfid.core.exits import DataError
 from volfid.core.labels import label_matrix
-from volfid.core.vectors import unit_rows
+from volfid.core.vectors import directed, unit_rows
 from volfid.fidelity.labels import LabelSample, pack
 from volfid.fidelity.structure import LabelTable
 
@@ -83,6 +84,16 @@ class Corpus:
     groups: list[str]
     permuted: frozenset[str]
 
+    @cached_property
+    def directed(self) -> np.ndarray:
+        """Which documents have a vector that is not zero, (documents,) bool: only these are compared by vectors."""
+        return directed(self.vectors)
+
+    def with_direction(self, split: str) -> np.ndarray:
+        """Numbers of the documents of a split whose vector is not zero."""
+        members = self.splits[split]
+        return members[self.directed[members]]
+
     def sample(self, label_sets: np.ndarray, counts: np.ndarray) -> LabelSample:
         """The multiset of some label sets, for MMD."""
         return LabelSample(self.words[label_sets], counts, len(self.label_ids))
@@ -111,8 +122,8 @@ def assemble(
     back to the document it was asked for: figures of the label law stay the same, and the list stands with its
     own parent again, as the parent rule needs.
 
-    Raises DataError when a row names a document that no file holds, a document has no embedding or a zero one,
-    or one id has two texts.
+    Raises DataError when a row names a document that no file holds, a document has no embedding or one that is not
+    finite, or one id has two texts.
     """
     named = {row["doc_id"] for rows in groups.values() for row in rows}
     content: dict[str, Row] = {row["doc_id"]: row for row in documents}

@@ -14,6 +14,8 @@ from itertools import product
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
+from volfid.core.ranking import as_truth
+
 TWO_SIGMA_SQUARED = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Bandwidths of the primary kernel. Fixed, because the median heuristic gives 0 as soon as half of all
 pairs are equal, and jumps between regimes, so that values could not be compared across conditions."""
@@ -24,8 +26,11 @@ _CELLS = 2**24
 
 
 def pack(matrix: np.ndarray) -> np.ndarray:
-    """Label sets as 64-bit words, shape (documents, words), for any number of labels."""
-    packed = np.packbits(np.asarray(matrix, dtype=bool), axis=1)
+    """Label sets as 64-bit words, shape (documents, words), for any number of labels.
+
+    `matrix` (documents, labels): bool, or 0 and 1; anything else is refused (BadArray).
+    """
+    packed = np.packbits(as_truth(matrix, "label matrix"), axis=1)
     words = max(1, -(-packed.shape[1] // 8))
     padded = np.zeros((len(packed), words * 8), dtype=np.uint8)
     padded[:, : packed.shape[1]] = packed

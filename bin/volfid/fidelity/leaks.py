@@ -17,6 +17,7 @@ import numpy as np
 from scipy import special
 
 from volfid.core.shares import wilson
+from volfid.core.vectors import left_out
 from volfid.fidelity.corpus import Corpus, Rows
 from volfid.fidelity.memorisation import WIDTH, ContainmentIndex, longest_runs, quantile
 
@@ -55,12 +56,16 @@ class Leaks:
             return []
         documents, _ = added.by("documents")
         lines = []
+        gone = left_out(int((~self.corpus.directed[documents]).sum()))
         for against in AGAINST:
             found = dict(zip(self.measures, (part[documents] for part in self.memory[against]), strict=False))
             found["cosine"] = self.cosines(documents, against)
             for measure in self.measures:
                 line = {"trainset_id": trainset_id, "against": against, "measure": measure}
-                lines.append(line | self._figures(found[measure], self.real[against][measure]))
+                line |= self._figures(found[measure], self.real[against][measure])
+                if measure == "cosine" and gone:
+                    line["note"] = "; ".join(filter(None, (line["note"], gone))) if line["n"] else gone
+                lines.append(line)
         return lines
 
     def cosines(self, documents: np.ndarray, against: str) -> np.ndarray:
@@ -69,7 +74,8 @@ class Leaks:
         if against == "sources":
             for d in missing:
                 # a real document is its own source, as in memorisation.table
-                sources = self.corpus.sources.get(d, [d])
+                there = self.corpus.directed
+                sources = [s for s in self.corpus.sources.get(d, [d]) if there[s] and there[d]]
                 near = self.corpus.vectors[sources] @ self.corpus.vectors[d] if sources else np.array([np.nan])
                 self._cosine[d, against] = float(near.max())
         else:
@@ -96,7 +102,7 @@ class Leaks:
 
         Every document counts once: copies of one are one observation.
         """
-        values = values[~np.isnan(values)]
+        values, real = values[~np.isnan(values)], real[~np.isnan(real)]
         line: LeakRow = dict.fromkeys(FIGURES)
         line |= {"n": len(values), "n_real": len(real), "note": None}
         if not len(values):
@@ -133,10 +139,15 @@ def _as_near(values: np.ndarray, real: np.ndarray) -> np.ndarray:
 
 
 def _largest_cosine(corpus: Corpus, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Largest inner product of each left unit vector with a right one, (left,), in blocks; NaN without a right one."""
+    """Largest inner product of each left unit vector with a right one, (left,), in blocks; NaN without a right one.
+
+    A vector of zeros has no cosine: NaN on the left, and no one's nearest on the right.
+    """
+    right = right[corpus.directed[right]]
     if not right.size:
         return np.full(len(left), np.nan)
     others = corpus.vectors[right].T
     parts = [(corpus.vectors[left[i : i + _BLOCK]] @ others).max(axis=1) for i in range(0, len(left), _BLOCK)]
     result: np.ndarray = np.concatenate([np.zeros(0), *parts])
+    result[~corpus.directed[left]] = np.nan
     return result

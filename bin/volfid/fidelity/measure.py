@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from volfid.core.exits import DataError
+from volfid.core.vectors import left_out
 from volfid.fidelity import memorisation, text
 from volfid.fidelity.corpus import Corpus, Rows, TrainSet
 from volfid.fidelity.measure_labels import LabelFigures
@@ -84,7 +85,9 @@ class Measurer:
         return {
             "text_sigma": self.texts.sigma, "label_median_two_sigma_squared": self.labels.median_width,
             "vocabulary": {str(n): size for n, size in self.surface.vocabulary.items()},
-            "reference_documents": len(self.texts.reference), "reference_split": "reference; test as sensitivity",
+            "reference_documents": len(self.corpus.splits["reference"]),
+            "zero_vectors": int((~self.corpus.directed).sum()),
+            "reference_split": "reference; test as sensitivity",
             "checker": {"penalty": self.checker.penalty, "threshold": self.checker.threshold},
         }  # fmt: skip
 
@@ -107,18 +110,33 @@ class Measurer:
             return out.add("nearest_cosine", "real_rows", None, rows.size, why="the set has no real rows beside them")
         documents, counts = rows.by("documents")
         known, _ = real.by("documents")
+        there = self.corpus.directed
+        known, gone = known[there[known]], left_out(int(counts[~there[documents]].sum()))
+        documents, counts = documents[there[documents]], counts[there[documents]]
+        if not len(documents) or not len(known):
+            why = "the vectors of all documents of one side are zero"
+            return out.add("nearest_cosine", "real_rows", None, 0, why=why)
         vectors = self.corpus.vectors
         value = self._once(
             ("near", documents, counts, known), lambda: text.nearest_cosine(vectors[documents], counts, vectors[known])
         )
-        out.add("nearest_cosine", "real_rows", value, rows.size)
+        out.add("nearest_cosine", "real_rows", value, int(counts.sum()), gone)
 
     def _realised(self, out: _Out, rows: Rows) -> None:
         documents, sets, counts = rows.by("documents", "label_sets")
+        there = self.corpus.directed[documents]
+        gone = left_out(int(counts[~there].sum()))
+        if not there.any():
+            for name in ("realised_labels", "checker_recognised", "checker_sensitivity", "checker_false_positives"):
+                out.add(name, "train", None, 0, why=gone or "")
+            return
+        documents, sets, counts = documents[there], sets[there], counts[there]
         found = self.checker.realised(self.seen[documents], self.corpus.matrix[sets] > 0, counts)
-        out.add("realised_labels", "train", found.value, found.n, "corrected for the checker's errors", found.why)
+        own = "corrected for the checker's errors"
+        note, why = ("; ".join(filter(None, (said, gone))) for said in (own, found.why))
+        out.add("realised_labels", "train", found.value, found.n, note, why)
         for name in ("recognised", "sensitivity", "false_positives"):
-            out.add(f"checker_{name}", "train", getattr(found, name), found.n, None, found.why)
+            out.add(f"checker_{name}", "train", getattr(found, name), found.n, gone, why)
 
     # ---- memorisation ---------------------------------------------------------------------
 

@@ -5,20 +5,26 @@ from dataclasses import astuple, fields
 import numpy as np
 
 from volfid.core.seeds import generator
-from volfid.core.vectors import FITTED
+from volfid.core.vectors import FITTED, left_out
 from volfid.fidelity import manifold, mauve, peers, text
 from volfid.fidelity.corpus import Corpus
 from volfid.fidelity.settings import REFERENCE, Figure, Settings
 
 
 class TextFigures:
-    """Measures embeddings against the reference fold; what only depends on the real documents is computed once."""
+    """Measures embeddings against the reference fold; what only depends on the real documents is computed once.
+
+    Documents whose vector is zero are left out on all sides, and counted in the notes.
+    """
 
     def __init__(self, corpus: Corpus, settings: Settings, master_seed: int):
         self.corpus, self.settings, self.seed = corpus, settings, master_seed
-        train = corpus.vectors[corpus.splits["train"]]
+        train = corpus.vectors[corpus.with_direction("train")]
         self.sigma = text.median_distance(train, generator(master_seed, "fidelity_median"), settings.median_limit)
-        self.reference = corpus.vectors[corpus.splits["reference"]]
+        self.reference = corpus.vectors[corpus.with_direction("reference")]
+        self.zeros = len(corpus.splits["reference"]) - len(self.reference)
+        if len(self.reference) < 2:
+            return
         self.moments = text.Gaussian.of(self.reference)
         self.radii = manifold.squared_radii(self.reference, settings.neighbours)
         self.kernel = None
@@ -28,6 +34,32 @@ class TextFigures:
 
     def figures(self, documents: np.ndarray, parents: np.ndarray, counts: np.ndarray) -> list[Figure]:
         """Rows as in Rows.by."""
+        kept = self.corpus.directed[documents]
+        if not kept.any() or len(self.reference) < 2:
+            few = "fewer than 2 documents of the reference fold have" if kept.any() else "no document has"
+            return self._undefined(f"{few} a vector that is not zero")
+        found = self._compare(documents[kept], parents[kept], counts[kept])
+        gone = int(counts[~kept].sum())
+        told = "; ".join(filter(None, (left_out(gone), left_out(self.zeros, "documents of the reference fold"))))
+        if not told:
+            return found
+        size = int(counts[kept].sum())
+        return [
+            one._replace(
+                note="; ".join(filter(None, (one.note, told))), why="; ".join(filter(None, (one.why, told))),
+                n=size if one.n is None else one.n,
+            )
+            for one in found
+        ]  # fmt: skip
+
+    def _undefined(self, why: str) -> list[Figure]:
+        names = ["mmd2_text_unbiased", "mmd2_text_parent", *(["mmd2_text_p"] if self.settings.permutations else [])]
+        names += ["frechet_text", *(f"manifold_{part.name}" for part in fields(manifold.Manifold))]
+        names += ["mauve", "mauve_sd"] if self.settings.mauve_seeds else []
+        found = [Figure(name, None, why, REFERENCE, n=0) for name in (*names, "synthtexteval_fid")]
+        return [*found, Figure("vendi", None, why, n=0)]
+
+    def _compare(self, documents: np.ndarray, parents: np.ndarray, counts: np.ndarray) -> list[Figure]:
         x, size = self.corpus.vectors[documents], int(counts.sum())
         frechet = text.frechet(text.Gaussian.of(x, counts), self.moments) if size > 1 else None
         return [

@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from volfid.core.labels import imbalance_ratios, mean_imbalance
+from volfid.core.ranking import as_truth
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class LabelTable:
     @classmethod
     def of(cls, matrix: np.ndarray, counts: np.ndarray | None = None) -> "LabelTable":
         """Collapse equal rows of a binary matrix, each occurring `counts` times (default once)."""
-        matrix = np.ascontiguousarray(matrix, dtype=np.uint8)
+        matrix = np.ascontiguousarray(as_truth(matrix, "label matrix"), dtype=np.uint8)
         weight = np.ones(len(matrix), dtype=np.int64) if counts is None else np.asarray(counts, dtype=np.int64)
         packed = np.packbits(matrix, axis=1)
         _, first, inverse = np.unique(packed, axis=0, return_index=True, return_inverse=True)
@@ -174,7 +175,7 @@ def _marginal_js(p: np.ndarray, q: np.ndarray) -> float:
 def _spearman(a: np.ndarray, b: np.ndarray) -> float | None:
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
-    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+    return float(np.clip(np.corrcoef(_ranks(a), _ranks(b))[0, 1], -1.0, 1.0))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -181,7 +181,8 @@ def trace_root(cov_a: np.ndarray, cov_b: np.ndarray) -> float:
 
 
 def _frechet(mean_a: np.ndarray, cov_a: np.ndarray, mean_b: np.ndarray, cov_b: np.ndarray, root: float) -> float:
-    return float(((mean_a - mean_b) ** 2).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * root)
+    found = ((mean_a - mean_b) ** 2).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * root
+    return float(max(found, 0.0))  # rounding alone brings it below
 
 
 def nearest_cosine(x: np.ndarray, counts: np.ndarray, y: np.ndarray) -> float:

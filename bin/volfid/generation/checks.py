@@ -21,6 +21,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.files import canonical_json, sha256_text
 from volfid.core.schemas import LABEL_CHECK
 from volfid.core.seeds import generator, request_seed
+from volfid.core.supplied import BROUGHT
 from volfid.generation import prompts
 from volfid.generation.engines.base import ChoiceOutput
 from volfid.generation.prompts import Template
@@ -87,7 +88,8 @@ def plan_checks(
 ) -> list[CheckRequest]:  # fmt: skip
     """Every check of a job, pool by pool, document by document.
 
-    author: real, or whose documents `synthetic` holds. Real documents are of the train pool: no test document is read.
+    author: real, brought for all supplied pools, or whose documents `synthetic` holds. Real documents are of the train
+    pool: no test document is read.
     Raises DataError for a label without a name.
     """
     template = prompts.load_template(folder / LABEL_CHECK / prompts.FILE)
@@ -153,7 +155,7 @@ def _pools(author: str, synthetic: Sequence[Row], corpus: Corpus) -> Iterator[tu
         return
     pools: dict[str, list[Row]] = defaultdict(list)
     for row in synthetic:
-        if row["kept"] and row["generator"] == author:
+        if row["kept"] and (author == BROUGHT or row["generator"] == author):
             pools[row["pool_id"]].append(row)
     for pool_id in sorted(pools):
         yield pool_id, sorted(pools[pool_id], key=lambda row: row["doc_id"])
@@ -181,7 +183,8 @@ def _request(
     sha = sha256_text(canonical_json([asked, template.answer_prefix, YES, NO]))
     return {
         "request_id": sha256_text(canonical_json([LABEL_CHECK, checker, pool, doc_id, check, sha]))[:16],
-        "pool_id": pool, "checker": checker, "author": author, "method": row.get("method"), "doc_id": doc_id,
+        "pool_id": pool, "checker": checker, "author": row["generator"] if author == BROUGHT else author,
+        "method": row.get("method"), "doc_id": doc_id,
         "group": row.get("parent_doc_id") or doc_id, "check": check, "labels": tuple(labels),
         "kinds": tuple(found[label] for label in labels), "prompts": tuple(asked),
         "answer_prefix": template.answer_prefix, "prompt_sha": sha, "subject": row["text"],

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from volfid.core.log import tell
 from volfid.core.seeds import request_seed
 from volfid.generation import checks, engines, labelling
 from volfid.generation.checks import CheckRequest, check_row, plan_checks, read_checking
@@ -15,6 +16,7 @@ from volfid.generation.engines.base import ChoiceOutput, ChoiceRequest, Engine, 
 from volfid.generation.labelling import LabelRequest, answer_row, calibrated, plan_labelling, read_labelling
 from volfid.generation.loop import CHUNK_FOLDER, ChunkLoop, MakeEngine, Outcome, engine_identity
 from volfid.generation.requests import Corpus
+from volfid.generation.summary import unanswered
 
 SEQUENCES = 64
 COUNTED = ("tokens_prompt", "tokens_cached", "tokens_completion", "failures")
@@ -91,7 +93,10 @@ def _asked(
     store = ChunkStore(out_dir / CHUNK_FOLDER, chunk_store, asking.contract)
     work = _Questions(make_engine(own, model_dir), own, asking, seed, len(requests))
     rows = [row for one in work.run(chunks, store) for row in one.rows]
-    return work, rows, _counts(rows, asking) | work.counts(attempt)
+    counts = _counts(rows, asking)
+    counts["warnings"] = unanswered(own.name, counts["failures"], counts["questions"])
+    tell(counts["warnings"])
+    return work, rows, counts | work.counts(attempt)
 
 
 class _Questions(ChunkLoop[Question]):

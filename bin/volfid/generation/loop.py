@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic
 
-from volfid.core.log import log
+from volfid.core.log import Heartbeat, inner, log, rate, time_left
 from volfid.core.manifest import installed_versions
 from volfid.generation.chunks import Asked, Chunk, ChunkStore, Made, Row, code_sha
 from volfid.generation.engines.base import Engine, EngineSettings, model_identity
@@ -61,6 +61,9 @@ class ChunkLoop(ABC, Generic[Asked]):
         self.watchdog = Watchdog()
         self.chunks = self.reused = self.done = self.fresh = self.tokens = 0
         self.running, self.seconds = False, 0.0
+        self.noted, self.under_way, self.since = "", 0, 0.0  # of the chunk that is made: requests, and when it began
+        self.starting: float | None = None
+        self.heartbeat = Heartbeat(self.line)
 
     @abstractmethod
     def make(self, chunk: Chunk[Asked]) -> Made:
@@ -83,9 +86,12 @@ class ChunkLoop(ABC, Generic[Asked]):
             log(f"{self.stage}: {self.total} {self.unit} in {len(chunks)} chunks, {there}")
             made = []
             try:
-                for chunk in chunks:
-                    made.append(found.pop(chunk.key) or self._make_once(chunk, store))
-                    self._report(chunk, made[-1])
+                with self.heartbeat:
+                    for chunk in chunks:
+                        made.append(found.pop(chunk.key) or self._make_once(chunk, store))
+                        self.done += len(chunk.requests)
+                        self.noted = self.note(made[-1])
+                        self.heartbeat.show()
             finally:
                 if self.running:
                     self.engine.close()
@@ -110,26 +116,39 @@ class ChunkLoop(ABC, Generic[Asked]):
                 return made
             if not self.running:
                 self._start()
-            started = time.monotonic()
+            self.since = time.monotonic()
+            self.under_way = len(chunk.requests)
+            inner.begin(self.under_way, self.unit)
             made = self.make(chunk)
-            self.seconds += time.monotonic() - started
+            self.seconds += time.monotonic() - self.since
             self.fresh += len(chunk.requests)
+            self.under_way = 0
+            inner.begin(0, "")
             store.save(chunk, made)
         return made
 
     def _start(self) -> None:
         log(f"{self.stage}: starting {self.own.engine} with {self.own.name}")
-        started = time.monotonic()
+        started = self.starting = time.monotonic()
         with self.watchdog.watching(START_LIMIT_S, "the start of the engine"):
             self.engine.start()
-        self.running = True
+        self.running, self.starting = True, None
         log(f"{self.stage}: started in {time.monotonic() - started:.0f} s")
 
-    def _report(self, chunk: Chunk[Asked], made: Made) -> None:
-        """A line a chunk."""
-        self.done += len(chunk.requests)
-        line = f"{self.stage}: {self.done}/{self.total} {self.unit}{self.note(made)}"
+    def line(self) -> str:
+        """Progress, between chunks and within one; never any text."""
+        text = f"{self.stage}: {self.done}/{self.total} {self.unit}{self.noted}"
+        if self.starting is not None:
+            return f"{text}, {self.own.name} is starting, {time.monotonic() - self.starting:.0f} s so far"
+        part = inner.share * self.under_way
+        seconds = self.seconds + (time.monotonic() - self.since if self.under_way else 0.0)
+        made = self.fresh + part
+        if self.under_way:
+            text += str(inner)
         if self.fresh:
-            left = (self.total - self.done) * self.seconds / self.fresh
-            line += f", {self.rate():.0f} {self.counted}/s, at most {left:.0f} s left"
-        log(line)
+            text += f", {self.rate():.0f} {self.counted}/s"
+        elif made:
+            text += f", {rate(made / seconds, self.unit)}"
+        if made:
+            text += f", at most {time_left((self.total - self.done - part) * seconds / made)}"
+        return text if made or not self.under_way else f"{text}, {time_left(None)}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from volfid.core.exits import ConfigError
+from volfid.core.word_count import first_words
 from volfid.core.yaml_files import read_yaml
 
 FILE = "template.yaml"
@@ -29,7 +30,7 @@ KEYS = frozenset({
 })  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _TAG = re.compile(r"<(/?)(doc|text)>", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[.;!?](?=\s)")
+_SENTENCE_END = re.compile(r"[.;!?](?=\s)|[。！？；]")
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,9 @@ def shown_text(text: str, words: int) -> str:
     Cut after the last whole sentence when that leaves at least a third, else after a word with ' ...'.
     """
     text = _TAG.sub(r"(\1\2)", " ".join(text.split()))
-    parts = text.split(" ")
-    if len(parts) <= words:
+    cut = first_words(text, words)
+    if cut == text:
         return text
-    cut = " ".join(parts[:words])
     ends = [match.end() for match in _SENTENCE_END.finditer(cut + " ")]
     return cut[: ends[-1]] if ends and 3 * ends[-1] >= len(cut) else cut + " ..."
 

@@ -79,6 +79,23 @@ class Corpus:
             found.append(document)
         return found
 
+    def asked_by_name(self, documents: Sequence[Row]) -> list[Row]:
+        """The documents with those of their labels that have a name; documents without one are left out.
+
+        Raises DataError when none is left.
+        """
+        bare = {label for label, row in self.labels.items() if not row["name"]}
+        if not bare:
+            return list(documents)
+        cut: list[Row] = []
+        for row in documents:
+            cut.append({**row, "labels": [label for label in row["labels"] if label not in bare]})
+        # a document without any label lends its empty set as before
+        kept = [row for row, whole in zip(cut, documents, strict=True) if row["labels"] or not whole["labels"]]
+        if not kept:
+            raise DataError("every label of these documents has no name", mend="Name labels in the file of --labels")
+        return kept
+
     def named(self, labels: Sequence[str]) -> list[Row]:
         """Label rows of a label set. Raises DataError for a label without a name."""
         rows = [self.labels[label] for label in labels]
@@ -143,6 +160,8 @@ def _plan_pool(pool: Row, corpus: Corpus, template: Template, settings: Settings
     if plan not in LABEL_PLANS or (template.shows_parent and plan != "paired"):
         raise ConfigError(f"pool {pool['pool_id']}: method {pool['method']!r} cannot follow label plan {plan!r}")
     real = corpus.regime(pool)
+    if template.needs_label_names:
+        real = corpus.asked_by_name(real)
     rng = generator(master_seed, "label_plan", pool=pool["pool_id"])
     rows = label_plan_rows(plan, [row["labels"] for row in real], pool["requests"], rng, sampling.balance_exponent)
     similarity = jaccard(*[label_matrix([row["labels"] for row in real], corpus.order)] * 2)

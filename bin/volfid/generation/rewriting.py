@@ -12,6 +12,7 @@ from typing import Any
 from volfid.core.exits import ConfigError
 from volfid.core.files import canonical_json, sha256_text
 from volfid.core.schemas import REWRITERS
+from volfid.core.word_count import word_count
 from volfid.core.yaml_files import read_yaml
 from volfid.generation.eda import FUNCTION_WORDS
 from volfid.generation.parsing import Parsed
@@ -95,7 +96,7 @@ def check(raw: str, finish_reason: str, parent: str, rules: Rewriter) -> Parsed:
         return Parsed(None, "unchanged")
     if rules.length_ratio is not None:
         low, high = rules.length_ratio
-        if not low <= len(text.split()) / len(parent.split()) <= high:
+        if not low <= word_count(text) / word_count(parent) <= high:
             return Parsed(None, "length_ratio")
     if rules.same_sentences and len(split_sentences(text)) != len(split_sentences(parent)):
         return Parsed(None, "sentence_count")

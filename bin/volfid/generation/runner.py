@@ -6,17 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from volfid.core import reasoning, word_count
 from volfid.core.labels import label_order_sha
+from volfid.core.log import tell
 from volfid.core.schemas import REWRITERS
 from volfid.core.seeds import request_seed
-from volfid.generation import eda, engines, parsing, rewriting, sentences, wordnet
+from volfid.generation import eda, engines, parsing, phrases, rewriting, sentences, unwrapping, wordnet
 from volfid.generation.chunks import Chunk, ChunkStore, Made, Row, make_chunks
 from volfid.generation.engines.base import Engine, EngineOutput, EngineRequest, EngineSettings, engine_settings
 from volfid.generation.loop import CHUNK_FOLDER, ChunkLoop, MakeEngine, Outcome, engine_identity
 from volfid.generation.requests import Corpus, Request, plan_requests
 from volfid.generation.settings import Settings, read_settings
-from volfid.generation.summary import summarise
+from volfid.generation.summary import summarise, warnings
 
+ANSWERS = (parsing, unwrapping, phrases, reasoning, word_count)  # the modules that decide what an answer is worth
 OWN_OPENING = "own_opening"  # an answer that began in its own words is kept as it is, and counted
 
 
@@ -43,6 +46,8 @@ def run_job(
     for one in made:
         repairs.update(one.repairs)
     counts = summarise(rows) | {"repairs": dict(sorted(repairs.items()))} | work.counts(attempt)
+    counts["warnings"] = warnings(rows)
+    tell(counts["warnings"])
     return Outcome(rows, counts, engine.describe() | {"chunk": settings.chunk, "attempts": settings.attempts})
 
 
@@ -50,7 +55,7 @@ def chunk_identity(
     settings: Settings, own: EngineSettings, labels: Sequence[str], master_seed: int, model_dir: Path | None
 ) -> dict[str, Any]:
     """What decides the text of a chunk beside its plan."""
-    deciding = (rewriting, sentences, eda, wordnet) if own.engine in REWRITERS else (parsing,)
+    deciding = (rewriting, sentences, eda, wordnet) if own.engine in REWRITERS else ANSWERS
     sources = [Path(str(module.__file__)) for module in deciding]
     return engine_identity(own, master_seed, model_dir, sources) | {
         "rules": [settings.attempts, {name: list(settings.band(name)) for name in sorted(settings.sampling)}],
@@ -85,7 +90,7 @@ class _Texts(ChunkLoop[Request]):
             for draft, one, output in zip(pending, asked, outputs, strict=True):
                 parsed = self._parse(draft.request, output)
                 draft.take(one.seed, output, parsed)
-                repairs.update(parsed.rungs if output.opened else (*parsed.rungs, OWN_OPENING))
+                repairs.update(parsed.rungs if _as_asked(draft, output) else (*parsed.rungs, OWN_OPENING))
                 self.tokens += output.completion_tokens
         return Made([draft.row() for draft in drafts.values()], dict(sorted(repairs.items())))
 
@@ -102,18 +107,29 @@ class _Texts(ChunkLoop[Request]):
     def _parse(self, request: Request, output: EngineOutput) -> parsing.Parsed:
         if request.rewriter is not None:
             return rewriting.check(output.text, output.finish_reason, request.prompt, request.rewriter)
+        if output.refused:
+            return parsing.Parsed(None, "refusal")
         return parsing.parse(output.text, output.finish_reason, self._rules(request, output.opened))
 
     def _rules(self, request: Request, opened: bool) -> parsing.Rules:
         low, high = self.settings.band(request.method)
         copy = parsing.COPY_OF_PARENT if request.shows_parent else parsing.COPY_OF_EXEMPLAR
         opening = request.opening if opened else ""
-        return parsing.Rules(low, high, self.labels, request.instructions, request.shown, copy, opening)
+        inside = opened and "<doc>" in request.answer_prefix.lower()
+        return parsing.Rules(
+            low, high, self.labels, request.instructions, request.shown, copy, opening, inside, request.stop
+        )
 
     def note(self, made: Made) -> str:
         """How many have been accepted so far."""
         self.accepted += sum(row["text"] is not None for row in made.rows)
         return f", {self.accepted} accepted"
+
+
+def _as_asked(draft: "_Draft", output: EngineOutput) -> bool:
+    """Whether an answer began with the words asked for, reasoning before them aside."""
+    opening = draft.request.opening
+    return output.opened or bool(opening and draft.text and draft.text.startswith(opening))
 
 
 class _Draft:

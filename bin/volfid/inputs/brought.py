@@ -1,4 +1,4 @@
-"""Synthetic documents that somebody brought: refused, dropped, or accepted with their real sources."""
+"""Synthetic documents that somebody supplied: refused, dropped, or accepted with their real sources."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +9,12 @@ from volfid.core.files import sha256_text
 from volfid.core.shingles import near_duplicate_pairs
 from volfid.inputs.cleaning import shortened, text_faults
 from volfid.inputs.duplicates import NEAR, id_key, repeated_id_faults
-from volfid.inputs.faults import Fault, Funnel, InputFaults
+from volfid.inputs.faults import Fault, Funnel, InputFaults, shown
 from volfid.inputs.labels import LabelName, restrict, unknown_label_faults
+from volfid.inputs.left import pool_counts
 from volfid.inputs.records import Record, Records
 from volfid.inputs.settings import InputSettings
+from volfid.inputs.supplied import Given, Pool
 
 RESEMBLES = 0.5
 
@@ -21,7 +23,7 @@ Reasons = dict[str, tuple[str, str]]
 
 @dataclass(frozen=True)
 class RealSide:
-    """What the brought documents are checked against. `alias`: kept id of each dropped repeated text;
+    """What the supplied documents are checked against. `alias`: kept id of each dropped repeated text;
     `known_labels`: all labels that may be named, the rare ones included; `kept_labels`: those studied."""
 
     documents: Sequence[Mapping[str, Any]]
@@ -33,65 +35,62 @@ class RealSide:
 
 @dataclass
 class Accepted:
-    """Rows of the contract `brought`, faults of the dropped rows, warnings, and how many rows each policy met."""
+    """Rows of the contract `brought`, faults of the dropped rows, warnings, how many rows each policy met, and of each
+    pool what became of its rows (`pool_counts`)."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     dropped: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    pools: list[dict[str, Any]] = field(default_factory=list)
 
 
-def accept_brought(records: Records, real: RealSide, funnel: Funnel, settings: InputSettings) -> Accepted:
-    """Brought documents under the same policies as real ones where these concern single rows: duplicate_ids,
+def accept_brought(given: Given, real: RealSide, funnel: Funnel, settings: InputSettings) -> Accepted:
+    """Supplied documents under the same policies as real ones where these concern single rows: duplicate_ids,
     unknown_labels, missing_text, long_text, min_words, max_words.
 
     Raises InputFaults for unusable rows, ids of real documents, and what a policy refuses. Dropped besides: no
-    studied label, texts of real train documents or of earlier brought ones, near duplicates (shingle Jaccard of at
+    studied label, texts of real train documents or of earlier supplied ones, near duplicates (shingle Jaccard of at
     least 0.8) of test or reference documents and of each other, and documents made from test or reference
-    documents. A train document that a brought one resembles (at least 0.5) is added to its sources, so that they
-    never lie in different folds.
+    documents. A train document that a supplied one resembles (at least 0.5) is added to its sources, so that they
+    never lie in different folds. Pools are compared, so that a text of one may come again in another.
     """
-    done = Accepted()
+    done, records, pools = Accepted(), given.records, given.pools
     met = _refuse(records, real, settings)
     known = frozenset(real.known_labels)
     repeated = {(fault.file, fault.row) for fault in met["duplicate_ids"]}
     rows = [row for row in records.rows if (row.file, row.row) not in repeated]
-    funnel.step("brought: rows read", len(records.rows), len(records.rows))
+    funnel.step("supplied: rows read", len(records.rows), len(records.rows))
     if repeated:
-        funnel.step("brought: id of an earlier row", len(records.rows), len(rows))
+        funnel.step("supplied: id of an earlier row", len(records.rows), len(rows))
         done.dropped += met["duplicate_ids"]
     done.counts["unknown_labels"] = sum(not known.issuperset(row.labels) for row in rows)
     rows = sorted((replace(row, labels=restrict(row, real.kept_labels)) for row in rows), key=_by_id)
-    rows, done.warnings = _resolve_sources(rows, real)
+    rows, unknown, done.warnings = _resolve_sources(rows, real)
     for policy in ("duplicate_ids", "missing_text", "long_text"):
         done.counts[policy] = len({(fault.file, fault.row) for fault in met[policy]})
     rows = _cut(rows, met["long_text"], settings, done)
     short = "empty text" if settings.min_words == 1 else f"fewer than {settings.min_words} words"
     steps: list[tuple[str, Callable[[Sequence[Record]], Reasons]]] = [
-        (f"brought: {short}", lambda found: _reasons(met["missing_text"])),
-        ("brought: no studied label", _unlabelled),
-        ("brought: text of a real train document", lambda found: _copies(found, real)),
-        ("brought: repeated text", _repeated),
-        ("brought: near duplicate of a test or reference document", lambda found: _near_held_out(found, real)),
-        ("brought: made from a test or reference document", lambda found: _from_held_out(found, real)),
-        ("brought: near duplicate of another brought document", _near_each_other),
+        (f"supplied: {short}", lambda found: _reasons(met["missing_text"])),
+        ("supplied: no studied label", _unlabelled),
+        ("supplied: text of a real train document", lambda found: _copies(found, real)),
+        ("supplied: repeated text", lambda found: _repeated(found, pools)),
+        ("supplied: near duplicate of a test or reference document", lambda found: _near_held_out(found, real)),
+        ("supplied: made from a test or reference document", lambda found: _from_held_out(found, real)),
+        ("supplied: near duplicate of another supplied document", lambda found: _near_each_other(found, pools)),
     ]
     if settings.long_text == "drop" and settings.max_words:
-        steps.insert(1, (f"brought: more than {settings.max_words} words", lambda found: _reasons(met["long_text"])))
+        steps.insert(1, (f"supplied: more than {settings.max_words} words", lambda found: _reasons(met["long_text"])))
     for name, find in steps:
-        reasons = find(rows)
-        done.dropped += [
-            Fault(row.file, row.row, *reasons[row.doc_id], doc_id=row.doc_id) for row in rows if row.doc_id in reasons
-        ]
-        left = [row for row in rows if row.doc_id not in reasons]
-        funnel.step(name, len(rows), len(left))
-        rows = left
+        rows = _without(rows, find(rows), name, funnel, done)
     rows, resembling = _add_resembling(rows, real)
     if resembling:
         done.warnings.append(
-            f"{resembling} brought documents resemble a train document that they do not name as a source; it was added"
+            f"{resembling} supplied documents resemble a train document that they do not name as a source; it was added"
         )
-    done.rows = [_row(row) for row in rows]
+    done.rows = [_row(row, unknown.get(row.doc_id, 0), pools.get(row.doc_id)) for row in rows]
+    done.pools = pool_counts(given, done.rows, done.dropped)
     return done
 
 
@@ -99,8 +98,8 @@ def _refuse(records: Records, real: RealSide, settings: InputSettings) -> dict[s
     """Raise InputFaults with every row that stops the command; else the faults of the other policies, by policy."""
     ids = {id_key(row["doc_id"]) for row in real.documents}
     faults = [
-        Fault(row.file, row.row, "duplicate_id", f"the id {row.doc_id!r} is that of a real document", row.doc_id, "id",
-              "Give synthetic documents their own ids")
+        Fault(row.file, row.row, "duplicate_id", f"the id {shown(row.doc_id)} is that of a real document", row.doc_id,
+              "id", "Give synthetic documents their own ids")
         for row in records.rows if id_key(row.doc_id) in ids
     ]  # fmt: skip
     met = {
@@ -114,12 +113,22 @@ def _refuse(records: Records, real: RealSide, settings: InputSettings) -> dict[s
     return met
 
 
+def _without(rows: list[Record], reasons: Reasons, step: str, funnel: Funnel, done: Accepted) -> list[Record]:
+    """The rows that no reason drops; the others are noted."""
+    done.dropped += [
+        Fault(row.file, row.row, *reasons[row.doc_id], doc_id=row.doc_id) for row in rows if row.doc_id in reasons
+    ]
+    left = [row for row in rows if row.doc_id not in reasons]
+    funnel.step(step, len(rows), len(left))
+    return left
+
+
 def _cut(rows: list[Record], faults: Sequence[Fault], settings: InputSettings, done: Accepted) -> list[Record]:
     """Texts of more than max_words words, cut to them."""
     if not faults or settings.long_text != "truncate":
         return rows
     long = {(fault.file, fault.row) for fault in faults}
-    done.warnings.append(f"{len(long)} brought texts were cut to {settings.max_words} words")
+    done.warnings.append(f"{len(long)} supplied texts were cut to {settings.max_words} words")
     return [shortened(row, settings.max_words or 0) if (row.file, row.row) in long else row for row in rows]
 
 
@@ -131,31 +140,36 @@ def _by_id(record: Record) -> str:
     return record.doc_id
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: Record, sources_unknown: int, pool: Pool | None) -> dict[str, Any]:
     return {
         "doc_id": record.doc_id, "text": record.text, "labels": list(record.labels),
         "source_doc_ids": list(record.sources), "text_sha": sha256_text(record.text),
+        **({"sources_unknown": sources_unknown} if sources_unknown else {}),
+        **({"generator": pool[0], "method": pool[1]} if pool else {}),
     }  # fmt: skip
 
 
-def _resolve_sources(rows: Sequence[Record], real: RealSide) -> tuple[list[Record], list[str]]:
-    """Sources as kept ids; names that no accepted real document has are left out, with a warning."""
+def _resolve_sources(rows: Sequence[Record], real: RealSide) -> tuple[list[Record], dict[str, int], list[str]]:
+    """Sources as kept ids; names that no accepted real document has are left out, counted by row, and told of."""
     known = {row["doc_id"] for row in real.documents}
-    resolved, unknown, without = [], 0, 0
+    resolved, foreign, without = [], dict[str, int](), 0
     for row in rows:
         names = {real.alias.get(name, name) for name in row.sources}
-        unknown += len(names - known)
+        if names - known:
+            foreign[row.doc_id] = len(names - known)
         without += not names & known
         resolved.append(replace(row, sources=tuple(sorted(names & known))))
     warnings = []
-    if unknown:
-        warnings.append(f"{unknown} sources of brought documents are no accepted real document; they were left out")
+    if foreign:
+        warnings.append(
+            f"{sum(foreign.values())} sources of supplied documents are no accepted real document; they were left out"
+        )
     if without:
         warnings.append(
-            f"{without} of {len(rows)} brought documents name no source: what they were made from is unknown, "
+            f"{without} of {len(rows)} supplied documents name no source: what they were made from is unknown, "
             "so leakage into folds is only excluded where texts resemble each other"
         )
-    return resolved, warnings
+    return resolved, foreign, warnings
 
 
 def _unlabelled(rows: Sequence[Record]) -> Reasons:
@@ -165,16 +179,17 @@ def _unlabelled(rows: Sequence[Record]) -> Reasons:
 def _copies(rows: Sequence[Record], real: RealSide) -> Reasons:
     train = {row["text"].casefold(): row["doc_id"] for row in real.documents if row["split"] == "train"}
     return {
-        row.doc_id: ("copy_of_train", f"the text of {train[row.text.casefold()]!r}")
+        row.doc_id: ("copy_of_train", f"the text of {shown(train[row.text.casefold()])}")
         for row in rows if row.text.casefold() in train
     }  # fmt: skip
 
 
-def _repeated(rows: Sequence[Record]) -> Reasons:
-    first: dict[str, str] = {}
+def _repeated(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reasons:
+    first: dict[tuple[Pool | None, str], str] = {}
+    keys = {row.doc_id: (pools.get(row.doc_id), row.text.casefold()) for row in rows}
     return {
-        row.doc_id: ("duplicate_text", f"the text of {first[row.text.casefold()]!r}")
-        for row in rows if first.setdefault(row.text.casefold(), row.doc_id) != row.doc_id
+        row.doc_id: ("duplicate_text", f"the text of {shown(first[keys[row.doc_id]])}")
+        for row in rows if first.setdefault(keys[row.doc_id], row.doc_id) != row.doc_id
     }  # fmt: skip
 
 
@@ -182,7 +197,10 @@ def _near_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
     held_out = [row for row in real.documents if row["split"] != "train"]
     pairs = near_duplicate_pairs([row.text for row in rows], [row["text"] for row in held_out], NEAR)
     return {
-        rows[i].doc_id: (f"near_duplicate_of_{held_out[j]['split']}", f"{held_out[j]['doc_id']!r}, Jaccard {value:.2f}")
+        rows[i].doc_id: (
+            f"near_duplicate_of_{held_out[j]['split']}",
+            f"{shown(held_out[j]['doc_id'])}, Jaccard {value:.2f}",
+        )
         for i, j, value in pairs
     }
 
@@ -193,16 +211,20 @@ def _from_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
     for row in rows:
         for source in row.sources:
             if source in side:
-                reasons[row.doc_id] = (f"source_in_{side[source]}", f"made from {source!r}")
+                reasons[row.doc_id] = (f"source_in_{side[source]}", f"made from {shown(source)}")
     return reasons
 
 
-def _near_each_other(rows: Sequence[Record]) -> Reasons:
+def _near_each_other(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reasons:
     reasons: Reasons = {}
-    for i, j, value in near_duplicate_pairs([row.text for row in rows], threshold=NEAR):
-        # pairs come sorted by i, so rows[i] is settled: a dropped document drops no other
-        if rows[i].doc_id not in reasons:
-            reasons.setdefault(rows[j].doc_id, ("near_duplicate", f"{rows[i].doc_id!r}, Jaccard {value:.2f}"))
+    parts: defaultdict[Pool | None, list[Record]] = defaultdict(list)
+    for row in rows:
+        parts[pools.get(row.doc_id)].append(row)
+    for part in parts.values():
+        for i, j, value in near_duplicate_pairs([row.text for row in part], threshold=NEAR):
+            # pairs come sorted by i, so part[i] is settled: a dropped document drops no other
+            if part[i].doc_id not in reasons:
+                reasons.setdefault(part[j].doc_id, ("near_duplicate", f"{shown(part[i].doc_id)}, Jaccard {value:.2f}"))
     return reasons
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from volfid.core.input_policies import POLICIES, default
-from volfid.inputs.duplicates import leaking, repeated_id_faults, repeated_texts, tied
+from volfid.core.word_count import first_words, word_count
+from volfid.inputs.duplicates import id_key, leaking, repeated_id_faults, repeated_texts, tied
 from volfid.inputs.faults import Fault, Funnel, InputFaults, some
 from volfid.inputs.labels import LabelName, frequent_labels, labels_everywhere, restrict, unknown_label_faults
 from volfid.inputs.records import Record
 from volfid.inputs.settings import InputSettings
+
+MANY = 0.1  # a step that drops more than this share of the rows is told
 
 
 @dataclass
@@ -49,6 +52,8 @@ class Cleaned:
         self.counts[policy] += len(gone)
         left = [row for row in self.rows if (row.file, row.row) not in gone] if gone else self.rows
         self.funnel.step(step, len(self.rows), len(left))
+        if len(gone) > MANY * len(self.rows):
+            self.warnings.append(f"{len(gone)} of {len(self.rows)} rows were dropped: {step}")
         self.rows = left
 
 
@@ -85,9 +90,17 @@ def clean(
 ) -> Cleaned:
     """Apply the policies that drop, cut or keep; `met` comes from `refuse`."""
     done = Cleaned(settings, rows=list(records))
-    done.funnel.step("rows read", len(records), len(records))
+    joined = len(met.get("joined", ()))
+    done.funnel.step("rows read", len(records) + joined, len(records) + joined)
+    if joined:
+        done.funnel.step("joined to an earlier row by its id", len(records) + joined, len(records))
+        done.counts["duplicate_ids"] = joined
     if settings.duplicate_ids == "drop":
-        done.drop("id of an earlier row", met["duplicate_ids"], "duplicate_ids")
+        _first_of_each_id(done, met["duplicate_ids"])
+    if met.get("missing_date"):
+        done.drop("no date", met["missing_date"], "missing_date")
+    for policy in ("error_cells", "missing_labels"):
+        done.counts[policy] = len({(fault.file, fault.row) for fault in met.get(policy, ())})
     if met["unknown_labels"]:
         _without_unknown(done, met["unknown_labels"], frozenset(known or ()))
     short = "empty text" if settings.min_words == 1 else f"fewer than {settings.min_words} words"
@@ -97,12 +110,19 @@ def clean(
         bare = [row for row in done.rows if not row.labels]
         done.drop("no label", _faults(bare, "no_label", "the row has no label"), "unlabelled")
     before = len(done.rows)
-    done.rows, repeated, done.alias, conflicts, across = repeated_texts(done.rows)
+    unite = settings.duplicate_texts == "unite"
+    done.rows, repeated, done.alias, conflicts, across = repeated_texts(done.rows, unite)
     done.dropped += repeated
     done.counts["duplicate_texts"] = len(repeated)
     done.funnel.step("repeated text", before, len(done.rows))
+    if len(repeated) > MANY * before:
+        done.warnings.append(f"{len(repeated)} of {before} rows were dropped: repeated text")
     if conflicts:
-        done.warnings.append(f"{conflicts} repeated texts have different labels; the labels of the kept row hold")
+        which = "the labels of all their rows hold" if unite else (
+            "the labels of the kept row hold. Where a row is one label of a document, --policies duplicate_texts=unite "
+            "joins them"
+        )  # fmt: skip
+        done.warnings.append(f"{conflicts} of {before} rows repeat a text with other labels; {which}")
     if across:
         done.counts["leakage"] = len(across)
         done.warnings.append(
@@ -112,6 +132,22 @@ def clean(
     _rare(done, settings.min_label_documents)
     done.warnings += labels_everywhere(done.rows, done.labels)
     return done
+
+
+def _first_of_each_id(done: Cleaned, faults: Sequence[Fault]) -> None:
+    """Drop rows with the id of an earlier one, and say what labels go with them."""
+    gone = {(fault.file, fault.row) for fault in faults}
+    kept = {id_key(row.doc_id): row for row in done.rows if (row.file, row.row) not in gone}
+    lost = [
+        row for row in done.rows
+        if (row.file, row.row) in gone and not set(row.labels) <= set(kept[id_key(row.doc_id)].labels)
+    ]  # fmt: skip
+    done.drop("id of an earlier row", faults, "duplicate_ids")
+    if lost:
+        done.warnings.append(
+            f"{len(lost)} of {len(gone)} dropped rows with the id of an earlier row had labels that the kept row lacks"
+            ". Where a row is one label of a document, --policies duplicate_ids=unite joins them"
+        )
 
 
 def _faults(
@@ -130,7 +166,7 @@ def _still(done: Cleaned, faults: Sequence[Fault]) -> list[Fault]:
 
 def shortened(row: Record, most: int) -> Record:
     """The record with the first `most` words of its text."""
-    return replace(row, text=" ".join(row.text.split(" ", most)[:most]))
+    return replace(row, text=first_words(row.text, most))
 
 
 def text_faults(records: Sequence[Record], settings: InputSettings) -> dict[str, list[Fault]]:
@@ -139,10 +175,10 @@ def text_faults(records: Sequence[Record], settings: InputSettings) -> dict[str,
     empty = [row for row in records if not row.text]
     missing = _faults(empty, "empty_text", "the text is empty", "text", "Give a text, or missing_text=drop")
     long: list[Fault] = []
-    # a text of n characters has at most (n + 1) / 2 words
-    doubtful = [row for row in records if row.text and (least > 1 or (most and len(row.text) >= 2 * most))]
+    # a text of n characters has at most n words
+    doubtful = [row for row in records if row.text and (least > 1 or (most and len(row.text) > most))]
     for row in doubtful:
-        words = row.text.count(" ") + 1
+        words = word_count(row.text)
         if words < least:
             detail, mend = f"{words} words (at least {least})", "Give more text, or missing_text=drop"
             missing.append(Fault(row.file, row.row, "short_text", detail, row.doc_id, "text", mend))
@@ -210,11 +246,21 @@ def _tie(done: Cleaned) -> None:
         done.drop("tied to a test or reference document", faults, "leakage")
 
 
+def _dropped_before(done: Cleaned) -> str:
+    """The steps that took rows out so far, in words, or ''."""
+    steps = [f"{row['removed']} ({row['step']})" for row in done.funnel.rows if row["removed"]]
+    return (
+        f"; of {done.funnel.rows[0]['rows_in']} rows read, these were dropped before: {', '.join(steps)}"
+        if steps
+        else ""
+    )
+
+
 def _rare(done: Cleaned, least: int) -> None:
     """Labels with too few documents go, and with them rows that have no other, unless they are kept."""
     used = {label for row in done.rows for label in row.labels}
     wanted = 1 if done.settings.rare_labels == "keep" else least
-    kept = frozenset(frequent_labels(done.rows, wanted))
+    kept = frozenset(frequent_labels(done.rows, wanted, _dropped_before(done)))
     rare = len(used - kept)
     done.labels = sorted(kept)
     done.counts["rare_labels"] = rare

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from volfid.core.shingles import Pair, near_duplicate_pairs
-from volfid.inputs.faults import Fault
+from volfid.inputs.faults import Fault, shown
 from volfid.inputs.records import Record
 
 NEAR = 0.8
@@ -23,20 +23,70 @@ def id_key(doc_id: str) -> str:
 def repeated_id_faults(records: Sequence[Record]) -> list[Fault]:
     """A fault for every id that an earlier row has: the same, in other case, or equal in Unicode (NFKC)."""
     first: dict[str, Record] = {}
-    faults = []
+    repeated: list[tuple[Record, Record]] = []
     for record in records:
         other = first.setdefault(id_key(record.doc_id), record)
         if other is not record:
-            same = "" if other.doc_id == record.doc_id else f" as {other.doc_id!r}"
-            where = "" if other.file == record.file else f" of {other.file}"
-            detail = f"the id {record.doc_id!r} stands in row {other.row}{where} already{same}"
-            mend = "Give each document one id; ids may not differ in case or Unicode form only"
-            faults.append(Fault(record.file, record.row, "duplicate_id", detail, record.doc_id, "id", mend))
+            repeated.append((record, other))
+    same_text = sum(
+        record.labels != other.labels and record.text.casefold() == other.text.casefold() for record, other in repeated
+    )
+    mend = (
+        "Give each document one id; ids may not differ in case or Unicode form only (--policies duplicate_ids=drop "
+        "keeps the first row of each)"
+    )
+    if same_text and 2 * same_text >= len(repeated):
+        mend = (
+            f"{same_text} of these {len(repeated)} rows have the text of the earlier one and other labels: where a row "
+            "is one label of a document, --policies duplicate_ids=unite joins them"
+        )
+    faults = []
+    for record, other in repeated:
+        same = "" if other.doc_id == record.doc_id else f" as {shown(other.doc_id)}"
+        where = "" if other.file == record.file else f" of {other.file}"
+        detail = f"the id {shown(record.doc_id)} stands in row {other.row}{where} already{same}"
+        faults.append(Fault(record.file, record.row, "duplicate_id", detail, record.doc_id, "id", mend))
     return faults
 
 
-def repeated_texts(records: Sequence[Record]) -> tuple[list[Record], list[Fault], dict[str, str], int, list[Fault]]:
-    """Keep one record a text (case is ignored): of a test side before others, then the smallest id.
+def united(records: Sequence[Record]) -> tuple[list[Record], list[Fault], list[Fault]]:
+    """One record for each id with the labels and sources of all its rows: one row was a document and a label.
+
+    Returns the records in order, a fault for every row whose text, split or family is another than that of the first
+    row with its id, and one for every row that was joined to an earlier one.
+    """
+    first: dict[str, Record] = {}
+    faults: list[Fault] = []
+    joined: list[Fault] = []
+    for place, record in enumerate(records):
+        # a row without an id is one of its own until ids are made
+        other = first.setdefault(id_key(record.doc_id) or f"\n{place}", record)
+        if other is record:
+            continue
+        odd = next((what for what in ("text", "split", "group") if _unlike(record, other, what)), None)
+        if odd:
+            detail = f"the id {shown(record.doc_id)} stands in row {other.row} already, with another {odd}"
+            mend = "Give each document one id, or one text where duplicate_ids=unite joins the labels of its rows"
+            faults.append(Fault(record.file, record.row, "duplicate_id", detail, record.doc_id, "id", mend))
+            continue
+        joined.append(Fault(record.file, record.row, "joined", f"joined to row {other.row}", record.doc_id, "id"))
+        other.labels = tuple(sorted({*other.labels, *record.labels}))
+        other.sources = tuple(sorted({*other.sources, *record.sources}))
+        other.group, other.date = other.group or record.group, other.date or record.date
+    return list(first.values()), faults, joined
+
+
+def _unlike(record: Record, other: Record, what: str) -> bool:
+    """Whether a field of two rows is filled and differs, whatever the case."""
+    mine, its = getattr(record, what), getattr(other, what)
+    return bool((mine and its) or what == "text") and (mine or "").casefold() != (its or "").casefold()
+
+
+def repeated_texts(
+    records: Sequence[Record], unite: bool = False
+) -> tuple[list[Record], list[Fault], dict[str, str], int, list[Fault]]:
+    """Keep one record a text (case is ignored): of a test side before others, then the smallest id. It has the labels
+    of all of them where `unite`.
 
     Returns the kept records by id, a fault for each dropped one, the kept id for each dropped id, how many
     dropped rows had other labels than the kept one, and a fault (leakage) for each that stood on another side.
@@ -52,13 +102,15 @@ def repeated_texts(records: Sequence[Record]) -> tuple[list[Record], list[Fault]
             alias[record.doc_id] = first.doc_id
             gone.add(id(record))
             where = f"row {first.row}" if record.file == first.file else f"{first.file}, row {first.row}"
-            mend = "Leave one row a text, or duplicate_texts=drop"
-            detail = f"the text of {first.doc_id!r} ({where})"
+            mend = "Leave one row a text, or duplicate_texts=drop (or unite, which joins the labels)"
+            detail = f"the text of {shown(first.doc_id)} ({where})"
             faults.append(Fault(record.file, record.row, "duplicate_text", detail, record.doc_id, "text", mend))
             if record.split != first.split:
-                detail = f"the text of the {first.split} document {first.doc_id!r} ({where})"
+                detail = f"the text of the {first.split} document {shown(first.doc_id)} ({where})"
                 mend = "Leave it on one side alone, or leakage=drop"
                 leaks.append(Fault(record.file, record.row, "leakage", detail, record.doc_id, "split", mend))
+        if unite:
+            first.labels = tuple(sorted({label for record in group for label in record.labels}))
     kept = sorted((record for record in records if id(record) not in gone), key=attrgetter("doc_id"))
     return kept, faults, alias, conflicts, leaks
 
@@ -134,7 +186,7 @@ def leaking(records: Sequence[Record], ties: Sequence[int], pairs: Sequence[Pair
         group = records[place].group
         other = family[group] if group is not None else place
         if _SIDE[records[place].split] > _SIDE[records[other].split]:
-            found[place] = f"of the family {group!r} of {_named(records[other])}"
+            found[place] = f"of the family {shown(group)} of {_named(records[other])}"
     for left, right, value in pairs:
         for place, other in ((left, right), (right, left)):
             if place in found and _SIDE[records[place].split] > _SIDE[records[other].split]:
@@ -143,4 +195,4 @@ def leaking(records: Sequence[Record], ties: Sequence[int], pairs: Sequence[Pair
 
 
 def _named(record: Record) -> str:
-    return f"the {record.split} document {record.doc_id!r} ({record.file}, row {record.row})"
+    return f"the {record.split} document {shown(record.doc_id)} ({record.file}, row {record.row})"

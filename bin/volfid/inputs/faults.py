@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from volfid.core.cells import shown
 from volfid.core.exits import DataError
 
 SHOWN = 5
@@ -24,7 +25,7 @@ class Fault:
     mend: str | None = None
 
     def __str__(self) -> str:
-        return f"row {self.row}" + (f", field {self.field!r}" if self.field else "") + f": {self.detail}"
+        return f"row {self.row}" + (f", field {shown(self.field)}" if self.field else "") + f": {self.detail}"
 
 
 class InputFaults(DataError):
@@ -73,14 +74,14 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
     by_case = {item.casefold(): item for item in known}
     near = difflib.get_close_matches(word.casefold(), by_case, n=1, cutoff=0.6)
-    return f" (did you mean {by_case[near[0]]!r}?)" if near else ""
+    return f" (did you mean {shown(by_case[near[0]])}?)" if near else ""
 
 
-def some(names: Iterable[str], shown: int = 10) -> str:
+def some(names: Iterable[str], most: int = 10) -> str:
     """The first names in order, quoted, and how many more there are."""
     listed = sorted(names)
-    more = f" and {len(listed) - shown} more" if len(listed) > shown else ""
-    return ", ".join(map(repr, listed[:shown])) + more
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(map(shown, listed[:most])) + more
 
 
 def reject_rows(faults: Iterable[Fault]) -> list[dict[str, Any]]:

@@ -4,12 +4,23 @@ import datetime
 import re
 from typing import Any
 
+from volfid.core.cells import whole
 from volfid.inputs.text import cell_text
 
 DATE_FORMS = "YYYY, YYYY-MM, YYYY-MM-DD or YYYYMMDD"
 _DATE = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2}))?)?(?:[T ].*)?", re.ASCII)
 _FIRST_CLAIM = re.compile(r"\s*1\s?[.)]\s")
 _SECOND_CLAIM = re.compile(r"\s2\s?[.)]\s+(?=[A-Z])")
+
+
+# dates that systems write where they know none
+NO_DATES = frozenset({"0001-01-01", "9999", "9999-12", "9999-12-31"})
+_ZEROS = re.compile(r"[0\s/.:T-]*0[0\s/.:TZ-]*", re.ASCII)
+
+
+def no_date(text: str) -> bool:
+    """Whether a cell of dates says with zeros that there is none: 0, 0000-00-00, 00000000."""
+    return _ZEROS.fullmatch(text) is not None
 
 
 def joined_list(value: list[Any]) -> Any:
@@ -28,14 +39,19 @@ def first_claim(claims: Any) -> Any:
     return claims[begin : second.start() if second else len(claims)].strip()
 
 
-def iso_date(value: Any) -> str | None:
-    """YYYY, YYYY-MM or YYYY-MM-DD of a cell, as exact as the cell is; None when it is no date."""
+def day_of(value: Any) -> Any:
+    """A date, or a moment, as YYYY-MM-DD; anything else as it is."""
     if isinstance(value, datetime.datetime):
         value = value.date()
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def iso_date(value: Any) -> str | None:
+    """YYYY, YYYY-MM or YYYY-MM-DD of a cell, as exact as the cell is; None when it is no date."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = value.isoformat() if isinstance(value, datetime.date) else cell_text(value)
-    match = _DATE.fullmatch(text.strip()) if text else None
+    text = cell_text(day_of(value))
+    match = _DATE.fullmatch(whole(text.strip())) if text else None
     if match is None:
         return None
     parts = [part for part in match.groups() if part]

@@ -1,24 +1,22 @@
 """The label list: names and definitions, unknown labels, labels too rare to study."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from volfid.core.encoding import read_text
+from volfid.core.cells import missing, whole, whole_number
 from volfid.core.exits import DataError
-from volfid.inputs.faults import Fault, InputFaults, did_you_mean, some
+from volfid.inputs.faults import Fault, InputFaults, did_you_mean, shown, some
+from volfid.inputs.label_files import label_rows
 from volfid.inputs.records import Record
-from volfid.inputs.tables import file_format, open_table
 from volfid.inputs.text import cell_text, normalise
 
 _KEYS = {
     "label": ("label", "id", "code"), "name": ("name", "title"), "definition": ("definition", "description"),
     "note": ("note",),
 }  # fmt: skip
-_LIST = "Write a list of {label, name, definition}"
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,7 @@ def read_label_names(path: Path) -> dict[str, LabelName]:
     Raises InputFaults, naming all rows, for labels that are missing or stand twice.
     """
     faults: list[Fault] = []
-    kind = file_format(
-        path, "Write a list of {label, name, definition} as .json, or a table (.csv, .tsv, .jsonl, .xlsx)"
-    )
-    rows = _json_rows(path) if kind == "json" else _table_rows(path, faults)
+    rows = label_rows(path, [key for keys in _KEYS.values() for key in keys], _KEYS["label"], faults)
     found: dict[str, LabelName] = {}
     first: dict[str, int] = {}
     for number, row in rows:
@@ -52,13 +47,15 @@ def read_label_names(path: Path) -> dict[str, LabelName]:
             mend = "Give each row a label and a name or title"
             faults.append(Fault(path.name, number, "no_label", "the label is missing", None, "label", mend))
         elif label in first:
-            detail = f"{label!r} stands in row {first[label]} already"
+            detail = f"{shown(label)} stands in row {first[label]} already"
             faults.append(Fault(path.name, number, "duplicate_label", detail, None, "label", "Keep one row a label"))
         else:
             first[label] = number
             found[label] = LabelName(fields["name"], fields["definition"], fields["note"])
     if faults:
         raise InputFaults(faults)
+    if all(map(whole_number, found)) and len(set(map(whole, found))) == len(found):
+        found = {whole(label): row for label, row in found.items()}
     if not found:
         raise DataError(f"{path.name}, row 1: no label in the file", mend="Give one row a label")
     return found
@@ -72,32 +69,8 @@ def _field(row: dict[str, Any], keys: Sequence[str], file: str, number: int, fau
     if text is None:
         faults.append(Fault(file, number, f"bad_{key}", "the cell is not text", None, key, "Write a string"))
         return None
-    return normalise(text) or None
-
-
-def _json_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    try:
-        value = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path.name} is not JSON: {error}", mend=_LIST) from error
-    items = _lower(value).get("labels") if isinstance(value, dict) else value
-    if not isinstance(items, list):
-        raise DataError(f"{path.name}, row 1: expected a list", mend=_LIST)
-    for number, item in enumerate(items, start=1):
-        if not isinstance(item, dict):
-            raise DataError(f"{path.name}, row {number}: expected an object", mend="Write {label, name, definition}")
-    return [(number, _lower(item)) for number, item in enumerate(items, start=1)]
-
-
-def _lower(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key.strip().casefold(): value for key, value in row.items()}
-
-
-def _table_rows(path: Path, faults: list[Fault]) -> list[tuple[int, dict[str, Any]]]:
-    table = open_table(path)
-    rows = [(number, _lower(row)) for _, number, row in table.rows()]
-    faults += table.faults
-    return rows
+    # a label may be called None; a name or a definition may not
+    return None if key not in _KEYS["label"] and missing(text) else normalise(text) or None
 
 
 def unknown_label_faults(
@@ -111,7 +84,7 @@ def unknown_label_faults(
         mend += "; columns of 0 and 1 that are no labels are left out where --label_columns names the others"
     return [
         Fault(
-            record.file, record.row, "unknown_label", f"unknown label {label!r}{meant[label]}",
+            record.file, record.row, "unknown_label", f"unknown label {shown(label)}{meant[label]}",
             record.doc_id, fields.get(label, "labels"), mend,
         )
         for record in records if record.labels in odd
@@ -124,17 +97,18 @@ def _meant(label: str, known: Mapping[str, LabelName]) -> str:
     """The label that has this name, or the nearest label or name, in words."""
     by_name = {row.name.casefold(): other for other, row in known.items() if row.name}
     if label.casefold() in by_name and label.casefold() not in map(str.casefold, known):
-        return f" (it is the name of {by_name[label.casefold()]!r}; write that)"
+        return f" (it is the name of {shown(by_name[label.casefold()])}; write that)"
     return did_you_mean(label, list(known))
 
 
-def frequent_labels(records: Sequence[Record], least: int) -> list[str]:
-    """Labels that at least `least` records have, sorted. DataError when fewer than two are left."""
+def frequent_labels(records: Sequence[Record], least: int, before: str = "") -> list[str]:
+    """Labels that at least `least` records have, sorted. DataError when fewer than two are left; `before`: what was
+    dropped on the way, in words."""
     counts = Counter(label for record in records for label in record.labels)
     kept = sorted(label for label, count in counts.items() if count >= least)
     if len(kept) < 2:
         raise DataError(
-            f"{len(kept)} of {len(counts)} labels have at least {least} documents; two are needed",
+            f"{len(kept)} of {len(counts)} labels have at least {least} documents; two are needed{before}",
             mend="Bring more documents, or lower inputs.min_label_documents in the design file",
         )
     return kept
@@ -165,7 +139,9 @@ def case_collisions(labels: Sequence[str]) -> list[str]:
     for label in sorted(labels):
         other = seen.setdefault(label.casefold(), label)
         if other != label:
-            warnings.append(f"labels {other!r} and {label!r} differ in case only; they are treated as two labels")
+            warnings.append(
+                f"labels {shown(other)} and {shown(label)} differ in case only; they are treated as two labels"
+            )
     return warnings
 
 
@@ -173,3 +149,14 @@ def note_warnings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the label file says about its labels, once for each note, for the first page of the report."""
     notes = Counter(row["note"] for row in rows if row.get("note"))
     return [f"{count} of {len(rows)} labels: {note}" for note, count in sorted(notes.items())]
+
+
+def nameless(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A warning that names the labels without a name, where others have one."""
+    bare = [row["label"] for row in rows if not row["name"]]
+    if not bare or len(bare) == len(rows):
+        return []
+    return [
+        f"{len(bare)} of {len(rows)} labels have no name ({some(bare)}): text is asked for by the names of the others, "
+        "and nobody is asked whether a text has a label. Name them in the file of --labels"
+    ]

@@ -1,9 +1,12 @@
 """Cells of labels and of source ids: lists, delimited text, and lists that somebody printed as text."""
 
 import re
+from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
-from volfid.core.cells import printed_list
+from volfid.core.cells import missing, printed_list
+from volfid.inputs.faults import shown
 from volfid.inputs.text import cell_text, normalise, normalise_id
 
 MAX_LABEL = 200
@@ -11,6 +14,9 @@ _SETS_KEPT = 100_000
 _OPENS = re.compile(r"[\[({]\s*(?:['\"]|np\.)|(?:set|frozenset|array|list|tuple|Index)\(")
 _NUMBERS = re.compile(r"\[\s*\d[\d.]*(?:\s+\d[\d.]*)+\s*\]")
 _PAIRS = {"[": "]", "(": ")", "{": "}"}
+# what a command line can hardly hold
+SEPARATORS = {"space": " ", "blank": " ", "tab": "\t", "\\t": "\t", "newline": "\n", "\\n": "\n", "comma": ","}
+_BREAKS = {"\n": ("a line end", "newline"), "\r": ("a line end", "newline"), "\t": ("a tab", "tab")}
 _AS_LIST = "Write a list of strings, or names separated by ';'"
 _AS_JSON = 'Write a JSON list, as in ["A", "B"], or names separated by \';\''
 
@@ -26,14 +32,17 @@ class NotNames(ValueError):
 class NameCells:
     """Reads the cells of one file. What a cell says is remembered, as labels come again and again.
 
-    separator: what stands between labels in one cell; ';' or '|' when None.
+    separator: what stands between labels in one cell, or its name (space, tab, newline); ';' or '|' when None.
     """
 
     def __init__(self, separator: str | None):
-        self.separator = separator
+        self.separator = SEPARATORS.get(separator, separator) if separator else None
         self._sets: dict[Any, tuple[str, ...]] = {}
         self._clean: dict[str, str] = {}
-        self._commas = self._separated = self._vectors = self._others = 0
+        self._vectors = self._others = self._delimited = 0
+        self._commas: set[tuple[str, ...]] = set()  # labels of cells that hold a comma, are parted, hold a line end
+        self._separated: set[tuple[str, ...]] = set()
+        self._broken: dict[str, set[tuple[str, ...]]] = {}
 
     def labels(self, value: Any) -> tuple[str, ...]:
         """Distinct labels of a cell, sorted; NotNames for a cell that is neither a list of names nor text."""
@@ -44,20 +53,36 @@ class NameCells:
 
     def sources(self, value: Any) -> tuple[str, ...]:
         """Distinct source ids of a cell, sorted; NotNames as for labels."""
-        return tuple(sorted({normalise_id(text) for _, text in self._texts(value, None)} - {""}))
+        found = {normalise_id(text) for _, text in self._texts(value, None)}
+        return tuple(sorted(text for text in found if not missing(text)))
 
-    def warnings(self, file: str, column: str | None) -> list[str]:
-        """What the user should know of the label cells of the whole file."""
-        told = []
-        if self._commas and not self._separated:
-            told.append(
-                f"{file}: {self._commas} cells of {column!r} hold a comma and none holds ';' or '|'; each was read as "
-                "one label. Separate labels by ';' if they are several, or give --label_separator"
+    def warnings(self, file: str, column: str | None, counts: Counter[tuple[str, ...]]) -> dict[str, str]:
+        """What the user should know of the label cells of the whole file, by the separator that may be meant; counts:
+        rows by their labels."""
+        told = {}
+
+        def rows(cells: Collection[tuple[str, ...]]) -> int:
+            return sum(counts[labels] for labels in cells)
+
+        for mark, (what, option) in _BREAKS.items():
+            if broken := rows(self._broken.get(mark, ())):
+                told[option] = (
+                    f"{file}: {broken} cells of {shown(column)} hold {what} within a label, which was read as a blank. "
+                    f"If it stands between labels, give --label_separator {option}"
+                )
+        commas, separated = rows(self._commas), rows(self._separated)
+        if commas and 10 * separated <= commas:
+            few = "none holds" if not separated else f"{separated} hold"
+            told["','"] = (
+                f"{file}: {commas} cells of {shown(column)} hold a comma and {few} ';' or '|'; what stands around a "
+                "comma was read as one label. Separate labels by ';' if they are several, or give --label_separator ','"
             )
+        if self._delimited and self.separator is not None and not separated:
+            told["none"] = f"{file}: the label separator {shown(self.separator)} stands in no cell of {shown(column)}"
         if self._vectors and not self._others:
-            told.append(
-                f"{file}: the lists of {column!r} hold nothing but 0 and 1, which were read as labels named '0' and "
-                "'1'. If they are vectors, write the names of the labels that are 1, or one column for each label"
+            told["vectors"] = (
+                f"{file}: the lists of {shown(column)} hold nothing but 0 and 1, which were read as labels named '0' "
+                "and '1'. If they are vectors, write the names of the labels that are 1, or one column for each label"
             )
         return told
 
@@ -80,6 +105,8 @@ class NameCells:
         pairs = self._texts(value, self.separator)
         found = tuple(sorted({normalise(text) for _, text in pairs} - {""}))
         longest = max(found, key=len, default="")
+        if type(value) is str:
+            self._note(value, found, len(pairs))
         if len(longest) > MAX_LABEL:
             detail = f"a label of {len(longest)} characters (at most {MAX_LABEL})"
             raise NotNames(detail, "Check the delimiter (--label_separator)")
@@ -92,6 +119,20 @@ class NameCells:
                 self._clean.update((item, name) for item, text in pairs if (name := normalise(text)))
         return found
 
+    def _note(self, cell: str, found: tuple[str, ...], parts: int) -> None:
+        """Remember what stood in a cell of text, for the warnings."""
+        if cell.lstrip()[:1] in _PAIRS and printed_list(cell.strip()) is not None:
+            return
+        self._delimited += 1
+        if parts > 1:
+            self._separated.add(found)
+        elif self.separator is None:
+            for mark in _BREAKS:
+                if mark in cell.strip():
+                    self._broken.setdefault(mark, set()).add(found)
+        if self.separator is None and "," in cell:
+            self._commas.add(found)
+
     def _texts(self, value: Any, separator: str | None) -> list[tuple[Any, str]]:
         """Each item of a cell, and the item as text."""
         if isinstance(value, (list, tuple)):
@@ -100,12 +141,12 @@ class NameCells:
             cell = cell_text(value)
             if cell is None:
                 kind = "a mapping" if isinstance(value, dict) else f"a {type(value).__name__}"
-                raise NotNames(f"{str(value)[:60]!r} is {kind}, neither a list of names nor delimited text", _AS_LIST)
+                raise NotNames(f"{shown(value)} is {kind}, neither a list of names nor delimited text", _AS_LIST)
             items = self._split(cell, separator)
         texts = [(item, cell_text(item)) for item in items]
         wrong = next((item for item, text in texts if text is None), None)
         if wrong is not None:
-            detail = f"{str(value)[:60]!r} is neither a list of names nor delimited text"
+            detail = f"{shown(value)} is neither a list of names nor delimited text"
             raise NotNames(detail, _AS_LIST)
         return [(item, text or "") for item, text in texts]
 
@@ -119,13 +160,10 @@ class NameCells:
                 mend = _AS_JSON
                 if not _OPENS.match(stripped):
                     mend += ". Where the brackets are part of a name, give --label_separator"
-                raise NotNames(f"{stripped[:60]!r} looks like a list, but it cannot be read as one", mend)
-        if separator is not None:
-            return text.split(separator)
-        parts = re.split(r"[;|]", text)
-        self._separated += len(parts) > 1
-        self._commas += "," in text
-        return parts
+                raise NotNames(f"{shown(stripped)} looks like a list, but it cannot be read as one", mend)
+        if separator == "\n":
+            return re.split(r"[\r\n]+|\\n", text)  # also where a line end was written as two signs
+        return re.split(r"[;|]", text) if separator is None else text.split(separator)
 
 
 def _looks_listed(text: str) -> bool:

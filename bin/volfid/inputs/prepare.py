@@ -12,17 +12,22 @@ from volfid.core.exits import DataError, ParameterError
 from volfid.core.files import sha256_text
 from volfid.core.labels import label_matrix
 from volfid.core.seeds import generator
-from volfid.inputs.brought import RealSide, accept_brought
+from volfid.inputs.brought import Accepted, RealSide, accept_brought
+from volfid.inputs.cell_policies import apply_cell_policies
 from volfid.inputs.cleaning import Cleaned, clean, refuse
 from volfid.inputs.duplicates import group_names
 from volfid.inputs.embedded import embedded_stamp
 from volfid.inputs.faults import InputFaults, reject_rows
 from volfid.inputs.fixture import STAMP, fixture_label_names, fixture_records, fixture_sha
-from volfid.inputs.labels import LabelName, case_collisions, note_warnings, read_label_names
+from volfid.inputs.forms import FORMATS, PACKED
+from volfid.inputs.labels import LabelName, case_collisions, nameless, note_warnings, read_label_names
+from volfid.inputs.left import check_left
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
+from volfid.inputs.sides import with_test_rows
 from volfid.inputs.split import SIDES, assign_sides, sides_by_date
-from volfid.inputs.tables import FORMATS, open_table, table_files
+from volfid.inputs.supplied import read_supplied
+from volfid.inputs.tables import content_sha, open_table, table_files
 from volfid.inputs.text import normalise
 
 FIXTURE = "fixture"
@@ -41,57 +46,69 @@ class Prepared:
 
 
 def prepare(
-    source: str, settings: InputSettings, master_seed: int, labels: Path | None = None, synthetic: Path | None = None,
-    stamp: str | None = None, embedded: str | None = None,
+    source: str, settings: InputSettings, master_seed: int, labels: Path | None = None,
+    synthetic: Path | Sequence[Path] | None = None, stamps: tuple[str | None, str | None] = (None, None),
+    test: Path | None = None,
 ) -> Prepared:  # fmt: skip
     """Read, check, clean, group and split a corpus.
 
-    source: path of a table or of a folder of them, or 'fixture'. labels: the label file. synthetic: brought
-    documents to audit. stamp: words that every output must carry. embedded: SHA-256 of the demo corpus, which carries
-    its own words (embedded.py). Independent of the order of the rows. Raises InputFaults (exit 65) for rows that
-    cannot be used, DataError for files that cannot, ParameterError for options that contradict each other.
+    source: path of a table or of a folder of them, or 'fixture'. labels: the label file. synthetic: documents to audit,
+    one file or several. stamps: words that every output must carry, and the SHA-256 of the demo corpus, which carries
+    its own (embedded.py). test: a table whose rows are the test side. Independent of the order of the rows. Raises
+    InputFaults (exit 65) for rows that cannot be used, DataError for files that cannot, ParameterError for options that
+    contradict each other.
     """
     fixture = source == FIXTURE
     if fixture and labels is not None:
         raise ParameterError("--labels was given with --input fixture", mend="The fixture has its own labels")
+    if fixture and test is not None:
+        raise ParameterError("--test was given with --input fixture", mend="The fixture has its own test side")
     names = fixture_label_names() if fixture else read_label_names(labels) if labels else None
     listed_in = labels.name if labels else "the label list"
-    records = fixture_records() if fixture else _read(Path(source), settings, names)
-    met = refuse(records.rows, records.faults, settings, names, listed_in, records.fields)
+    records = fixture_records() if fixture else _real(Path(source), settings, names, test)
+    met = records.met | refuse(records.rows, records.faults, settings, names, listed_in, records.fields)
     try:
         done = clean(records.rows, met, settings, names)
+        told: list[str] = []
+        documents = _documents(done, settings, master_seed, told)
     except DataError as error:
         raise _explained(error, records.warnings) from error
     warnings = [*records.warnings, *done.warnings]
     if names is not None and len(done.labels) < len(names):
         warnings.append(f"{len(names) - len(done.labels)} of {len(names)} labels of {listed_in} are not studied")
     warnings += case_collisions(done.labels)
-    documents = _documents(done, settings, master_seed, warnings)
-    brought: list[dict[str, Any]] = []
-    if synthetic is not None:
+    warnings += told
+    accepted = Accepted()
+    if synthetic:
         seen = {label: LabelName() for row in records.rows for label in row.labels}
         real = RealSide(documents, done.alias, names if names is not None else seen, frozenset(done.labels), listed_in)
-        found = _read(synthetic, settings, real.known_labels, made_ids="brought-")
+        files = [synthetic] if isinstance(synthetic, Path) else synthetic
+        texts = {row["text"].casefold(): row["doc_id"] for row in documents}
+        found = read_supplied(
+            files, settings, texts, lambda path, own: _read(path, own, real.known_labels, "brought-", real=False)
+        )
         accepted = accept_brought(found, real, done.funnel, settings)
-        brought = accepted.rows
         done.dropped += accepted.dropped
         done.counts += accepted.counts
-        warnings += [*found.warnings, *accepted.warnings]
+        met_cells = found.records.met
+        done.counts += Counter({name: len(met_cells.get(name, ())) for name in ("error_cells", "missing_labels")})
+        warnings += [*found.records.warnings, *accepted.warnings, *check_left(accepted.pools)]
     label_rows = _label_rows(documents, done.labels, names)
     corpus = {
         "name": FIXTURE if fixture else _stem(Path(source)),
-        "stamp": STAMP if fixture else _stamp(stamp, embedded_stamp(table_files(Path(source)), embedded)),
+        "stamp": STAMP if fixture else _stamp(stamps[0], embedded_stamp(_files(source, test), stamps[1])),
         "source": FIXTURE if fixture else Path(source).name,
-        "source_sha256": fixture_sha() if fixture else open_table(Path(source)).content_sha(),
+        "source_sha256": fixture_sha() if fixture else content_sha(Path(source), test),
         "documents": len(documents),
         "split_sizes": {side: sum(row["split"] == side for row in documents) for side in SIDES},
         "cardinality": float(np.mean([len(row["labels"]) for row in documents])),
         "named_labels": all(row["name"] is not None for row in label_rows),
-        "brought": len(brought),
+        "brought": len(accepted.rows),
+        **({"supplied": accepted.pools} if synthetic else {}),
         "policies": done.policies(),
-        "warnings": [*note_warnings(label_rows), *warnings],
+        "warnings": [*note_warnings(label_rows), *nameless(label_rows), *warnings],
     }
-    return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, brought)
+    return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, accepted.rows)
 
 
 def _stamp(given: str | None, own: str | None) -> str | None:
@@ -106,12 +123,32 @@ def _explained(error: DataError, warnings: Sequence[str]) -> DataError:
     return DataError(f"{error.message}. Note: {'; '.join(warnings)}", mend=error.mend)
 
 
-def _read(path: Path, settings: InputSettings, known: Collection[str] | None, made_ids: str | None = None) -> Records:
-    real = made_ids is None
-    return read_records(
-        path, settings.columns, known_labels=known, made_ids=made_ids, separator=settings.label_separator,
+def _files(source: str, test: Path | None) -> list[Path]:
+    return [part for path in (Path(source), test) if path is not None for part in table_files(path)]
+
+
+def _real(path: Path, settings: InputSettings, known: Collection[str] | None, test: Path | None) -> Records:
+    """The real documents, those of --test among them."""
+    if test is None:
+        return _read(path, settings, known, "doc-")
+    if settings.split_by == "date":
+        mend = "Leave out split_by and --date_column, or --test"
+        raise ParameterError("split_by is date, and --test was given", mend=mend)
+    records = _read(path, settings, known, None)
+    records.warnings += with_test_rows(records, _read(test, settings, known, None))
+    return records
+
+
+def _read(
+    path: Path, settings: InputSettings, known: Collection[str] | None, made_ids: str | None, real: bool = True
+) -> Records:
+    table = open_table(path, settings.no_header, lenient=not real)
+    found = read_records(
+        table, settings.columns, known_labels=known, made_ids=made_ids, separator=settings.label_separator,
         dates=real and settings.split_by == "date", lenient=not real,
     )  # fmt: skip
+    apply_cell_policies(found, settings)
+    return found
 
 
 def _documents(done: Cleaned, settings: InputSettings, master_seed: int, warnings: list[str]) -> list[dict[str, Any]]:
@@ -156,7 +193,7 @@ def _label_rows(
 def _stem(path: Path) -> str:
     """The file's name without folder and the suffixes of its format."""
     name = path.name
-    for suffix in (".gz", *FORMATS):
+    for suffix in (*PACKED, *FORMATS):
         if name.lower().endswith(suffix):
             name = name[: -len(suffix)]
     return normalise(name) or "corpus"

@@ -1,23 +1,19 @@
-"""Readers of one file: CSV, TSV, JSON lines and Parquet, each as a stream of numbered rows."""
+"""Readers of one file: delimited text, JSON and JSON lines, each as a stream of numbered rows."""
 
-import csv
 import gzip
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from volfid.core.cells import unique_keys
+from volfid.core.delimited import Dialect, Rows
 from volfid.core.encoding import DAMAGE, bad_bytes, damaged, open_bytes, suspect, text_lines
-from volfid.core.exits import DataError, InputMissingError
+from volfid.core.exits import DataError
+from volfid.core.json_tables import JsonTable
 from volfid.inputs.faults import Fault
-
-_MADE_AGAIN = "Copy or make the file again"
 
 Row = dict[str, Any]
 
@@ -25,75 +21,43 @@ Row = dict[str, Any]
 # ---- CSV and TSV --------------------------------------------------------------------------
 
 
-def csv_header(part: Path, kind: str) -> list[str]:
-    delimiter = "," if kind == "csv" else "\t"
+def _rows(part: Path, dialect: Dialect, faults: list[Fault]) -> Rows:
+    def note(row: int, reason: str, detail: str, mend: str) -> None:
+        faults.append(Fault(part.name, row, reason, detail, mend=mend))
+
+    return Rows(part, dialect, note)
+
+
+def delimited_header(part: Path, dialect: Dialect) -> list[str]:
+    """The names of the columns, '' for one without; DataError for a file without a header, or with a broken one."""
     faults: list[Fault] = []
-    cells = next((cells for _, cells in _records(part, kind, faults)), None)
-    if cells is None:
-        if faults:
-            raise DataError(f"{part.name}, {faults[0]}", mend=faults[0].mend)
-        raise DataError(f"{part.name}, row 1: the file is empty", mend="Give a header row and one row a document")
+    columns = _rows(part, dialect, faults).columns
     if faults:
         raise DataError(f"{part.name}, {faults[0]}", mend=faults[0].mend)
-    columns = [cell.strip() for cell in cells]
-    if len(columns) == 1:
-        other = next((c for c in ",;\t|" if c != delimiter and c in columns[0]), None)
-        if other:
-            shown = {"\t": "tab"}.get(other, other)
-            raise DataError(
-                f"{part.name}, row 1: one column only, {columns[0][:80]!r}; the cells look separated by {shown!r}",
-                mend="Save it with commas (.csv) or tabs (.tsv)",
-            )
+    if not columns:
+        raise DataError(f"{part.name}, row 1: the file is empty", mend="Give a header row and one row a document")
     return columns
 
 
-def _records(part: Path, kind: str, faults: list[Fault]) -> Iterator[tuple[int, list[str]]]:
-    """Numbered records of a CSV or TSV file; broken bytes and quotes become faults, and such records are left out."""
-    csv.field_size_limit(1 << 26)
-    number = 0
-    broken = 0  # the last record with bytes that are no text
-
-    def lines() -> Iterator[str]:
-        nonlocal broken
-        for line in text_lines(part):
-            if suspect(line):
-                problem = bad_bytes(part, line)
-                if problem:
-                    broken = number + 1
-                    faults.append(Fault(part.name, number + 1, "bad_bytes", problem[0], mend=problem[1]))
-                    line = line.replace("\0", "\ufffd")
-            yield line
-
-    reader = csv.reader(lines(), delimiter="," if kind == "csv" else "\t", strict=True)
-    try:
-        for cells in reader:
-            number += 1
-            if cells and number != broken:
-                yield number, cells
-    except csv.Error as error:
-        detail = f"{error}; the rest of the file was not read"
-        mend = "Check the quotes: one inside a quoted cell is written twice"
-        faults.append(Fault(part.name, number + 1, "bad_quotes", detail, mend=mend))
-
-
-def delimited_rows(part: Path, kind: str, faults: list[Fault]) -> Iterator[tuple[str, int, Row]]:
+def delimited_rows(part: Path, dialect: Dialect, faults: list[Fault]) -> Iterator[tuple[str, int, Row]]:
+    """(file, row number, cells by column) of each usable row."""
     name = part.name
-    records = _records(part, kind, faults)
-    columns = [cell.strip() for cell in next(records, (0, []))[1]]
-    unnamed = "" in columns
-    for number, cells in records:
-        if len(cells) != len(columns):
-            detail = f"{len(cells)} cells, the header has {len(columns)}"
-            mend = "Quote cells that hold the delimiter or a line break"
-            faults.append(Fault(name, number, "ragged_row", detail, mend=mend))
-            continue
-        row: Row = dict(zip(columns, cells, strict=True))
-        if unnamed:
-            row.pop("", None)
+    for number, row in _rows(part, dialect, faults):
         yield name, number, row
 
 
-# ---- JSON lines ---------------------------------------------------------------------------
+# ---- JSON ---------------------------------------------------------------------------------
+
+
+def json_table_rows(part: Path, table: JsonTable, faults: list[Fault]) -> Iterator[tuple[str, int, Row]]:
+    """Rows of a file that holds a table in one value, by their place; items that are no objects become faults."""
+    name, odd = part.name, set(table.odd)
+    for number, row in enumerate(table.rows, start=1):
+        if number in odd:
+            mend = "Write one JSON object a document"
+            faults.append(Fault(name, number, "not_json", "the item is not an object", mend=mend))
+        else:
+            yield name, number, row
 
 
 def _constant(text: str) -> Any:
@@ -123,13 +87,11 @@ def jsonl_rows(part: Path, faults: list[Fault]) -> Iterator[tuple[str, int, Row]
             if not line.strip():
                 continue
             reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-            mend = f"Write one JSON object a line; an array becomes that by: jq -c '.[]' {name}"
-            faults.append(Fault(name, number, "not_json", f"not a JSON object ({reason})", mend=mend))
+            detail = f"not a JSON object ({reason})"
+            mend = "Write one JSON object a line" + (", without a comma behind it" * line.rstrip().endswith(","))
+            faults.append(Fault(name, number, "not_json", detail, mend=mend))
             continue
         yield name, number, row
-
-
-# ---- Parquet ------------------------------------------------------------------------------
 
 
 def unpacked(path: Path) -> IO[bytes]:
@@ -146,26 +108,3 @@ def unpacked(path: Path) -> IO[bytes]:
         raise damaged(path.name, error) from error
     copy.seek(0)
     return copy
-
-
-def parquet_file(part: Path) -> pq.ParquetFile:
-    """The opened file; DataError when it is no Parquet."""
-    if not part.is_file():
-        raise InputMissingError(f"input file {part.name} does not exist", mend="Check the path")
-    try:
-        return pq.ParquetFile(unpacked(part))
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{part.name} is not a readable Parquet file: {error}", mend=_MADE_AGAIN) from error
-
-
-def parquet_rows(part: Path, wanted: Sequence[str] | None) -> Iterator[tuple[str, int, Row]]:
-    number = 0
-    with parquet_file(part) as file:
-        try:
-            for batch in file.iter_batches(4096, columns=list(wanted) if wanted else None):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield part.name, number, row
-        except (pa.ArrowException, OSError, ValueError) as error:
-            message = f"{part.name}, row {number + 1}: not readable Parquet: {error}"
-            raise DataError(message, mend=_MADE_AGAIN) from error

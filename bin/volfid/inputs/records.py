@@ -1,26 +1,28 @@
 """From table rows to records: what each cell may hold."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from volfid.core.cells import missing, spreadsheet_error
 from volfid.core.exits import DataError
-from volfid.inputs.faults import Fault, some
-from volfid.inputs.fields import DATE_FORMS, first_claim, iso_date, joined_list
+from volfid.core.splits import SPLITS
+from volfid.inputs.faults import Fault, shown
+from volfid.inputs.fields import DATE_FORMS, NO_DATES, day_of, first_claim, iso_date, joined_list, no_date
+from volfid.inputs.made_ids import make_ids
+from volfid.inputs.marks import Marks
 from volfid.inputs.memory import no_collection
 from volfid.inputs.names import NameCells, NotNames
-from volfid.inputs.roles import Roles, flag
-from volfid.inputs.tables import open_table
-from volfid.inputs.text import cell_text, id_problem, normalise, normalise_id
+from volfid.inputs.plausibility import error_cell
+from volfid.inputs.roles import Roles
+from volfid.inputs.tables import Table, open_table
+from volfid.inputs.text import cell_text, id_problem, kind_of, normalise, normalise_id
+from volfid.inputs.whole_file import settle
 
-SPLITS = {
-    "train": "train", "training": "train", "test": "test", "testing": "test",
-    **dict.fromkeys(("validation", "valid", "val", "dev", "reference"), "reference"),
-}  # fmt: skip
 MAX_CHARACTERS = 1_000_000
-_MARKS_KEPT = 100_000
-_MARKS = "Use 0 and 1, or one column 'labels'; where any text means yes, leave the zeros empty"
+_LONGEST_WORD = 24  # no word for a missing value and no error is longer
 
 
 @dataclass(slots=True)
@@ -41,52 +43,71 @@ class Record:
 @dataclass
 class Records:
     """The records of one file, its refused rows, and what the user should know. `fields`: the column of each label
-    that has one."""
+    that has one. `blanked`: words for a missing value that stood where labels stand, by place in `rows`. `met`: faults
+    under a policy that does not refuse them."""
 
     file: str
     rows: list[Record] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     fields: Mapping[str, str] = field(default_factory=dict)
+    blanked: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    met: dict[str, list[Fault]] = field(default_factory=dict)
 
 
 @no_collection()
 def read_records(
-    path: Path, columns: Mapping[str, Any], *, known_labels: Collection[str] | None = None, made_ids: str | None = None,
-    separator: str | None = None, dates: bool = False, lenient: bool = False,
+    path: Path | Table, columns: Mapping[str, Any], *, known_labels: Collection[str] | None = None,
+    made_ids: str | None = "doc-", separator: str | None = None, dates: bool = False, lenient: bool = False,
 ) -> Records:  # fmt: skip
-    """Read documents from `path`, a file or a folder of shards.
+    """Read documents from `path`, a file or a folder of shards, or a table that is open.
 
     columns: names given by the user by role. known_labels: the label list where there is one; columns
-    of its names are labels, too, where no cell says so. made_ids: prefix of ids made from row numbers where the
-    file has no id column; None makes the column compulsory. separator: what stands between labels
+    of its names are labels, too, where no cell says so. made_ids: prefix of ids made of the texts where the
+    file has no id column (made_ids.py); with None such rows have the id ''. separator: what stands between labels
     (';' or '|' when None). dates: a date column is needed. lenient: given columns need not be there.
     Raises DataError for missing columns or a file without rows; faults of single rows are returned.
     """
-    table = open_table(path)
+    table = path if isinstance(path, Table) else open_table(path)
     while True:
-        roles = Roles(table, columns, known_labels, id_needed=made_ids is None, dates=dates, lenient=lenient)
+        roles = Roles(table, columns, known_labels, dates=dates, lenient=lenient)
         seen = set(table.columns)
         result = Records(table.file, warnings=list(table.warnings))
         cells = _Cells(roles, separator, result.faults)
-        for position, (file, number, row) in enumerate(table.rows(roles.wanted()), start=1):
+        for file, number, row in table.rows(roles.wanted()):
             if not row.keys() <= seen:
                 late = [column for column in row if column not in seen]
                 seen.update(late)
                 if any(map(roles.matters, late)):
                     table.find_all_columns()
                     break  # a field that comes first in a later row takes a role: read again, knowing all of them
-            record = cells.record(file, number, row, made_ids, position if len(table.parts) > 1 else number)
+            record = cells.record(file, number, row)
+            if roles.flags:
+                cells.marks.row(len(result.rows) if record is not None else None, file, number)
             if record is not None:
                 result.rows.append(record)
         else:
             break
     if not result.rows and not table.faults and not result.faults:
         raise DataError(f"{table.file}, row 1: there is a header but no row", mend="Give one row a document")
-    result.fields = {label: column for column, label in roles.flags.items()}
-    result.faults += [*table.faults, *cells.odd_marks()]
-    result.warnings += cells.warnings(table.file)
+    result.faults += table.faults
+    settle(result, cells, known_labels)
+    if table.sides and not roles.columns["split"] and not lenient:
+        result.warnings.append(_side_of_files(result.rows, table, dates))
+    if not cells.id and made_ids is not None:
+        result.warnings += make_ids(result.rows, made_ids, table.file)
     return result
+
+
+def _side_of_files(rows: list[Record], table: Table, dates: bool) -> str:
+    """Give every row the side that the name of its file says, unless the split is by date; what to say of it."""
+    told = ", ".join(f"{name} is {side}" for name, side in list(table.sides.items())[:6])
+    more = f" and {len(table.sides) - 6} more" if len(table.sides) > 6 else ""
+    if dates:
+        return f"{table.file}: names of files say a split ({told}{more}), which was left out: the split is by date"
+    for row in rows:
+        row.split = table.sides[row.file]
+    return f"{table.file}: the split was taken from the names of the files ({told}{more})"
 
 
 class _Cells:
@@ -96,37 +117,57 @@ class _Cells:
         self.roles, self.faults = roles, faults
         self.file, self.number, self.row = "", 0, dict[str, Any]()
         self.names = NameCells(separator)
-        self.marks: list[Fault] = []
-        self.zeros = self.formulas = 0
+        self.marks = Marks(roles.flags, roles.any_mark, roles.marks)
+        self.formulas = self.soft = 0
+        self.blank: Counter[tuple[str, str]] = Counter()
         column = roles.columns
         self.id, self.labels, self.sources = column["id"], column["labels"], column["sources"]
         self.others = bool(column["split"] or column["group"] or column["date"] or self.sources)
         self.one_text = roles.text[0] if len(roles.text) == 1 and not roles.holds_claims(roles.text[0]) else None
 
-    def record(self, file: str, number: int, row: dict[str, Any], made_ids: str | None, made: int) -> Record | None:
+    def record(self, file: str, number: int, row: dict[str, Any]) -> Record | None:
         self.file, self.number, self.row = file, number, row
-        before = len(self.faults)
-        doc_id = self._identifier() if self.id else f"{made_ids}{made:06d}"
+        before = len(self.faults) - self.soft
+        doc_id = self._identifier() if self.id else ""
         text = self._cell(self.one_text, doc_id) if self.one_text else self._joined(doc_id)
-        labels = self._names("labels", doc_id) if self.labels else self._marked()
+        labels = self._names(self.labels, doc_id) if self.labels else self._marked(doc_id)
         record = Record(file, number, doc_id, text, labels)
         if self.others:
             record.split, record.group, record.date = self._split(doc_id), self._group(doc_id), self._date(doc_id)
             if self.sources:
-                record.sources = self._names("sources", doc_id)
-        return record if len(self.faults) == before else None
+                record.sources = self._names(self.sources, doc_id, "sources")
+        return record if len(self.faults) - self.soft == before else None
 
     def _fault(self, reason: str, detail: str, column: str | None, mend: str, doc_id: str | None = None) -> None:
         self.faults.append(Fault(self.file, self.number, reason, detail, doc_id or None, column, mend))
 
+    def _said(self, text: str, column: str, doc_id: str) -> str:
+        """The text of a cell; '' for a word that stands for a missing value, which is counted, and for an error."""
+        if spreadsheet_error(text):
+            self._soft(error_cell(self.file, self.number, text, column, doc_id))
+            return ""
+        if not missing(text):
+            return text
+        if text.strip():
+            self.blank[column, text.strip()] += 1
+        return ""
+
+    def _soft(self, fault: Fault) -> None:
+        """Note a fault that a policy may pass over: the row stays."""
+        self.faults.append(fault)
+        self.soft += 1
+
     def _identifier(self) -> str:
         found = self.row.get(str(self.id))
-        plain = type(found) is str and found.isascii() and found.isprintable()
+        plain = type(found) is str and found.isascii() and found.isprintable() and not missing(found)
         if plain and found and len(found) <= 300 and found[0] != " " and found[-1] != " ":
             return str(found)
         value = cell_text(found)
         doc_id = normalise_id(value) if value is not None else ""
-        problem = id_problem(doc_id) if value is not None else "is not text"
+        problem = id_problem(doc_id) if value is not None else f"is not text but {kind_of(found)}"
+        # a sign such as - or ? may be an id
+        if (missing(doc_id) and any(map(str.isalpha, doc_id))) or spreadsheet_error(doc_id):
+            problem = f"is {shown(doc_id)}, which says that it is missing"
         if problem:
             self._fault("bad_id", f"the id {problem}", self.id, "Give every row a distinct id of 1 to 300 characters")
         return doc_id if not problem else ""
@@ -136,12 +177,13 @@ class _Cells:
     def _cell(self, column: str, doc_id: str) -> str:
         value = self.row.get(column)
         if type(value) is str and value.isascii() and len(value) <= MAX_CHARACTERS and value[:1] != "=":
-            return normalise(value)
+            return normalise(value if len(value) > _LONGEST_WORD else self._said(value, column, doc_id))
         if isinstance(value, list):
             value = first_claim(value) if self.roles.holds_claims(column) else joined_list(value)
         text = cell_text(value)
         if text is None:
-            self._fault("bad_text", "the cell is not text", column, "Write the text as a string", doc_id)
+            detail = f"the cell is not text but {kind_of(value)}"
+            self._fault("bad_text", detail, column, "Write the text as a string", doc_id)
             return ""
         if len(text) > MAX_CHARACTERS:
             detail = f"{len(text)} characters (at most {MAX_CHARACTERS})"
@@ -149,7 +191,7 @@ class _Cells:
             return ""
         if text[:1] == "=":
             self.formulas += 1
-        return normalise(text)
+        return normalise(self._said(text, column, doc_id))
 
     def _joined(self, doc_id: str) -> str:
         parts = []
@@ -161,50 +203,25 @@ class _Cells:
 
     # ---- labels and sources -----------------------------------------------------------------
 
-    def _names(self, role: str, doc_id: str) -> tuple[str, ...]:
-        """Labels or source ids of the row."""
-        column = self.labels if role == "labels" else self.sources
-        value = self.row.get(str(column))
+    def _names(self, column: str, doc_id: str, role: str = "labels") -> tuple[str, ...]:
+        """Labels or source ids of a cell."""
+        value = self.row.get(column)
         try:
             return self.names.labels(value) if role == "labels" else self.names.sources(value)
         except NotNames as problem:
             self._fault(f"bad_{role}", problem.detail, column, problem.mend, doc_id)
             return ()
 
-    def _marked(self) -> tuple[str, ...]:
-        """Labels whose column says yes: 1 or true, and any other text where no cell of the file says 0."""
-        found = []
-        for column, label in self.roles.flags.items():
+    def _marked(self, doc_id: str) -> tuple[str, ...]:
+        """Labels whose column says yes by itself; other marks wait for the end of the file (marks.py)."""
+        found: list[str] = []
+        for place, (column, label) in enumerate(self.roles.flags.items()):
             value = self.row.get(column)
-            known = flag(value, words=self.roles.any_mark)
-            if known is None and (text := cell_text(value)) is not None and not text.strip():
-                known = False
-            if known is None and len(self.marks) < _MARKS_KEPT:
-                detail = f"{str(value)[:60]!r} is neither 0 nor 1"
-                mend = _MARKS
-                if self.roles.guessed:
-                    mend += f". The columns {some(self.roles.flags)} mostly hold 0 and 1 and were taken as labels; "
-                    mend += "name those that are with --label_columns"
-                self.marks.append(Fault(self.file, self.number, "bad_flag", detail, field=column, mend=mend))
-            elif not known and value not in ("", None) and value == value:
-                self.zeros += 1
-            if known is not False:
+            if self.marks.of_names():
+                found += self._names(column, doc_id)
+            elif self.marks.yes(place, value):
                 found.append(label)
         return tuple(sorted(set(found)))
-
-    def odd_marks(self) -> list[Fault]:
-        """Faults of label columns: marks other than 0 and 1, unless the columns hold marks alone."""
-        return [] if self.roles.any_mark and not self.zeros else self.marks
-
-    def warnings(self, file: str) -> list[str]:
-        told = []
-        if self.roles.flags:
-            what = "marks" if self.roles.any_mark and not self.zeros else "0 and 1"
-            told.append(f"{file}: labels were read from {len(self.roles.flags)} columns of {what}")
-        told += self.names.warnings(file, self.labels)
-        if self.formulas:
-            told.append(f"{file}: {self.formulas} texts begin with '='; they are text here, nothing is computed")
-        return told
 
     # ---- split, group, date -----------------------------------------------------------------
 
@@ -213,22 +230,24 @@ class _Cells:
         if not column:
             return None
         value = cell_text(self.row.get(column))
-        if value is not None and not value.strip():
+        if value is not None and missing(value):
             mend = "Fill it in every row, or remove the column"
             self._fault("bad_split", "the split is empty", column, mend, doc_id)
             return None
         split = SPLITS.get(value.strip().lower()) if value is not None else None
         if split is None:
-            detail = f"{str(self.row.get(column))[:60]!r} is no split"
+            detail = f"{shown(self.row.get(column))} is no split"
             self._fault("bad_split", detail, column, "Use train, reference (or validation, dev) or test", doc_id)
         return split
 
     def _group(self, doc_id: str) -> str | None:
         column = self.roles.columns["group"]
-        value = cell_text(self.row.get(column)) if column else ""
+        found = self.row.get(column) if column else ""
+        value = cell_text(day_of(found))
         if value is None:
-            self._fault("bad_group", "the group is not text", column, "Write it as a string", doc_id)
-        return normalise(value) or None if value else None
+            detail = f"the group is not text but {kind_of(found)}"
+            self._fault("bad_group", detail, column, "Write it as a string", doc_id)
+        return normalise(self._said(value, column, doc_id)) or None if value and column else None
 
     def _date(self, doc_id: str) -> str | None:
         column = self.roles.columns["date"]
@@ -236,6 +255,17 @@ class _Cells:
             return None
         value = self.row.get(column)
         date = iso_date(value)
-        if date is None:
-            self._fault("bad_date", f"{str(value)[:60]!r} is no date", column, f"Write {DATE_FORMS}", doc_id)
+        text = cell_text(value) if date is None else ""
+        if text is not None and (date in NO_DATES or (date is None and (missing(text) or no_date(text)))):
+            what = shown(value) if text or date else "it is empty"
+            mend = f"Write {DATE_FORMS}, or --policies missing_date=drop leaves such rows out"
+            detail = f"the date is missing ({what})"
+            self._soft(Fault(self.file, self.number, "missing_date", detail, doc_id, column, mend))
+            return None
+        if date is None and text and spreadsheet_error(text):
+            self._soft(error_cell(self.file, self.number, text, column, doc_id))
+            mend = f"Write {DATE_FORMS}, or --policies missing_date=drop leaves such rows out"
+            self._soft(Fault(self.file, self.number, "missing_date", "the date is missing", doc_id, column, mend))
+        elif date is None:
+            self._fault("bad_date", f"{shown(value)} is no date", column, f"Write {DATE_FORMS}", doc_id)
         return date

@@ -8,8 +8,9 @@ from typing import Any
 
 from volfid.core.cells import flag
 from volfid.core.exits import DataError
-from volfid.inputs.faults import did_you_mean
-from volfid.inputs.tables import Table
+from volfid.inputs.faults import did_you_mean, shown
+from volfid.inputs.headers import no_names
+from volfid.inputs.tables import Table, headerless
 from volfid.inputs.text import normalise
 
 NAMES = {
@@ -44,15 +45,17 @@ class Roles:
     `*` (the label is what it stands for), a regular expression between slashes (the label is its first
     group, or the whole name), or several names mean one column a label; for `text` several names are joined.
     A pattern or expression takes no column that has another role. known: the label list where there is one.
-    lenient: a given name that the table lacks gives way to the usual ones (synthetic documents).
+    `marks` names no column: what means yes in label columns (marks.py). lenient: a given name that the table lacks
+    gives way to the usual ones (synthetic documents).
     """
 
     def __init__(
-        self, table: Table, given: Mapping[str, Any], known: Collection[str] | None, *, id_needed: bool = True,
-        dates: bool = False, lenient: bool = False,
+        self, table: Table, given: Mapping[str, Any], known: Collection[str] | None, *, dates: bool = False,
+        lenient: bool = False,
     ):  # fmt: skip
         self.table = table
-        self.given = {role: name for role, name in given.items() if name}
+        self.given = {role: name for role, name in given.items() if name and role != "marks"}
+        self.marks: Any = given.get("marks")
         if lenient:
             self.given = {role: name for role, name in self.given.items() if self._there(role, name)}
         self._problems: list[str] = []
@@ -69,15 +72,15 @@ class Roles:
             self.columns["date"] = None
         elif not self.columns["date"]:
             self._missing("date", "'date'")
-        if id_needed and not self.columns["id"]:
-            self._missing("id", "'id' (or 'doc_id')")
         if not self.columns["labels"] and not self.flags:
             self._flag_columns(known)
         if self._problems:
-            shown = ", ".join(repr(column) for column in table.columns[:12])
-            more = f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
+            if table.header and no_names(table.columns):
+                raise headerless(table.file)
+            names = "the columns are " + ", ".join(map(shown, table.columns[:12]))
+            names += f" and {len(table.columns) - 12} more" if len(table.columns) > 12 else ""
             raise DataError(
-                f"{table.file}, row 1: {'; '.join(self._problems)}; the columns are {shown}{more}",
+                f"{table.file}, row 1: {'; '.join(self._problems)}; {names}",
                 mend="Rename a column, or name it with the option (or inputs.columns of the design file)",
             )
 
@@ -107,7 +110,7 @@ class Roles:
     def _absent(self, role: str, names: Sequence[str]) -> bool:
         absent = [name for name in names if name not in self.table.columns]
         for name in absent:
-            self._missing(role, f"{name!r}{did_you_mean(name, self.table.columns)}")
+            self._missing(role, f"{shown(name)}{did_you_mean(name, self.table.columns)}")
         return bool(absent)
 
     def _listed(self, name: Any) -> list[str]:
@@ -166,7 +169,7 @@ class Roles:
         if isinstance(name, str) and ("*" in name or name[0] == name[-1] == "/"):
             found = self._label_columns(name, self._used())
             if not found:
-                self._missing("labels", f"that fits {name!r}")
+                self._missing("labels", f"that fits {shown(name)}")
         else:
             listed = self._listed(name)
             found = {} if self._absent("labels", listed) else self._label_columns(name)

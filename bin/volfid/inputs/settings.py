@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,17 @@ from volfid.core.input_policies import POLICIES, default
 from volfid.core.yaml_files import read_mapping
 from volfid.inputs.faults import did_you_mean
 
-ROLES = ("id", "text", "labels", "split", "group", "date", "sources")
-LISTS = ("text", "labels")
+ROLES = ("id", "text", "labels", "split", "group", "date", "sources", "marks")
+LISTS = ("text", "labels", "marks")
+SYNTHETIC = ("id", "text", "labels", "sources", "generator", "method", "label_separator")
 COLUMN_OPTIONS = {
     "id_column": "id", "text_columns": "text", "label_columns": "labels", "split_column": "split",
-    "group_column": "group", "date_column": "date",
+    "group_column": "group", "date_column": "date", "label_marks": "marks",
+}  # fmt: skip
+SYNTHETIC_OPTIONS = {
+    "synthetic_id_column": "id", "synthetic_text_columns": "text", "synthetic_label_columns": "labels",
+    "synthetic_source_column": "sources", "synthetic_label_separator": "label_separator",
+    "synthetic_generator_column": "generator", "synthetic_method_column": "method",
 }  # fmt: skip
 
 
@@ -26,7 +32,9 @@ class InputSettings:
 
     `columns` maps a role (id, text, labels, split, group, date, sources) to a column of the input file,
     text to one or to several that are joined, labels to one, to several or to a pattern (roles.py); a role
-    that is absent is found by its usual names. `label_separator`: ';' or '|' when None.
+    that is absent is found by its usual names; and `marks` to the words that mean yes in label columns (marks.py).
+    `label_separator`: ';' or '|' when None. `no_header`: no row names the columns, which are '1', '2' and so on.
+    `synthetic`: columns and label separator of synthetic files (SYNTHETIC), where they differ.
     """
 
     test_share: float = 0.3
@@ -36,11 +44,16 @@ class InputSettings:
     max_words: int | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     label_separator: str | None = None
+    no_header: bool = False
+    synthetic: Mapping[str, Any] = field(default_factory=dict)
     unknown_labels: str = default("unknown_labels")
     unlabelled: str = default("unlabelled")
     rare_labels: str = default("rare_labels")
+    missing_labels: str = default("missing_labels")
+    error_cells: str = default("error_cells")
     missing_text: str = default("missing_text")
     long_text: str = default("long_text")
+    missing_date: str = default("missing_date")
     duplicate_ids: str = default("duplicate_ids")
     duplicate_texts: str = default("duplicate_texts")
     near_duplicates: str = default("near_duplicates")
@@ -83,33 +96,43 @@ def _read_options(path: Path) -> dict[str, Any]:
 def with_options(settings: InputSettings, options: Mapping[str, Any]) -> InputSettings:
     """Settings with the options of the command line over them; ParameterError (64) for one that means nothing.
 
-    options: id_column, text_columns, label_columns, split_column, group_column, date_column, label_separator,
-    and policies, a mapping or text such as `unlabelled=keep, max_words=400`.
+    options: id_column, text_columns, label_columns, label_marks, split_column, group_column, date_column,
+    label_separator, no_header, those for synthetic files (SYNTHETIC_OPTIONS), and policies, a mapping or text such as
+    `unlabelled=keep, max_words=400`.
     """
     columns: dict[str, Any] = {}
+    synthetic: dict[str, Any] = {}
     changes: dict[str, Any] = {}
     for name, value in options.items():
         if name in COLUMN_OPTIONS:
-            # one name in a list is that column
-            given = value[0] if isinstance(value, list) and len(value) == 1 else value
-            columns[COLUMN_OPTIONS[name]] = [str(part) for part in given] if isinstance(given, list) else str(given)
+            columns[COLUMN_OPTIONS[name]] = _column(value)
+        elif name in SYNTHETIC_OPTIONS:
+            synthetic[SYNTHETIC_OPTIONS[name]] = _column(value)
         elif name == "label_separator":
             changes[name] = str(value)
+        elif name == "no_header":
+            changes[name] = {"true": True, "false": False}.get(str(value).strip().lower(), value)
         elif name == "policies":
             changes |= _policies(value)
         else:
-            known = [*COLUMN_OPTIONS, "label_separator", "policies"]
+            known = [*COLUMN_OPTIONS, *SYNTHETIC_OPTIONS, "label_separator", "no_header", "policies"]
             raise ParameterError(
                 f"unknown option {name!r}{did_you_mean(name, known)}", mend=f"Known: {', '.join(known)}"
             )
     if "date" in columns:
         changes.setdefault("split_by", "date")
-    whole = {item.name: getattr(settings, item.name) for item in fields(settings)}
-    whole |= changes | {"columns": {**settings.columns, **columns}}
+    given = {item.name: getattr(settings, item.name) for item in fields(settings)}
+    given |= changes | {"columns": {**settings.columns, **columns}, "synthetic": {**settings.synthetic, **synthetic}}
     try:
-        return check_settings(whole, "options")
+        return check_settings(given, "options")
     except ConfigError as error:
         raise ParameterError(error.message, mend=error.mend) from error
+
+
+def _column(value: Any) -> Any:
+    """A column of an option as text; one name in a list is that column, several stay a list."""
+    named = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return [str(part) for part in named] if isinstance(named, list) else str(named)
 
 
 def _policies(given: Any) -> dict[str, Any]:
@@ -157,10 +180,13 @@ def check_settings(given: Any, where: str) -> InputSettings:
         value = getattr(settings, name)
         if value not in choices:
             raise ParameterError(f"{where}, inputs.{name} is {value!r}", mend=f"Use {' or '.join(choices)}")
+    if not isinstance(settings.no_header, bool):
+        raise ParameterError(f"{where}, inputs.no_header is {settings.no_header!r}", mend="Use true or false")
     separator = settings.label_separator
     if separator is not None and (not isinstance(separator, str) or not separator):
         raise ParameterError(f"{where}, inputs.label_separator is {separator!r}", mend="Give the text between labels")
     _check_columns(settings.columns, where)
+    _check_columns(settings.synthetic, where, "synthetic", SYNTHETIC)
     return settings
 
 
@@ -170,18 +196,19 @@ def _whole(settings: InputSettings, name: str, least: int, where: str, mend: str
         raise ParameterError(f"{where}, inputs.{name} is {value!r}, expected an integer of at least {least}", mend=mend)
 
 
-def _check_columns(columns: Any, where: str) -> None:
+def _check_columns(columns: Any, where: str, key: str = "columns", roles: Sequence[str] = ROLES) -> None:
     if not isinstance(columns, dict):
-        raise ConfigError(f"{where}, inputs.columns: expected a mapping, found {columns!r}")
+        raise ConfigError(f"{where}, inputs.{key}: expected a mapping, found {columns!r}")
     for role, name in columns.items():
-        if role not in ROLES:
-            raise ConfigError(f"{where}, inputs.columns: unknown role {role!r}", mend=f"Roles: {', '.join(ROLES)}")
+        if role not in roles:
+            raise ConfigError(f"{where}, inputs.{key}: unknown role {role!r}", mend=f"Roles: {', '.join(roles)}")
+        name = str(name) if type(name) is int else name  # columns without names are numbers
         names = name if role in LISTS and isinstance(name, list) and name else [name]
         if not all(isinstance(item, str) and item for item in names):
-            raise ConfigError(f"{where}, inputs.columns.{role} is {name!r}, expected the name of a column")
+            raise ConfigError(f"{where}, inputs.{key}.{role} is {name!r}, expected the name of a column")
         if role == "labels" and isinstance(name, str) and len(name) > 2 and name[0] == name[-1] == "/":
             try:
                 re.compile(name[1:-1])
             except re.error as error:
-                message = f"{where}, inputs.columns.labels: {name!r} is no regular expression: {error}"
+                message = f"{where}, inputs.{key}.labels: {name!r} is no regular expression: {error}"
                 raise ConfigError(message, mend="Write it as in /^at_(.+)$/") from error

@@ -1,4 +1,4 @@
-"""The first visible sheet of an XLSX workbook, as rows with the numbers that the spreadsheet shows."""
+"""The first visible sheet with a table, of an XLSX workbook, as rows with the numbers that the spreadsheet shows."""
 
 import zipfile
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+from openpyxl.utils import get_column_letter
 
 from volfid.core.exits import DataError, InputMissingError, VolfidError
 from volfid.inputs.faults import Fault, some
@@ -43,10 +44,11 @@ def _cells(part: Path, first: int, values: bool, warnings: list[str] | None = No
             sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or book.worksheets
             if not sheets:
                 raise DataError(f"{part.name} has no sheet of cells", mend=_SAVE)
+            chosen = _first_table(sheets)
             if warnings is not None:
-                warnings += _others(part, sheets[0].title, sheets[1:])
-            sheets[0].reset_dimensions()  # what a writer stored there may be too small
-            yield from sheets[0].iter_rows(min_row=first, values_only=values)
+                warnings += _others(part, chosen.title, [sheet for sheet in sheets if sheet is not chosen])
+            chosen.reset_dimensions()  # what a writer stored there may be too small
+            yield from chosen.iter_rows(min_row=first, values_only=values)
         except VolfidError:
             raise
         except Exception as error:  # a damaged archive fails in any layer of the reader, and in its own way
@@ -54,39 +56,78 @@ def _cells(part: Path, first: int, values: bool, warnings: list[str] | None = No
             raise DataError(message, mend=_SAVE) from error
 
 
+def _first_table(sheets: list[Any]) -> Any:
+    """The first sheet with two cells in a row; else the first with one."""
+    widths = ((sheet, _width(sheet)) for sheet in sheets)
+    with_cells = []
+    for sheet, width in widths:
+        if width > 1:
+            return sheet
+        if width:
+            with_cells.append(sheet)
+    return [*with_cells, *sheets][0]
+
+
+def _width(sheet: Any) -> int:
+    """The most cells that a row among the first ones has."""
+    sheet.reset_dimensions()
+    rows = islice(sheet.iter_rows(values_only=True), _LOOKED_AT)
+    return max((sum(cell is not None for cell in row) for row in rows), default=0)
+
+
 def _others(part: Path, read: str, sheets: list[Any]) -> list[str]:
-    filled = []
-    for sheet in sheets:
-        sheet.reset_dimensions()
-        if any(cell is not None for row in islice(sheet.iter_rows(values_only=True), _LOOKED_AT) for cell in row):
-            filled.append(sheet.title)
+    filled = [sheet.title for sheet in sheets if _width(sheet)]
     if not filled:
         return []
     return [f"{part.name}: the sheet {read!r} was read, and {len(filled)} further sheets were not: {some(filled)}"]
 
 
-def sheet_header(part: Path, warnings: list[str] | None = None) -> list[str]:
-    """Cells of row 1; DataError when it is empty. `warnings` takes a line about sheets that are not read."""
-    cells = next(_cells(part, 1, True, warnings), ())
+def sheet_header(part: Path, warnings: list[str] | None = None, named: bool = True) -> list[str]:
+    """The names of the columns; DataError when there are none. They are those of row 1, or where a title of one cell
+    stands above the table, of the first row with two cells or more; numbers when not `named`.
+
+    warnings: takes a line about sheets that are not read, and about rows above the header.
+    """
+    row, cells = _begin(part, warnings)
     if not any(cell is not None for cell in cells):
         raise DataError(
-            f"{part.name}, row 1: the first sheet begins with an empty row, or is empty",
-            mend="Put the table on the first sheet, its header in row 1",
+            f"{part.name}, row 1: the sheet is empty",
+            mend="Put the table on the first sheet, the names of its columns in row 1",
         )
+    if warnings is not None and row > 1:
+        what = "the names of the columns were taken from" if named else "the first document is in"
+        warnings.append(f"{part.name}: {what} row {row}; the rows above it were not read")
+    if not named:
+        return [str(place) for place in range(1, len(cells) + 1)]
     return ["" if cell is None else str(_plain(cell)).strip() for cell in cells]
 
 
-def sheet_rows(part: Path, faults: list[Fault]) -> Iterator[tuple[str, int, Row]]:
+def _begin(part: Path, warnings: list[str] | None = None) -> tuple[int, tuple[Any, ...]]:
+    """The first row of the table, with its number: the first with two cells or more, else the first with one."""
+    single: tuple[int, tuple[Any, ...]] = (1, ())
+    for number, cells in enumerate(islice(_cells(part, 1, True, warnings), _LOOKED_AT), start=1):
+        filled = sum(cell is not None for cell in cells)
+        if filled > 1:
+            return number, cells
+        if filled and not single[1]:
+            single = (number, cells)
+    return single
+
+
+def sheet_rows(part: Path, faults: list[Fault], named: bool = True) -> Iterator[tuple[str, int, Row]]:
     """Rows below the header; a formula counts as the value that was stored with it, without one it is a fault."""
-    columns = sheet_header(part)
-    formulas = _formulas(part, columns)
-    for number, cells in enumerate(_cells(part, 2, values=True), start=2):
+    columns = sheet_header(part, None, named)
+    first = _begin(part)[0] + named
+    formulas = _formulas(part, columns, first)
+    for number, cells in enumerate(_cells(part, first, values=True), start=first):
         if all(cell is None for cell in cells) and number not in formulas:
             continue
-        beyond = next((cell for cell in cells[len(columns) :] if cell is not None), None)
+        beyond = next((place for place in range(len(columns), len(cells)) if cells[place] is not None), None)
         if beyond is not None:
-            detail = f"the cell {str(beyond)[:60]!r} stands right of the last column of the header"
-            faults.append(Fault(part.name, number, "ragged_row", detail, mend="Give its column a name in row 1"))
+            where = f"{get_column_letter(beyond + 1)}{number}"
+            detail = f"the cell {where} stands right of the last column of the header"
+            mend = f"Give its column a name in row {first - 1}" if named else "Leave one number of cells in all rows"
+            faults.append(Fault(part.name, number, "ragged_row", detail, mend=mend))
             continue
         row = {column: _plain(cell) for column, cell in zip(columns, cells, strict=False) if column}
         for column, formula in formulas.get(number, {}).items():
@@ -97,10 +138,10 @@ def sheet_rows(part: Path, faults: list[Fault]) -> Iterator[tuple[str, int, Row]
         yield part.name, number, row
 
 
-def _formulas(part: Path, columns: list[str]) -> dict[int, dict[str, str]]:
+def _formulas(part: Path, columns: list[str], first: int) -> dict[int, dict[str, str]]:
     """Formula cells by row and column; the sheet is read a second time only when the workbook holds one."""
     found: dict[int, dict[str, str]] = {}
-    for number, cells in enumerate(_cells(part, 2, values=False), start=2):
+    for number, cells in enumerate(_cells(part, first, values=False), start=first):
         for column, cell in zip(columns, cells, strict=False):
             if column and cell.value is not None and cell.data_type == "f":
                 found.setdefault(number, {})[column] = str(cell.value)

@@ -6,6 +6,7 @@ import numpy as np
 
 from volfid.core.exits import DataError
 from volfid.core.stratify import group_counts, iterative_parts
+from volfid.inputs.faults import shown
 from volfid.inputs.settings import InputSettings
 
 SIDES = ("train", "reference", "test")
@@ -85,7 +86,7 @@ def sides_by_date(
     if exact < max(map(len, dates)):
         coarse = next(place for place, date in enumerate(dates) if len(date) == exact)
         where = f" ({rows[coarse]})" if rows else ""
-        told.append(f"dates are compared by {_UNITS[exact]} alone, because of {dates[coarse]!r}{where}")
+        told.append(f"dates are compared by {_UNITS[exact]} alone, because of {shown(dates[coarse])}{where}")
     return [SIDES[side] for side in sides], told + _thin_labels(matrix, sides)
 
 

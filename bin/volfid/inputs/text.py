@@ -1,5 +1,7 @@
 """Text as it is stored: NFC, without control characters, white space collapsed."""
 
+import datetime
+import decimal
 import math
 import re
 import unicodedata
@@ -59,3 +61,16 @@ def cell_text(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and not has_surrogate(value) else None
+
+
+_KINDS = (
+    (bool, "a truth value"), (int, "a number"), (float, "a number with decimals"),
+    (decimal.Decimal, "a decimal number"), (bytes, "bytes that are no UTF-8"), (datetime.date, "a date"),
+    (datetime.time, "a time"), (datetime.timedelta, "a duration"), (dict, "a mapping"), (list, "a list"),
+    (str, "text with half a surrogate pair"),
+)  # fmt: skip
+
+
+def kind_of(value: Any) -> str:
+    """What a cell holds, in words."""
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), f"a {type(value).__name__}")

@@ -22,6 +22,7 @@ def main(
     vectors: files.Vectors = None, model_dir: files.ModelDir = None, id_column: files.IdColumn = None,
     text_columns: files.TextColumns = None, label_columns: files.LabelColumns = None,
     label_separator: files.LabelSeparator = None,
+    no_header: files.NoHeader = False,
     token_budget: Annotated[int, typer.Option(help="tokens that size-controlled diversity looks at", min=1)] = 5_000,
     permutations: Annotated[int, typer.Option(help="of the label-MMD test; 0 leaves it out", min=0)] = 999,
     seed: Annotated[int, typer.Option(help="of everything that is drawn", min=0)] = 0,
@@ -43,7 +44,7 @@ def main(
     manifest = Manifest("measure_fidelity.py plain")
     reader = files.Reader(
         out, id_column=id_column, text_columns=text_columns, label_columns=label_columns,
-        label_separator=label_separator,
+        label_separator=label_separator, no_header=no_header,
     )  # fmt: skip
     read = {"real": reader.read(real)} | {
         name: reader.read(path) for name, path in (("train", train), ("test", test)) if path
@@ -65,6 +66,7 @@ def main(
     known = files.by_plain_id(documents)
     rows = [{**row, "source_doc_ids": files.sources_of(row, known)} for one in made for row in one.rows]
     groups = {ANCHOR: _members(documents, "real"), **{one.name: _members(one.rows, "synthetic") for one in made}}
+    reader.warnings += files.label_notes(documents, made)
     corpus = assemble(documents, rows, files.label_ids(*everything), groups, row_of, table)
     settings = Settings(token_budget=token_budget, permutations=permutations, encoder=encoder)
     measurer = Measurer(corpus, settings, seed)

@@ -18,7 +18,9 @@ from volfid.core.seeds import generator
 
 Row = dict[str, Any]
 SHARES = {"train": 2, "reference": 1, "test": 1}
-SUFFIXES = (".gz", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".parquet", ".xlsx")
+SUFFIXES = (
+    ".gz", ".zip", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".parquet", ".pq", ".xlsx", ".xlsm", ".txt",
+)  # fmt: skip
 
 IdColumn = Annotated[str | None, typer.Option("--id-column", "--id_column", help="column of the id")]
 TextColumns = Annotated[
@@ -30,6 +32,9 @@ LabelColumns = Annotated[
 ]
 LabelSeparator = Annotated[
     str | None, typer.Option("--label-separator", "--label_separator", help="what stands between labels in a cell")
+]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", "--no_header", help="no row names the columns: they are 1, 2 and so on")
 ]
 Vectors = Annotated[
     Path | None,
@@ -63,9 +68,9 @@ class Reader:
 
     def __init__(
         self, out: Path, *, id_column: str | None, text_columns: str | None, label_columns: str | None,
-        label_separator: str | None,
+        label_separator: str | None, no_header: bool = False,
     ):  # fmt: skip
-        self.out, self.separator = out, label_separator
+        self.out, self.separator, self.no_header = out, label_separator, no_header
         self.columns = {"id": id_column, "text": text_columns, "labels": label_columns}
         self.seen: dict[str, Path] = {}
         self.warnings: list[str] = []
@@ -79,13 +84,19 @@ class Reader:
         from volfid.inputs.duplicates import repeated_id_faults
         from volfid.inputs.faults import Fault, InputFaults
         from volfid.inputs.records import read_records
+        from volfid.inputs.tables import open_table
 
         name = stem(path)
+        if name in self.seen and path.samefile(self.seen[name]):
+            raise ParameterError(f"{path} was given twice", mend="Give each file once")
         if name in self.seen:
             raise ParameterError(f"{self.seen[name]} and {path} have the same name", mend="Rename one of the files")
         later = bool(self.seen)  # a column that is named must be in the first file; others may have the usual names
         self.seen[name] = path
-        found = read_records(path, self.columns, made_ids="row-", separator=self.separator, lenient=later)
+        table = open_table(path, self.no_header, lenient=later)
+        found = read_records(table, self.columns, made_ids=None, separator=self.separator, lenient=later)
+        for place, row in enumerate(found.rows, start=1):
+            row.doc_id = row.doc_id or f"row-{place if len(table.parts) > 1 else row.row:06d}"
         faults = [*found.faults, *repeated_id_faults(found.rows)]
         faults += [
             Fault(row.file, row.row, "empty_text", "the text is empty", row.doc_id, None, "Fill it in, or leave it out")
@@ -120,6 +131,32 @@ def label_ids(*files: Documents) -> list[str]:
     if not found:
         raise DataError(f"no document of {files[0].path.name} has a label", mend="Name the column: --label-columns")
     return found
+
+
+def label_notes(real: Iterable[Row], made: Sequence[Documents]) -> list[str]:
+    """A note for each synthetic file with labels that no real document has, with the likely names.
+
+    Requested labels are compared as they are written: in other case or spelling a label is another one.
+    """
+    from volfid.inputs.faults import did_you_mean
+
+    known = sorted({label for row in real for label in row["labels"]})
+    notes = []
+    for one in made:
+        own = sorted({label for row in one.rows for label in row["labels"]})
+        odd = [label for label in own if label not in set(known)]
+        if not odd:
+            continue
+        rows = sum(bool(set(row["labels"]) & set(odd)) for row in one.rows)
+        first = ", ".join(f"{label[:60]!r}{did_you_mean(label, known)[:90]}" for label in odd[:3])
+        all_odd = len(odd) == len(own)
+        many = f"none of its {len(own)} labels is" if all_odd else f"{len(odd)} of its {len(own)} labels are not"
+        end = "" if len(odd) <= 3 else f" and {len(odd) - 3} more"
+        notes.append(
+            f"{one.path.name}: {many} a label of the real documents ({rows} of {len(one.rows)} rows): {first}{end}. "
+            "Figures of labels take them for other labels; write them alike"
+        )
+    return notes
 
 
 def sides(real: Documents, train: Documents | None, test: Documents | None, seed: int) -> tuple[list[Row], str]:

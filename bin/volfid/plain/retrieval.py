@@ -28,6 +28,7 @@ def main(
     real: Corpora = None, synthetic: Synthetic = None, vectors: files.Vectors = None, model_dir: files.ModelDir = None,
     id_column: files.IdColumn = None, text_columns: files.TextColumns = None, label_columns: files.LabelColumns = None,
     label_separator: files.LabelSeparator = None,
+    no_header: files.NoHeader = False,
     family: Family = None,
     k: Annotated[int, typer.Option(help="ranks that count", min=1)] = 10,
     size: Annotated[int | None, typer.Option(help="of size-matched subsets; the smallest corpus", min=1)] = None,
@@ -35,6 +36,7 @@ def main(
 ) -> None:  # fmt: skip
     """Rank the documents of each file for every query, without a plan; relevance is the Jaccard of label sets.
 
+    A query does not find its own text: the file of the queries may be a corpus as well, which is leave-one-out.
     Writes retrieval.csv, retrieval_tests.csv (each corpus against the first one, paired over queries),
     retrieval_filters.csv (standard-patent filters), patent_rules.csv, all also as Parquet, and manifest.json. The fixed
     ideal is taken over all corpora together.
@@ -46,19 +48,22 @@ def main(
     from volfid.retrieval.compare import Comparison, compared
     from volfid.retrieval.evaluate import Evaluator, Settings
     from volfid.retrieval.filtered import Filters
+    from volfid.retrieval.own import near_queries
 
     if not real and not synthetic:
         raise ParameterError("no corpus was given", mend="Give --real or --synthetic, each as often as needed")
     manifest = Manifest("evaluate_retrieval.py plain")
     reader = files.Reader(
         out, id_column=id_column, text_columns=text_columns, label_columns=label_columns,
-        label_separator=label_separator,
+        label_separator=label_separator, no_header=no_header,
     )  # fmt: skip
     asked = reader.read(queries)
-    corpora = [(reader.read(path), "real") for path in real or []]
-    corpora += [(reader.read(path), "synthetic") for path in synthetic or []]
+    corpora: list[tuple[files.Documents, str]] = []
+    for path, kind in [*((path, "real") for path in real or []), *((path, "synthetic") for path in synthetic or [])]:
+        itself = path.samefile(queries) and all(one is not asked for one, _ in corpora)
+        corpora.append((asked if itself else reader.read(path), kind))
     made = {one.name for one, kind in corpora if kind == "synthetic"}
-    everything = [asked, *(one for one, _ in corpora)]
+    everything = [asked, *(one for one, _ in corpora if one is not asked)]
     for one in everything:
         manifest.read(one.path, len(one.rows))
     texts = [row["text"] for one, _ in corpora for row in one.rows]
@@ -73,7 +78,7 @@ def main(
     # every corpus against the first one that was named
     base, *others = groups
     pairs = [Comparison([name], [base]) for name in others]
-    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, f"ndcg_at_{k}", seed)
+    tests = compared(pairs, evaluator.per_query, evaluator.query_groups, f"ndcg_at_{k}", seed, evaluator.notes)
     # a file is what one generator made by one method, and real corpora are what its texts are judged by
     sources = [{**row, "generator": one.name, "method": one.name} for one, kind in corpora if kind == "synthetic"
                for row in one.rows]  # fmt: skip
@@ -88,6 +93,12 @@ def main(
     manifest.seeds = {"master_seed": seed}
     manifest.settings = {**settings.echo(), "fixed_ideal": "all corpora together", "size_matched": size}
     manifest.counts = {one.name: len(one.rows) for one in everything} | {"figures": len(lines)}
+    for one, _ in corpora:
+        if told := evaluator.notes[one.name]:
+            reader.warnings.append(f"{one.path.name}: {told}")
+        if near := near_queries(asked.rows, one.rows):
+            reader.warnings.append(f"{one.path.name}: {near} queries have a near duplicate there, which they may find")
+    manifest.settings |= {"warnings": reader.warnings}
     manifest.write(out)
     for warning in reader.warnings:
         log(f"note: {warning}")

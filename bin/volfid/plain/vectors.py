@@ -26,28 +26,24 @@ def vectors_of(
     """
     if vectors and model_dir:
         raise ParameterError("--vectors and --model-dir were given", mend="Give one of them")
+    from volfid.embeddings.store import embed_rows, zeros_told
+
     if vectors:
         parts = [_array(file, vectors / f"{file.name}.npy") for file in files]
         if len({part.shape[1] for part in parts}) > 1:
             found = ", ".join(f"{file.name}.npy {part.shape[1]}" for file, part in zip(files, parts, strict=True))
             raise DataError(f"arrays of different dimensions: {found}", mend="Take all of them from one encoder")
-        ids = [row["doc_id"] for file in files for row in file.rows]
-        return {name: place for place, name in enumerate(ids)}, np.concatenate(parts), f"arrays of {vectors.name}"
+        ids, stacked = [row["doc_id"] for file in files for row in file.rows], np.concatenate(parts)
+        zeros_told(ids, stacked, "the array has zeros there")
+        return {name: place for place, name in enumerate(ids)}, stacked, f"arrays of {vectors.name}"
     from volfid.embeddings.encoders import make_encoder
-    from volfid.embeddings.store import embed_rows
 
     if model_dir is None:
         log("no --vectors and no --model-dir: texts are compared by TF-IDF, which sees words and not meaning")
     entry = encoder_entry(model_dir) if model_dir else TFIDF
     encode = make_encoder(entry, model_dir, 1, BATCH, fitted_on, seed)
     made = embed_rows([row for file in files for row in file.rows], encode)
-    if made.counts["zero_vectors"]:
-        first = made.ids[int((~made.vectors.any(axis=1)).argmax())]
-        raise DataError(
-            f"document {first!r} shares no word with the documents that {entry['name']} is fitted on "
-            f"({made.counts['zero_vectors']} such documents)",
-            mend="Give --model-dir or --vectors",
-        )
+    zeros_told(made.ids, made.vectors, "they share no word with the documents that the vectors are fitted on")
     return {name: place for place, name in enumerate(made.ids)}, made.vectors, entry["name"]
 
 

@@ -11,6 +11,7 @@ from volfid.core.files import canonical_json, sha256_text
 from volfid.core.label_words import all_name_words
 from volfid.core.manifest import installed_versions
 from volfid.core.schemas import ANSWERS
+from volfid.core.supplied import BROUGHT, is_supplied
 from volfid.plan.design import Design
 from volfid.plan.fingerprint import code_fingerprint
 from volfid.plan.resolve import FINE_TUNED, LOSSES, PLAIN_LOSS, check_pairs, model_entry
@@ -27,8 +28,10 @@ THRESHOLDS = ["fixed_0.5", "tuned", "cardinality", "per_label", "cross_validated
 
 
 def source_of(cell: Cell) -> str:
-    """Whose corpus a cell needs: that of its generator, or only real documents."""
-    return REAL if cell.get("classifier") in ANSWERS else cell["generator"] or REAL
+    """Whose corpus a cell needs: that of its generator, that of all supplied pools, or only real documents."""
+    if cell.get("classifier") in ANSWERS:
+        return REAL
+    return BROUGHT if is_supplied(cell) else cell["generator"] or REAL
 
 
 def rows_of(cell: Cell) -> Cell:
@@ -141,7 +144,7 @@ def _pools(design: Design, cells: list[Cell], rewriters: frozenset[str]) -> list
     return [
         {
             **pool,
-            "draw": 0 if pool["generator"] == "brought" else pool["draw"],
+            "draw": 0 if is_supplied(pool) else pool["draw"],
             "requests": requests,
             **({"rewrites": True} if pool["method"] in rewriters else {}),
         }

@@ -163,3 +163,19 @@ def _checks(jobs: list[dict[str, Any]], models: dict[str, Any]) -> tuple[int, fl
     words, labels = min(settings["shown_words"], WORDS_A_DOCUMENT), settings["candidates"]
     each = words * TOKENS_PER_WORD + labels * (LABEL_TOKENS + QUESTION_TOKENS[settings["definitions"]])
     return checks * labels, checks * each, rate
+
+
+def served_work(
+    name: str, design: Design, jobs: Sequence[Any], corpus: Any, models: Any, labels: int
+) -> tuple[int, int]:  # fmt: skip
+    """Requests to a served model, and tokens read and written for them: each request is sent whole."""
+    own = [job for job in jobs if job["model"] == name or job["stage"] == "curation"]
+    pools = [pool for job in own if job["stage"] == "generation" for pool in job["items"]]
+    asked = sum(pool["requests"] for pool in pools) * ATTEMPTS_PER_ACCEPTED
+    written = asked * (sum(design.pool.words) / 2 if design.pool else 0) * TOKENS_PER_WORD
+    read = asked * (LIST_TOKENS + WORDS_A_DOCUMENT * TOKENS_PER_WORD)
+    questions, ends, _ = _questions(design, own, corpus, models, labels)
+    checked, lists, _ = _checks(own, models)
+    read += ends + questions * WORDS_A_DOCUMENT * TOKENS_PER_WORD
+    read += lists * (design.checks.candidates if design.checks else 0)
+    return round(asked + questions + checked), round(written + read + questions + checked)

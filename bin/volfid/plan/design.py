@@ -36,7 +36,7 @@ def _size(value: Any) -> Any:
 # documents, a share of the train pool when below 1, the whole pool ('all'), at least k positives of every label
 # ('5-shot'), or real : synthetic for all synthetic documents there are ('1:10')
 Size = Annotated[int | float | str, BeforeValidator(_size)]
-# rows, 'x9' for nine times the regime, real : synthetic ('1:9', '10:1'), 'pool' or 'pool/2' for the brought documents
+# rows, 'x9' for nine times the regime, real : synthetic ('1:9', '10:1'), 'pool' or 'pool/2' for the supplied documents
 Added = int | str
 
 
@@ -60,11 +60,16 @@ class Inputs(Strict):
     max_words: int | None = Field(default=None, ge=1)
     columns: dict[str, Any] = {}
     label_separator: str | None = None
+    no_header: bool = False
+    synthetic: dict[str, Any] = {}
     unknown_labels: _choice("unknown_labels") = default("unknown_labels")  # type: ignore[valid-type]
     unlabelled: _choice("unlabelled") = default("unlabelled")  # type: ignore[valid-type]
     rare_labels: _choice("rare_labels") = default("rare_labels")  # type: ignore[valid-type]
+    missing_labels: _choice("missing_labels") = default("missing_labels")  # type: ignore[valid-type]
+    error_cells: _choice("error_cells") = default("error_cells")  # type: ignore[valid-type]
     missing_text: _choice("missing_text") = default("missing_text")  # type: ignore[valid-type]
     long_text: _choice("long_text") = default("long_text")  # type: ignore[valid-type]
+    missing_date: _choice("missing_date") = default("missing_date")  # type: ignore[valid-type]
     duplicate_ids: _choice("duplicate_ids") = default("duplicate_ids")  # type: ignore[valid-type]
     duplicate_texts: _choice("duplicate_texts") = default("duplicate_texts")  # type: ignore[valid-type]
     near_duplicates: _choice("near_duplicates") = default("near_duplicates")  # type: ignore[valid-type]

@@ -1,20 +1,21 @@
 """From blocks to cells: each a point of the factorial, identified by its factor values alone."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from volfid.core import ids
 from volfid.core.exits import ConfigError
 from volfid.core.schemas import ANSWERS, REWRITERS
+from volfid.core.supplied import BROUGHT, OWN, is_supplied
 from volfid.core.updates import step_budget
 from volfid.plan.design import Added, Arm, Block, Design
+from volfid.plan.points import points
 from volfid.plan.resolve import FINE_TUNED, LLMS, PENALISED, PLAIN_LOSS, WITH_LOSSES
 from volfid.plan.sizes import Facts, regime_sizes, resolve_added, resolve_size
+from volfid.plan.supplied import Supplied, pool_words
 
 Cell = dict[str, Any]
-BROUGHT = "brought"
 LABELLER = "LLM"  # the arm whose scores are a generator's own answers
 BEYOND = ("real_more", "pseudo_labelled")  # texts that are real documents beyond the regime
 
@@ -40,7 +41,7 @@ def expand(
     reasons: dict[tuple[str, str], int] = {}
     for block in design.blocks:
         planned = 0
-        for arm_name, point in _points(block, design, facts, sizes, curve):
+        for arm_name, point in points(block, design, facts, sizes, curve):
             try:
                 if point["classifier"] in unpinned:
                     raise NotPlanned(unpinned[point["classifier"]])
@@ -51,6 +52,8 @@ def expand(
                 what = f"block {block.name}, arm {arm_name}, {point['classifier']}"
                 if point["method"] and design.arms[arm_name].needs_pool:
                     what += f", {point['method']}"
+                if len(facts.supplied) > 1 and point["generator"] == BROUGHT:
+                    what += f", {pool_words(point['supplied'].generator, point['supplied'].method)}"
                 reasons[(what, str(why))] = reasons.get((what, str(why)), 0) + 1
                 continue
             planned += 1
@@ -83,44 +86,6 @@ def _one_head_start(cells: Iterable[Cell]) -> None:
             )
 
 
-def _points(
-    block: Block, design: Design, facts: Facts, sizes: list[int], curve: list[int]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    if isinstance(block.size, list):
-        chosen = sorted({resolve_size(size, facts) for size in block.size})
-    else:
-        chosen = sizes if block.size == "sizes" else curve
-    every_added: Sequence[Added | None] = block.added or [None]
-    shares: Sequence[float | None] = block.real_share or [None]
-    doses: Sequence[float | None] = block.dose or [None]
-    factors, draws = design.factors, min(block.draws or design.regime.draws, design.regime.draws)
-    for arm_name in block.arms:
-        arm = design.arms[arm_name]
-        pools = (
-            list(product(factors.generator, block.method or factors.method))
-            if arm.needs_pool or block.real_share
-            else [(None, None)]
-        )
-        for (generator, method), size, classifier, loss, draw, seed, added, share, dose in product(
-            pools, chosen, block.classifier or factors.classifier, block.loss or factors.loss, range(draws),
-            range(factors.training_seeds), every_added, shares, doses,
-        ):  # fmt: skip
-            if classifier in ANSWERS and generator is None:
-                yield from (
-                    (arm_name, {
-                        "generator": name, "method": None, "size": size, "classifier": classifier, "loss": loss,
-                        "draw": draw, "training_seed": seed, "added": added, "real_share": share,
-                        "budget": block.budget, "dose": dose, "block": block,
-                    }) for name in factors.generator
-                )  # fmt: skip
-                continue
-            yield arm_name, {
-                "generator": generator, "method": method, "size": size, "classifier": classifier,
-                "loss": loss, "draw": draw, "training_seed": seed, "added": added, "real_share": share,
-                "budget": block.budget, "dose": dose, "block": block,
-            }  # fmt: skip
-
-
 def make_cell(
     arm_name: str, arm: Arm, point: dict[str, Any], design: Design, facts: Facts,
     recipes: dict[str, Any], methods: dict[str, dict[str, Any]], engines: Mapping[str, str] = MappingProxyType({}),
@@ -133,9 +98,9 @@ def make_cell(
     size, block, recipe = point["size"], point["block"], recipes[point["classifier"]]
     answers = recipe["family"] == "answers"
     if recipe["family"] == "instruct" and recipe["label_names"] and not facts.named_labels:
-        raise NotPlanned("the prompt lists label names, and labels have none (give --labels, or label_names: false)")
+        raise NotPlanned(f"the prompt lists label names, and {facts.nameless()} (give --labels, or label_names: false)")
     if recipe.get("mask_label_names") and (design.mask_label_names or not facts.named_labels):
-        why = "the design masks them everywhere" if facts.named_labels else "labels have no names (give --labels)"
+        why = "the design masks them everywhere" if facts.named_labels else f"{facts.nameless()} (give --labels)"
         raise NotPlanned(f"there are no label names that this recipe alone could mask: {why}")
     if answers != (arm_name == LABELLER):
         raise NotPlanned(f"the arm {LABELLER} and the classifiers {', '.join(ANSWERS)} mean something only together")
@@ -155,7 +120,9 @@ def make_cell(
         uses_added = text != "none" or steps_matter
         if uses_added and point["added"] is None:
             raise ConfigError(f"block {block.name!r}: the arm {arm_name!r} needs added")
-        added = resolve_added(point["added"], size, facts) if uses_added else 0
+        added = resolve_added(point["added"], size, point["supplied"]) if uses_added else 0
+        if uses_added and not added:
+            raise NotPlanned(_none_usable(point["supplied"], point["added"], size))
         rows_added = added if text != "none" else 0
     if size > facts.train_pool:
         _cannot(block, f"a regime of {size} documents cannot be drawn: the train pool has {facts.train_pool}")
@@ -187,8 +154,17 @@ def make_cell(
 
 
 def pool_of(cell: Cell) -> str:
-    """The pool's id; a brought pool is one and the same in every draw."""
-    return ids.pool_id({**cell, "draw": 0} if cell["generator"] == BROUGHT else cell)
+    """The pool's id; a supplied pool is one and the same in every draw."""
+    return ids.pool_id({**cell, "draw": 0} if is_supplied(cell) else cell)
+
+
+def _none_usable(pool: Supplied, added: Added, size: int) -> str:
+    there = pool.usable(size)
+    return (
+        f"added: {added} is no row: {there or 'none'} of the {pool.rows} documents of "
+        f"{pool_words(pool.generator, pool.method)} {'is' if there < 2 else 'are'} made from the {size} real documents "
+        "of every draw alone; larger regimes use more (sizes: [all])"
+    )
 
 
 def _pool(
@@ -198,7 +174,9 @@ def _pool(
     if not needs_pool:
         return {"generator": None, "method": None, "label_plan": None, "pool_size": None, "supply": 0}
     if point["generator"] == BROUGHT:
-        return {"generator": BROUGHT, "method": BROUGHT, "label_plan": "own", "pool_size": 0, "supply": facts.brought}
+        own = point["supplied"]
+        place = {"generator": own.generator, "method": own.method, "label_plan": OWN, "pool_size": 0}
+        return {**place, "supply": own.usable(point["size"])}
     assert design.pool is not None
     size = resolve_size(design.pool.size, facts)
     if size > point["size"]:
@@ -208,7 +186,7 @@ def _pool(
         raise NotPlanned(f"this method is that of generators with engine {own} alone")
     if own is None and engine in REWRITERS:
         raise NotPlanned(f"a generator with engine {engine} cannot be given a prompt")
-    if methods[point["method"]]["needs_label_names"] and not facts.named_labels:
+    if methods[point["method"]]["needs_label_names"] and not (facts.named_labels or facts.unnamed):
         raise NotPlanned("labels have no names, so text cannot be asked for by label (give --labels)")
     return {
         "generator": point["generator"], "method": point["method"], "label_plan": design.factors.label_plan,
@@ -219,11 +197,11 @@ def _pool(
 def _labeller(generator: str, facts: Facts, engine: str | None) -> dict[str, Any]:
     """The factors of a cell that a generator answers."""
     if generator == BROUGHT:
-        raise NotPlanned("brought documents come without the model that wrote them, so it cannot be asked")
+        raise NotPlanned("supplied documents come without the model that wrote them, so it cannot be asked")
     if engine in REWRITERS:
         raise NotPlanned(f"a generator with engine {engine} cannot be asked for labels")
     if not facts.named_labels:
-        raise NotPlanned("labels have no names, so nobody can be asked for them (give --labels)")
+        raise NotPlanned(f"{facts.nameless()}, so nobody can be asked for them (give --labels)")
     return {"generator": generator}
 
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from volfid.core.contracts import Row
 from volfid.core.exits import ConfigError, ParameterError
 from volfid.core.files import canonical_json, sha256_text
 from volfid.core.schemas import REWRITERS
+from volfid.core.supplied import is_supplied
 from volfid.core.yaml_files import read_yaml
+from volfid.plan import supplied
 from volfid.plan.batch import make_jobs
 from volfid.plan.cost import estimate
 from volfid.plan.design import Design
@@ -99,11 +101,12 @@ def make_plan(
     design: Design, *, corpus: dict[str, Any], models: dict[str, Any], recipes: dict[str, Any],
     methods: dict[str, dict[str, Any]], claims: Mapping[str, Any], seed: int | None, cores: int, bin_dir: Path,
     labels: Sequence[Mapping[str, Any]] = (), look: int | None = None, previous: Iterable[Row] = (),
-    read_documents: Callable[[], Sequence[Row]] | None = None,
+    read_documents: Callable[[], Sequence[Row]] | None = None, read_brought: Callable[[], Sequence[Row]] | None = None,
 ) -> Plan:  # fmt: skip
     """Validate everything and expand the design. `seed` replaces the design's own; `labels`: rows of labels.json.
 
-    read_documents: gives the rows of documents.jsonl; called for k-shot regimes alone, whose size depends on them.
+    read_documents: gives the rows of documents.jsonl; called for k-shot regimes and for supplied documents that name
+    their sources, where sizes depend on them. read_brought: the rows of brought.jsonl; called where there are any.
     look, previous: the look of a sequential design, and the effects of the look before (plan/looks.py).
     """
     every_draw = design.regime.draws
@@ -112,13 +115,14 @@ def make_plan(
     check_claims(design, claims)
     master_seed = design.seed if seed is None else seed
     facts, shots = _facts(design, corpus, labels, read_documents, every_draw, master_seed)
+    facts = _with_pools(facts, design, labels, read_documents, read_brought, every_draw, master_seed)
     whole, not_planned = expand(design, facts, recipes, methods, unpinned(models, recipes), engines_of(models))
     cells, stopped = without_decided(whole, decided_arms(design, previous))
     names = [row["name"] for row in labels]
     if design.mask_label_names and not any(names):
         raise ConfigError("mask_label_names needs labels with names", mend="Give --labels, or leave it out")
     if design.checks and not (facts.named_labels and any(cell["pool_id"] for cell in cells)):
-        why = "labels have no names, so nobody can be asked whether a text has them (give --labels)"
+        why = f"{facts.nameless()}, so nobody can be asked whether a text has them (give --labels)"
         if facts.named_labels:
             why = "no arm trains on synthetic text"
         not_planned.append({"what": "checks", "reason": why, "cells": 0})
@@ -146,6 +150,7 @@ def make_plan(
     resolved = {
         "sizes": sizes, "curve": curve, "train_pool": facts.train_pool, "relative": relative_sizes(design, facts),
         "added": relative_added(design, facts), "shots": shots,
+        "supplied": supplied.record(facts.supplied, sorted({cell["regime"] for cell in cells if is_supplied(cell)})),
     }  # fmt: skip
     record = {
         "design": {**design.model_dump(mode="json"), "resolved": resolved},
@@ -185,7 +190,25 @@ def _facts(
         sizes, notes = shot_sizes(asked, read_documents(), labels, draws, master_seed, design.regime.short_labels)
     made = design.pool.requests if design.pool else 0
     train = corpus["split_sizes"]["train"]
-    return Facts(train, corpus["named_labels"], corpus["brought"], sizes, made), notes
+    named = corpus["named_labels"]
+    bare = tuple(row["label"] for row in labels if not row["name"])
+    unnamed = bare if len(bare) < len(labels) and not named else ()
+    return Facts(train, named, corpus["brought"], sizes, made, unnamed=unnamed), notes
+
+
+def _with_pools(
+    facts: Facts, design: Design, labels: Sequence[Mapping[str, Any]],
+    read_documents: Callable[[], Sequence[Row]] | None, read_brought: Callable[[], Sequence[Row]] | None,
+    draws: int, master_seed: int,
+) -> Facts:  # fmt: skip
+    """The facts with the supplied pools, and with what each draw may use of them."""
+
+    def orders(documents: Sequence[Row]) -> list[dict[str, int]]:
+        most = max(facts.shots, default=0)
+        return supplied.places(documents, labels, design.regime, draws, master_seed, most)
+
+    pools = supplied.find_pools(facts.brought, read_brought, read_documents, orders)
+    return replace(facts, supplied=pools)
 
 
 def sampling_words(design: Design, shots: Sequence[Mapping[str, Any]]) -> str:
@@ -241,6 +264,7 @@ def summary(plan: Plan) -> str:
         lines.append("  added: " + ", ".join(dict.fromkeys(
             f"{row['asked']} of {row['regime']} = {row['rows']}" for row in resolved["added"]
         )))  # fmt: skip
+    lines += [f"  {line}" for line in supplied.lines(resolved["supplied"], resolved["train_pool"])]
     if counts["requests"]:
         lines.append(
             f"  {counts['requests']} requests, about {costs['tokens']} tokens at {costs['tokens_per_s']} tokens/s"

@@ -6,6 +6,7 @@ from typing import Any
 
 from volfid.core.exits import ConfigError, InputMissingError
 from volfid.core.schemas import ANSWERS, LABEL_CHECK, REWRITERS
+from volfid.core.supplied import BROUGHT, is_supplied
 from volfid.plan.design import Design
 
 LLMS = ("decoder", "instruct")  # families that train adapters of a causal LLM
@@ -52,7 +53,7 @@ def check_methods(
             raise ConfigError(f"models.yaml: {_without_revision(encoder, entry)}", mend="Pin its commit")
         if design.scale == "paper":
             _pinned("encoder", encoder, entry)
-    generators = {**models["generators"], "brought": {}}
+    generators = {**models["generators"], BROUGHT: {}}
     _known("generator", design.factors.generator, generators)
     checkers = design.checks.checkers if design.checks else []
     _known("checker", checkers, models["generators"])
@@ -65,20 +66,20 @@ def check_methods(
             _pinned("generator", generator, entry)
         if entry.get("source") and not entry.get("revision"):
             raise ConfigError(f"models.yaml: generator {generator!r} has no pinned revision")
-    if design.factors.generator != ["brought"]:
+    if design.factors.generator != [BROUGHT]:
         named = [*design.factors.method, *(name for block in design.blocks for name in block.method)]
         _known("method", named, [name for name in methods if name not in (*ANSWERS, LABEL_CHECK)])
 
 
 def check_pairs(design: Design, cells: Sequence[Mapping[str, Any]], models: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Every (checker, author) of a design with checks, sorted; the author is a generator or brought.
+    """Every (checker, author) of a design with checks, sorted; the author is a generator, or brought for supplied text.
 
     A generator does not check what it wrote unless the design says so. Raises ConfigError when nobody is left.
     """
-    authors = sorted({cell["generator"] for cell in cells if cell["pool_id"]})
+    authors = sorted({BROUGHT if is_supplied(cell) else cell["generator"] for cell in cells if cell["pool_id"]})
     if design.checks is None or not authors:
         return []
-    asked = design.checks.checkers or [name for name in design.factors.generator if name != "brought"]
+    asked = design.checks.checkers or [name for name in design.factors.generator if name != BROUGHT]
     checkers = sorted(name for name in set(asked) if models["generators"][name]["engine"] not in REWRITERS)
     pairs = [(one, author) for one in checkers for author in authors if design.checks.own or one != author]
     if not pairs:
@@ -161,7 +162,7 @@ def _pinned(what: str, name: str, entry: Mapping[str, Any]) -> None:
     """Refuse a model whose revision is missing or moves: what is of scale paper must be repeatable."""
     served = entry.get("engine") == "openai"
     if not entry.get("source") and not served:
-        return  # no weights: fitted here, fake or brought
+        return  # no weights: fitted here, fake or supplied
     kind = "served" if served else entry["source"]["kind"]
     pattern, mend = _PINS[kind]
     revision = entry.get("revision")

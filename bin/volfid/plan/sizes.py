@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from volfid.core.cells import shown
 from volfid.core.contracts import Row
 from volfid.core.exits import ParameterError
 from volfid.core.labels import label_matrix
 from volfid.core.seeds import generator
 from volfid.core.shots import greedy_shots
 from volfid.plan.design import RATIO, SHOTS, Added, Design, Size
+from volfid.plan.supplied import NOTHING, Supplied
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,8 @@ class Facts:
     """What the planner knows of the corpus.
 
     shots: size of the k-shot regime for each k that the design names (see shot_sizes). made: synthetic
-    documents that a pool of the design asks for.
+    documents that a pool of the design asks for. supplied: the pools behind `brought`. unnamed: labels without a
+    name, where others have one.
     """
 
     train_pool: int
@@ -25,6 +28,23 @@ class Facts:
     brought: int
     shots: Mapping[int, int] = field(default_factory=dict)
     made: int = 0
+    supplied: tuple[Supplied, ...] = ()
+    unnamed: tuple[str, ...] = ()
+
+    def nameless(self) -> str:
+        """Why labels cannot be called by their names, in words."""
+        if not self.unnamed:
+            return "labels have no names"
+        more = f" and {len(self.unnamed) - 5} more" if len(self.unnamed) > 5 else ""
+        return f"some labels have no name ({', '.join(map(shown, self.unnamed[:5]))}{more})"
+
+    @property
+    def pools(self) -> tuple[Supplied, ...]:
+        """The supplied pools; where there is none, one that holds nothing."""
+        return self.supplied or (NOTHING,)
+
+
+POOL_SHARES = {"pool": 1, "pool/2": 2}
 
 
 def shots_of(design: Design) -> list[int]:
@@ -105,11 +125,11 @@ def resolve_size(size: Size, facts: Facts) -> int:
         if shot := SHOTS.fullmatch(size):
             return facts.shots[int(shot[1])]
         real, synthetic = map(int, _ratio(size))
-        supply = facts.made or facts.brought
+        supply = facts.made or min((pool.rows for pool in facts.supplied), default=0)
         if not supply:
             raise ParameterError(
                 f"the regime size {size} is real : synthetic, and there are no synthetic documents",
-                mend="Give the design a pool, or bring synthetic documents (--synthetic)",
+                mend="Give the design a pool, or supply synthetic documents (--synthetic)",
             )
         return round(supply * real / synthetic)
     if isinstance(size, bool) or size <= 0:
@@ -124,15 +144,17 @@ def resolve_size(size: Size, facts: Facts) -> int:
     return size
 
 
-def resolve_added(added: Added, size: int, facts: Facts) -> int:
-    """M: rows added to a regime of `size` documents."""
+def resolve_added(added: Added, size: int, pool: Supplied = NOTHING) -> int:
+    """M: rows added to a regime of `size` documents; 0 where no document of the supplied pool may be used in it.
+
+    pool: what 'pool' and 'pool/2' stand for: as many of its documents as every draw of this size may use.
+    """
     if isinstance(added, int) and not isinstance(added, bool) and added > 0:
         return added
-    if added in ("pool", "pool/2"):
-        rows = facts.brought // (2 if added == "pool/2" else 1)
-        if rows < 1:
-            raise ParameterError(f"added: {added} needs brought synthetic documents", mend="Give --synthetic")
-        return rows
+    if added in POOL_SHARES:
+        if not pool.rows:
+            raise ParameterError(f"added: {added} needs supplied synthetic documents", mend="Give --synthetic")
+        return pool.usable(size) // POOL_SHARES[str(added)]
     times = _times(added)
     if times is None:
         mend = "Give rows (40), a multiple (x9), real : synthetic (1:9), pool or pool/2"
@@ -201,15 +223,16 @@ def relative_sizes(design: Design, facts: Facts) -> dict[str, int]:
 
 
 def relative_added(design: Design, facts: Facts) -> list[dict[str, Any]]:
-    """Rows of every `added` that the design gives as a multiple, a ratio or a share of what was brought."""
+    """Rows of every `added` that the design gives as a multiple, a ratio or a share of what was supplied."""
     sizes, curve, _ = regime_sizes(design, facts)
     rows = []
     for block in design.blocks:
         chosen = {"sizes": sizes, "curve": curve}.get(block.size) if isinstance(block.size, str) else None
         chosen = _distinct(resolve_size(size, facts) for size in block.size) if chosen is None else chosen
         rows += [
-            {"block": block.name, "asked": added, "regime": size, "rows": resolve_added(added, size, facts)}
+            {"block": block.name, "asked": added, "regime": size, "rows": resolve_added(added, size, pool)}
             for added in block.added for size in chosen if isinstance(added, str)
+            for pool in (facts.pools if added in POOL_SHARES else (NOTHING,))
         ]  # fmt: skip
     return rows
 

@@ -8,9 +8,9 @@ import numpy as np
 from volfid.core.exits import DataError, ParameterError
 from volfid.core.ids import regime_id
 from volfid.core.labels import label_matrix
+from volfid.core.ordering import SAMPLINGS, draw_order
 from volfid.core.seeds import generator
 from volfid.core.stratify import stratified_folds
-from volfid.regimes.ordering import SAMPLINGS, draw_order
 
 Row = Mapping[str, Any]
 

@@ -1,4 +1,5 @@
-"""Means over draws with a t interval, for the tables and figures that show arms as they are.
+"""Means over draws with a t interval (of figures between 0 and 1: on the logit), for the tables and figures that show
+arms as they are.
 
 Contrasts, worth and correlations are estimated by the statistics stage; here is only the
 description of single arms: training repetitions are averaged inside a draw first, then draws.
@@ -12,11 +13,13 @@ from typing import Any
 
 from scipy.special import stdtrit
 
+from volfid.core.bounded import AT_BOUND, is_share, logit_limits
 from volfid.core.contracts import Row
 from volfid.core.schemas import UNTRAINED
 
 PRIMARY = ("ap_micro", "none")
 LEVEL = 0.95
+INTERVALS = "Means with 95 % t intervals over draws (shares: on the logit; none at 0 or 1)"
 ARM_GROUP = (
     "regime", "added", "generator", "method", "label_plan", "classifier", "loss", "real_share", "budget",
     "tuning", "arm",
@@ -34,10 +37,11 @@ class Mean:
     note: str | None = None
 
 
-def mean_over_draws(by_draw: Mapping[int, Sequence[float]], note: str | None = None) -> Mean:
+def mean_over_draws(by_draw: Mapping[int, Sequence[float]], note: str | None = None, figure: str | None = None) -> Mean:
     """Mean of per-draw means with the two-sided 95 % t interval; no interval from one draw.
 
-    `note` is kept when nothing is defined.
+    `note` is kept when nothing is defined. A `figure` between 0 and 1 has the interval of core/bounded.py: t on the
+    logit of the mean, and none where the mean is exactly 0 or 1.
     """
     values = [sum(values) / len(values) for _, values in sorted(by_draw.items()) if values]
     n = len(values)
@@ -47,8 +51,11 @@ def mean_over_draws(by_draw: Mapping[int, Sequence[float]], note: str | None = N
     if n == 1:
         return Mean(mean, None, None, 1, "one draw: no interval")
     spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
-    half = float(stdtrit(n - 1, 0.5 + LEVEL / 2)) * spread / math.sqrt(n)
-    return Mean(mean, mean - half, mean + half, n)
+    quantile, error = float(stdtrit(n - 1, 0.5 + LEVEL / 2)), spread / math.sqrt(n)
+    if is_share(figure, values):
+        limits = logit_limits(mean, error, quantile)
+        return Mean(mean, *limits, n) if limits else Mean(mean, None, None, n, AT_BOUND.format(round(mean)))
+    return Mean(mean, mean - quantile * error, mean + quantile * error, n)
 
 
 def score_index(scores: Iterable[Row], metric: str, threshold: str) -> dict[str, Row]:
@@ -77,7 +84,7 @@ def arm_means(
             values[key][cell["draw"]] += []
         else:
             values[key][cell["draw"]].append(row["value"])
-    return {key: mean_over_draws(by_draw, notes.get(key)) for key, by_draw in values.items()}
+    return {key: mean_over_draws(by_draw, notes.get(key), metric) for key, by_draw in values.items()}
 
 
 def trainset_means(
@@ -85,7 +92,8 @@ def trainset_means(
 ) -> dict[tuple[Any, ...], Mean]:
     """Mean over draws of fidelity or retrieval rows; keys are `group` of the cell, then `of` of the row.
 
-    A training set that several cells share counts once for each arm that uses it.
+    A training set that several cells share counts once for each arm that uses it. A row has its value under `value`,
+    and the name of the figure under `figure` or `metric`.
     """
     wanted: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
     draw: dict[str, int] = {}
@@ -95,15 +103,17 @@ def trainset_means(
             draw[cell["trainset_id"]] = cell["draw"]
     values: dict[tuple[Any, ...], dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     notes: dict[tuple[Any, ...], str | None] = {}
+    figure: dict[tuple[Any, ...], str] = {}
     for row in rows:
         for arm in wanted.get(row["trainset_id"], ()):
             key = (*arm, *(row[name] for name in of))
+            figure[key] = row["figure"] if "figure" in row else row["metric"]
             if row["value"] is None:
                 notes[key] = row["note"]
                 values[key][draw[row["trainset_id"]]] += []
             else:
                 values[key][draw[row["trainset_id"]]].append(row["value"])
-    return {key: mean_over_draws(by_draw, notes.get(key)) for key, by_draw in values.items()}
+    return {key: mean_over_draws(by_draw, notes.get(key), figure[key]) for key, by_draw in values.items()}
 
 
 def order(key: Iterable[Any]) -> tuple[Any, ...]:

@@ -35,15 +35,9 @@ from volfid.report import (
 )
 from volfid.report.inputs import ReportInputs
 from volfid.report.table import Table
-from volfid.report.text import PROMPT_LIMIT, clean, count, csv_cell, duration, plain, units
+from volfid.report.text import PROMPT_LIMIT, clean, count, csv_cell, duration, meaning, plain, units
 
 MAX_BYTES = 10_000_000
-MEANING = {
-    "cannot decide": "This run does not show whether the synthetic text helps or harms.",
-    "positive": "The whole interval says that the synthetic text helps, on this corpus.",
-    "negative": "The whole interval says that the synthetic text harms, on this corpus.",
-    "undefined": "The estimate or its interval does not exist in this run; the reason stands with it.",
-}
 CSV_TWINS = (
     "scores",
     "effects",
@@ -117,7 +111,7 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "title": inputs.plan.get("design", {}).get("title") or "volfid report",
         "sentence": headline_sentence(headline),
         "verdict": headline.get("verdict"),
-        "meaning": MEANING.get(headline.get("verdict"), ""),
+        "meaning": meaning(headline),
         "decide": decide(inputs),
         "undecided": len(inputs.findings.get("decide") or []),
         "cost": cost_words(inputs),
@@ -128,7 +122,11 @@ def context(inputs: ReportInputs) -> dict[str, Any]:
         "updates": tables_effects.updates_share(inputs),
         "prompts": inputs.prompts,
         "published": published.groups(inputs),
-        "warnings": [*(inputs.corpus.get("warnings") or []), *tables_fits.warnings(inputs)],
+        "warnings": [
+            *(inputs.corpus.get("warnings") or []),
+            *tables_run.warnings(inputs),
+            *tables_fits.warnings(inputs),
+        ],
         "sections": sections(inputs),
         "calibration": calibration.section(inputs),
     }
@@ -171,13 +169,19 @@ def cost_words(inputs: ReportInputs) -> str:
         kind: sum(row["counts"].get(kind) or 0 for row in made) for kind in ("tokens_prompt", "tokens_completion")
     }
     pools = len({cell["pool_id"] for cell in inputs.cells if cell["pool_id"]})
-    devices = sorted({str(row["device"].get("accelerator") or row["device"].get("machine")) for row in made})
+    devices = sorted({_device(row["device"]) for row in made})
     return (
         f"{drawn}Cost of all synthetic text of this run ({pools} pools): "
         f"{count(tokens['tokens_completion'])} tokens written, "
         f"{count(tokens['tokens_prompt'])} read, {duration(sum(row['seconds'] for row in made))} on "
         f"{', '.join(devices)}."
     )
+
+
+def _device(device: Row) -> str:
+    if device.get("engine") == "served":
+        return "a server"
+    return str(next(device[name] for name in ("card", "accelerator", "cpu", "machine") if device.get(name)))
 
 
 def facts(inputs: ReportInputs) -> list[tuple[str, str]]:

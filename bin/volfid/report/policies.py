@@ -3,6 +3,7 @@
 from volfid.core.contracts import Row
 from volfid.core.schemas import FLOORS, THRESHOLDS
 from volfid.report.inputs import ReportInputs
+from volfid.report.means import INTERVALS
 from volfid.report.table import Table, column_digits, value_and_interval
 from volfid.report.text import count, metric_words, words
 
@@ -74,7 +75,7 @@ def _table(title: str, where: str, found: dict[tuple[str, str], dict[str, Row]],
             rows += [[POLICY_WORDS.get(policy, words(policy))], *lines]
     return Table(
         title,
-        f"{where}Means with 95 % t intervals over draws; n is the largest number of draws of the line. No contrasts: "
+        f"{where}{INTERVALS}; n is the largest number of draws of the line. No contrasts: "
         "arms are compared in the tables of effects. All thresholds come from the real training documents.",
         ("score", *names, "n"),
         "s" + "n" * len(names) + "n",

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from volfid.core.bounded import AT_BOUND
 from volfid.report.means import Mean
 from volfid.report.text import UNDEFINED, interval, number
 
@@ -30,10 +31,12 @@ class Table:
 def value_and_interval(
     value: float | None, low: float | None, high: float | None, digits: int = 3, note: str | None = None
 ) -> str:
-    """`0.512 [0.480, 0.544]`, or `undefined (reason)`."""
+    """`0.512 [0.480, 0.544]`, `1.000 no interval (every draw is 1)`, or `undefined (reason)`."""
     if value is None and low is None and high is None:
         return f"{UNDEFINED} ({note})" if note else UNDEFINED
     shown = "no interval" if low is None and high is None else interval(low, high, digits)
+    if low is None and high is None and (note or "").startswith(AT_BOUND[:13]):
+        shown += f" ({(note or '').partition(':')[0]})"
     return f"{number(value, digits)} {shown}"
 
 

@@ -12,10 +12,13 @@ NONE = "No generator checks labels in this design (its section checks asks for t
 def tables(inputs: ReportInputs) -> list[Table]:
     """Every author and method over all labels, then label by label; one table that says so where there are none."""
     whole = [row for row in inputs.agreement if row["label"] is None]
-    return [_whole(whole), _labels(inputs)] if whole else [_whole([])]
+    planned = inputs.plan.get("counts", {}).get("jobs_by_stage", {}).get("checks", 0)
+    missing = planned - sum(row["command"] == "check_labels.py" for row in inputs.manifests)
+    failed = f" {missing} of {planned} checks are missing: their tasks failed." if missing > 0 else ""
+    return [_whole(whole, failed), _labels(inputs)] if whole else [_whole([], failed)]
 
 
-def _whole(rows: list[Row]) -> Table:
+def _whole(rows: list[Row], failed: str) -> Table:
     rows = sorted(rows, key=lambda row: (row["checker"], row["author"] != "real", row["author"], row["method"] or ""))
     body = [
         [
@@ -31,12 +34,12 @@ def _whole(rows: list[Row]) -> Table:
         "confirmed by more than half of the votes. Realised: confirmed, corrected by the checker's rates on real "
         "documents. Alpha: how well the checks agree with each other, 0 as by chance. Kept: what a filter would keep "
         "that asks for all labels (strict) or drops labels (relabel); nothing is filtered here. Intervals: bootstrap "
-        "over documents.",
+        "over documents." + failed,
         ("checker", "documents of", "method", "checks", "targets confirmed", "others confirmed", "realised", "alpha",
          "kept, strict", "kept, relabel", "unanswered votes", "documents", "n", "note"),
         "sss" + "n" * 10 + "s",
         body,
-        empty=NONE,
+        empty=failed.strip() or NONE,
     )  # fmt: skip
 
 

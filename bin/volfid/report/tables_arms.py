@@ -7,7 +7,7 @@ from volfid.core.contracts import Row
 from volfid.core.schemas import FLOORS, UNTRAINED
 from volfid.report import roles
 from volfid.report.inputs import ReportInputs
-from volfid.report.means import Mean, arm_means, classifiers, order, trainset_means
+from volfid.report.means import INTERVALS, Mean, arm_means, classifiers, order, trainset_means
 from volfid.report.table import Table, pivot_rows
 from volfid.report.text import count, number, words
 
@@ -70,7 +70,7 @@ def _scores(
     head = ("real", "arm", "method", "M") if len(group) == 4 else ("real", "floor", "M")
     return Table(
         title,
-        "Means with 95 % t intervals over draws; n is the number of draws. One threshold policy a column, "
+        f"{INTERVALS}; n is the number of draws. One threshold policy a column, "
         f"the same cells; other metrics are in tables/scores.csv.{started}",
         (*head, *names, "n"),
         "s" * len(head) + "n" * len(names) + "n",
@@ -139,7 +139,7 @@ def _fidelity(inputs: ReportInputs, title: str, metrics: Sequence[tuple[str, str
     references = sorted({key[6] for key in means} - {"test"}) or sorted({key[6] for key in means})
     against = ", ".join(words(name) for name in references if name != "none")
     caption = (
-        f"Means with 95 % t intervals over draws; distances to: {against or 'nothing'} (the real reference "
+        f"{INTERVALS}; distances to: {against or 'nothing'} (the real reference "
         "fold, unless the column says otherwise). "
         "Arms that train on the same rows share one line. Test as the reference, and all other metrics: "
         "tables/fidelity.csv."
@@ -243,7 +243,7 @@ def mixture_table(inputs: ReportInputs) -> Table:
     body = pivot_rows({row: pivot[key] for row, key in zip(named, keys, strict=True)}, columns, digits=3)
     return Table(
         "Mixtures of a fixed budget",
-        "Share of real rows in the budget; the rest is synthetic. Means with 95 % t intervals over draws.",
+        f"Share of real rows in the budget; the rest is synthetic. {INTERVALS}.",
         ("rows", "classifier", "method", "real share", *columns, "n"),
         "sssn" + "n" * len(columns) + "n",
         [[*row, str(max(m.n for m in pivot[key].values()))] for row, key in zip(body, keys, strict=True)],

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from volfid.core.contracts import Row
 from volfid.report import roles
 from volfid.report.inputs import ReportInputs
-from volfid.report.means import PRIMARY, order
+from volfid.report.means import INTERVALS, PRIMARY, order
 from volfid.report.table import Table, value_and_interval
 from volfid.report.text import count, metric_words, number, p_value, share, signed, units, words
 
@@ -35,7 +35,7 @@ def five_figures(inputs: ReportInputs) -> Table:
         )
     return Table(
         "The five figures",
-        f"{figures_place(inputs)}Means with 95 % t intervals over draws. R0, R1, Pd and S follow the paper's recipe; "
+        f"{figures_place(inputs)}{INTERVALS}. R0, R1, Pd and S follow the paper's recipe; "
         "the worth compares tuned arms, which is why it need not follow from the four.",
         ("arm", "what it trains on", "value [95 % interval]", "unit", "n (draws)"),
         "stntn",

@@ -49,7 +49,7 @@ def policies_table(inputs: ReportInputs) -> Table:
 def split_table(inputs: ReportInputs) -> Table:
     """Splits of the accepted documents."""
     rows = [[name, count(size)] for name, size in inputs.corpus.get("split_sizes", {}).items()]
-    rows.append(["brought synthetic", count(inputs.corpus.get("brought"))])
+    rows.append(["supplied synthetic", count(inputs.corpus.get("brought"))])
     return Table(
         "Splits",
         "Regimes are drawn from train; reference serves the distances only; test is scored once.",

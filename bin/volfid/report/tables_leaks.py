@@ -5,7 +5,7 @@ from typing import Any
 
 from volfid.core.contracts import Row
 from volfid.report.inputs import ReportInputs
-from volfid.report.means import Mean, trainset_means
+from volfid.report.means import INTERVALS, Mean, trainset_means
 from volfid.report.table import Table, mean_words
 from volfid.report.tables_arms import distinct_keys
 from volfid.report.text import count, number, words
@@ -43,8 +43,8 @@ def leak_table(inputs: ReportInputs) -> Table:
         "Leaks: how near made documents come to real ones",
         "Above: share of made documents nearer to one of the named side than 95 % of unseen real documents are; "
         f"{_limit(inputs.leaks)}. Real as near: share of real documents at least as near: .5 where both are alike, 0 "
-        f"where every made one is nearer. Thresholds: {_thresholds(inputs.leaks)}. Copies are the anchor. Means with "
-        "95 % t intervals over draws; more in tables/leaks.csv.",
+        f"where every made one is nearer. Thresholds: {_thresholds(inputs.leaks)}. Copies are the anchor. "
+        f"{INTERVALS}; more in tables/leaks.csv.",
         ("real", "arm", "method", "M", "against", *names, "n"),
         "sssss" + "n" * len(names) + "n",
         body,

@@ -4,7 +4,7 @@ from typing import Any
 
 from volfid.report import roles
 from volfid.report.inputs import ReportInputs
-from volfid.report.means import Mean, trainset_means
+from volfid.report.means import INTERVALS, Mean, trainset_means
 from volfid.report.table import Table, pivot_rows, value_and_interval
 from volfid.report.tables_arms import distinct_keys
 from volfid.report.text import count, metric_words, number, p_value, words
@@ -81,7 +81,7 @@ def further_table(inputs: ReportInputs) -> Table:
         "Retrieval: relevant documents, hits and hubs",
         "Relevant: Jaccard of label sets of at least 0.5; MAP and MRR over 100 ranks. Synthetic share: of the corpus "
         "and of the first ten hits. Hub share: ranks that the 1 % most retrieved documents take; skewness: of hits "
-        "by document. Means with 95 % t intervals over draws.",
+        f"by document. {INTERVALS}.",
         ("real", "arm", "method", "M", *columns.values(), "n"),
         "ssss" + "n" * len(columns) + "n",
         [[*row, str(max(mean.n for mean in pivot[key].values()))] for row, key in zip(body, kept, strict=True)],
@@ -125,8 +125,8 @@ def filter_table(inputs: ReportInputs) -> Table:
         "Its change (filtered - whole) is that of fewer documents (as many at random), of a larger share of real ones "
         "(as many synthetic ones at random) and of selection: only the last speaks for the filter. Family: the prompt "
         "asked for a patent abstract, claim or summary; rule: features of the text; classifier: real documents against "
-        "other texts. Kept: shares of synthetic, of real and of these other documents. Means with 95 % t intervals "
-        "over draws; more is in the file.",
+        "other texts. Kept: shares of synthetic, of real and of these other documents. "
+        f"{INTERVALS}.",
         ("real", "arm", "method", "M", "filter", "kept", "real kept", "other kept", *FILTERED.values(), "why undefined",
          "n"),
         "sssssnnn" + "n" * len(FILTERED) + "sn", [*body, *ends],

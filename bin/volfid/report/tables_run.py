@@ -1,5 +1,6 @@
 """Tables of the run itself: data, gaps, protocol, provenance."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -37,14 +38,17 @@ def missing_table(inputs: ReportInputs) -> Table:
 
 def waterfall_table(inputs: ReportInputs) -> Table:
     """Requests in, documents out: by generator and method, summed over draws."""
-    found: dict[tuple[str, int, str], Counter[str]] = defaultdict(Counter)
+    found: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    place: dict[tuple[str, str], int] = {}
     for row in inputs.waterfall:
-        pool = " · ".join(row["pool_id"].split("__")[:3])
+        # a step of one draw says so; here it is summed over draws
+        step = " · ".join(row["pool_id"].split("__")[:3]), re.sub(r": draw \d+, ", ": ", row["rule"])
+        place[step] = min(place.get(step, row["position"]), row["position"])
         for name in ("rows_in", "removed", "rows_out"):
-            found[pool, row["position"], row["rule"]][name] += row[name]
+            found[step][name] += row[name]
     rows = [
-        [pool, rule, *(count(n[name]) for name in ("rows_in", "removed", "rows_out"))]
-        for (pool, _, rule), n in sorted(found.items())
+        [pool, rule, *(count(found[pool, rule][name]) for name in ("rows_in", "removed", "rows_out"))]
+        for pool, rule in sorted(found, key=lambda step: (step[0], place[step], step[1]))
     ]
     return Table(
         "Curation waterfall",
@@ -80,6 +84,11 @@ def design_table(inputs: ReportInputs) -> Table:
     rows.append(["master seed", str(inputs.plan.get("master_seed", "–"))])
     rows += [[f"counts: {words(key)}", plain(value)] for key, value in inputs.plan.get("counts", {}).items()]
     return Table("Design", "The design file, resolved to absolute numbers.", ("entry", "value"), "tt", rows)
+
+
+def warnings(inputs: ReportInputs) -> list[str]:
+    """What the tasks warned of, by command and job."""
+    return [str(one) for row in inputs.manifests for one in row["counts"].get("warnings") or []]
 
 
 def tasks_table(inputs: ReportInputs) -> Table:

@@ -12,6 +12,13 @@ PROMPT_LIMIT = 20_000
 
 UNDEFINED = "undefined"
 
+MEANING = {
+    "cannot decide": "This run does not show whether the synthetic text helps or harms.",
+    "positive": "The whole interval says that the synthetic text helps, on this corpus.",
+    "negative": "The whole interval says that the synthetic text harms, on this corpus.",
+    "undefined": "The estimate or its interval does not exist in this run; the reason stands with it.",
+}
+
 # CSI and OSC sequences, then single ESC sequences: colours and titles that a terminal would obey.
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]?")
 # Bidirectional controls, zero-width and other format characters that change how neighbours look.
@@ -152,3 +159,9 @@ def csv_cell(value: Any) -> str:
         return text
     risky = text[:1] in ("\t", "\r", "\n") or text.lstrip()[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠")
     return f"'{text}" if risky else text
+
+
+def meaning(headline: Mapping[str, Any]) -> str:
+    """The verdict in words, with what has to be said of where the text comes from."""
+    words, caveat = MEANING.get(str(headline.get("verdict")), ""), headline.get("caveat")
+    return f"{words} But the text {caveat}: what it is worth may be theirs." if words and caveat else words

@@ -9,6 +9,7 @@ runs over the corpora that are held against one base.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,12 @@ def comparisons(items: Iterable[Mapping[str, Any]]) -> list[Comparison]:
 
 
 def compared(
-    chosen: Iterable[Comparison], per_query: PerQuery, groups: Sequence[str], metric: str, master_seed: int
-) -> list[dict[str, Any]]:
+    chosen: Iterable[Comparison], per_query: PerQuery, groups: Sequence[str], metric: str, master_seed: int,
+    told: Mapping[str, str | None] = MappingProxyType({}),
+) -> list[dict[str, Any]]:  # fmt: skip
     """Rows of the contract `retrieval_tests`. `per_query`: figures (queries,) by training set and variant;
-    `groups`: of the queries. A training set that was not evaluated is left out of its comparison."""
+    `groups`: of the queries. `told`: what was left out of a training set, for the note. A training set that was not
+    evaluated is left out of its comparison."""
     rows = []
     for one in chosen:
         pairs = [(a, b) for a, b in zip(one.sets, one.bases, strict=True) if a in per_query and b in per_query]
@@ -68,9 +71,13 @@ def compared(
         for variant in VARIANTS:
             delta = np.mean([per_query[a][variant] - per_query[b][variant] for a, b in pairs], axis=0)
             rng = generator(master_seed, "retrieval_tests", variant=variant)  # one set of flips for all corpora
+            row = paired(delta, groups, rng)
+            ours, theirs = (told.get(name) for name in pairs[0])
+            base = f"of the base: {theirs}" if theirs and theirs != ours else None
+            row["note"] = "; ".join(filter(None, (row["note"], ours, base))) or None
             rows.append(
                 {"trainset_id": pairs[0][0], "base_id": pairs[0][1], "metric": metric, "variant": variant}
-                | paired(delta, groups, rng)
+                | row
                 | {"p_adjusted": None, "draws": len(pairs)}
             )
     families: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)

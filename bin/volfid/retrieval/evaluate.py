@@ -7,6 +7,9 @@ subsets of n unique documents. `tie_averaged`: own ideal, expectation over ties.
 exact expectation of a random order. `as_is`: figures without an ideal. `synthetic`, `real`: Jaccard of such hits.
 
 Beside DCG: precision, recall, MAP and MRR with binary relevance, and hubs (retrieval/ranked.py).
+
+A query's own text is no document of the corpus for that query (retrieval/own.py): neither a hit nor part of an ideal.
+Documents and queries whose vector is zero are left out. Notes count both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,10 +22,14 @@ from volfid.core import ndcg
 from volfid.core.exits import DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.seeds import generator
-from volfid.core.vectors import unit_rows
+from volfid.core.vectors import directed, left_out, unit_rows
 from volfid.retrieval import ranked
+from volfid.retrieval.compare import VARIANTS
 from volfid.retrieval.entries import Entries
-from volfid.retrieval.index import Ranking, rank
+from volfid.retrieval.index import Ranking, expand, rank
+from volfid.retrieval.kinds import Lost, by_query, relevant_documents
+from volfid.retrieval.own import Own
+from volfid.retrieval.ranked import mean_of_queries
 
 Row = Mapping[str, Any]
 RetrievalRow = dict[str, Any]
@@ -46,7 +53,8 @@ class Settings:
 
     def echo(self) -> dict[str, Any]:
         """All settings, for the manifest."""
-        return {**asdict(self), "gain": "Jaccard, linear", "score": "inner product of unit rows, rounded to 1e-6",
+        return {**asdict(self), "own_text": "left out for its query", "zero_vectors": "left out",
+                "gain": "Jaccard, linear", "score": "inner product of unit rows, rounded to 1e-6",
                 "relevant": f"Jaccard from {ranked.RELEVANT}", "depth": ranked.DEPTH, "ties": "document id, rising",
                 "fixed_ideal": "all documents of split train"}  # fmt: skip
 
@@ -64,7 +72,7 @@ class Evaluator:
         train = [row for row in documents if row["split"] == "train"]
         if not queries or not train:
             raise DataError("documents.jsonl has no test or no train document", mend="Check the split")
-        known = {row["doc_id"] for row in documents} | {row["doc_id"] for row in synthetic}
+        known = {row["doc_id"]: row.get("text") for row in (*synthetic, *documents)}
         used = sorted({row["doc_id"] for rows in groups.values() for row in rows})
         for name in [*used, *(row["doc_id"] for row in queries)]:
             if name not in known:
@@ -75,21 +83,31 @@ class Evaluator:
                 raise DataError(f"document {name!r} has no embedding", mend="Pass the embeddings of every corpus part")
         self.number = {name: position for position, name in enumerate(used)}
         self.vectors = unit_rows(vectors[[vector_row[name] for name in used]], used)
+        self.directed = directed(self.vectors)
         names = [row["doc_id"] for row in queries]
+        asking = unit_rows(vectors[[vector_row[name] for name in names]], names)
+        seen = directed(asking)
+        queries = [queries[place] for place in np.flatnonzero(seen)]
+        self.queries, self.queries_left_out = asking[seen], len(names) - len(queries)
         self.query_groups = [row["group"] for row in queries]
         # nDCG of every query, by training set and variant: what paired tests compare
         self.per_query: dict[str, dict[str, np.ndarray]] = {}
-        self.queries = unit_rows(vectors[[vector_row[name] for name in names]], names)
+        self.notes: dict[str, str | None] = {}
+        self.own = Own.of(queries, ((name, known[name]) for name in used))
+        self.own_by_query = self.own.by_query(len(queries))
 
         rows = [row for members in groups.values() for row in members]
         sets = sorted({tuple(sorted(row["labels"])) for row in [*rows, *queries, *train]})
         self.set_number = {labels: position for position, labels in enumerate(sets)}
         matrix = label_matrix(sets, label_ids)
-        query_sets, self.query_set = np.unique([self.set_of(row) for row in queries], return_inverse=True)
+        asked = np.array([self.set_of(row) for row in queries], dtype=np.int64)
+        query_sets, self.query_set = np.unique(asked, return_inverse=True)
         # gains[a, b]: of the a-th distinct label set among the queries with label set b
         self.gains = jaccard(matrix[query_sets], matrix)
-        pool, counts = np.unique([self.set_of(row) for row in train], return_counts=True)
-        self.fixed = ndcg.ideal_dcg(self.gains[:, pool], counts, settings.k)[self.query_set]
+        pool, place = np.unique([self.set_of(row) for row in train], return_inverse=True)
+        own = Own.of(queries, ((row["doc_id"], row.get("text")) for row in train))
+        lost = Lost(own.queries, place[own.documents], np.ones_like(own.queries))
+        self.fixed = by_query(ndcg.ideal_dcg, self.gains[:, pool], self.query_set, np.bincount(place), lost, settings.k)
         self._rankings: dict[bytes, Ranking] = {}
 
     def set_of(self, row: Row) -> int:
@@ -97,12 +115,14 @@ class Evaluator:
         return self.set_number[tuple(sorted(row["labels"]))]
 
     def entries(self, trainset_id: str) -> Entries:
-        """The corpus of a training set."""
+        """The corpus of a training set: its documents with a direction."""
         total: dict[tuple[int, int, bool], int] = {}
         for row in self.groups[trainset_id]:
+            if not self.directed[self.number[row["doc_id"]]]:
+                continue
             key = (self.number[row["doc_id"]], self.set_of(row), row["source"] == "synthetic")
             total[key] = total.get(key, 0) + row["multiplicity"]
-        table = np.array([(*key, count) for key, count in sorted(total.items())], dtype=np.int64)
+        table = np.array([(*key, count) for key, count in sorted(total.items())], dtype=np.int64).reshape(-1, 4)
         return Entries(table[:, 0], table[:, 1], table[:, 3], table[:, 2].astype(bool))
 
     def evaluate(self, trainset_id: str, size: int) -> list[RetrievalRow]:
@@ -111,15 +131,36 @@ class Evaluator:
         unique = corpus.once()
         note = REQUESTED if corpus.synthetic.any() else None
         self.per_query[trainset_id] = {}
-        figures = [
-            *self._figures(corpus, trainset_id, "", note),
-            *self._figures(unique, trainset_id, "_unique", note),
-            *self._matched(unique, trainset_id, size),
-        ]
+        if len(self.queries) and corpus.size:
+            figures = [
+                *self._figures(corpus, trainset_id, "", note),
+                *self._figures(unique, trainset_id, "_unique", note),
+                *self._matched(unique, trainset_id, size),
+            ]
+        else:
+            figures = self._nothing(trainset_id)
+        told = self.notes[trainset_id] = self.told(trainset_id, corpus)
         return [
-            {"trainset_id": trainset_id, "metric": metric, "variant": variant, "value": value, "n": n, "note": why}
+            {"trainset_id": trainset_id, "metric": metric, "variant": variant, "value": value, "n": n,
+             "note": "; ".join(filter(None, (why, told))) or None}
             for metric, variant, value, n, why in figures
-        ]
+        ]  # fmt: skip
+
+    def told(self, trainset_id: str, corpus: Entries) -> str | None:
+        """What is left out of all figures of a corpus, with counts; None for nothing."""
+        zero = {row["doc_id"] for row in self.groups[trainset_id] if not self.directed[self.number[row["doc_id"]]]}
+        own = len(np.unique(self.own.entries(corpus)[0]))
+        parts = (
+            f"{own} queries do not find their own text, which stands in the corpus" if own else None,
+            left_out(len(zero)), left_out(self.queries_left_out, "queries"),
+        )  # fmt: skip
+        return "; ".join(filter(None, parts)) or None
+
+    def _nothing(self, trainset_id: str) -> list[tuple[Any, ...]]:
+        """All figures of a corpus in which nothing can be searched, undefined."""
+        self.per_query[trainset_id] = dict.fromkeys(VARIANTS, np.full(len(self.queries), np.nan))
+        why = f"no {'document' if len(self.queries) else 'query'} has a vector that is not zero"
+        return [(*name, None, 0, why) for name in ranked.names(self.settings.k)]
 
     # ---- one corpus -----------------------------------------------------------------------
 
@@ -135,9 +176,9 @@ class Evaluator:
                   f"fixed_ideal{suffix}": ndcg.ndcg(found["dcg"], self.fixed)}  # fmt: skip
         self.per_query[trainset_id] |= scores
         lines = [
-            *((name, variant, *_mean(values, note)) for variant, values in scores.items()),
-            (f"dcg_at_{k}", plain, *_mean(found["dcg"], note)),
-            (f"jaccard_at_{k}", plain, *_mean(found["jaccard"], note)),
+            *((name, variant, *mean_of_queries(values, note)) for variant, values in scores.items()),
+            (f"dcg_at_{k}", plain, *mean_of_queries(found["dcg"], note)),
+            (f"jaccard_at_{k}", plain, *mean_of_queries(found["jaccard"], note)),
             ("queries_without_gain", plain, float((own == 0).sum()), len(own), note),
             *self._binary(corpus, found, plain, note),
         ]
@@ -146,25 +187,25 @@ class Evaluator:
         expected = self.by_kind(ndcg.random_dcg, corpus)
         return [
             *lines,
-            (name, "tie_averaged", *_mean(ndcg.ndcg(found["dcg_tie_averaged"], own), note)),
-            (name, "random", *_mean(ndcg.ndcg(expected, own), note)),
-            (name, "random_fixed_ideal", *_mean(ndcg.ndcg(expected, self.fixed), note)),
-            (f"dcg_at_{k}", "random", *_mean(expected, note)),
-            (f"synthetic_share_at_{k}", "as_is", *_mean(found["synthetic"], note)),
+            (name, "tie_averaged", *mean_of_queries(ndcg.ndcg(found["dcg_tie_averaged"], own), note)),
+            (name, "random", *mean_of_queries(ndcg.ndcg(expected, own), note)),
+            (name, "random_fixed_ideal", *mean_of_queries(ndcg.ndcg(expected, self.fixed), note)),
+            (f"dcg_at_{k}", "random", *mean_of_queries(expected, note)),
+            (f"synthetic_share_at_{k}", "as_is", *mean_of_queries(found["synthetic"], note)),
         ]
 
     def _binary(self, corpus: Entries, found: dict[str, np.ndarray], variant: str, note: str | None) -> list[Any]:
         """Precision, recall, MAP and MRR of documents that count as relevant or not."""
         k, depth = self.settings.k, ranked.DEPTH
         relevant = ranked.by_rank(found["gains"] >= ranked.RELEVANT, found["end"], depth)
-        total = self.by_kind(_relevant, corpus)
+        total = self.by_kind(relevant_documents, corpus)
         figures = {
             f"precision_at_{k}": ranked.precision(relevant, k), f"recall_at_{k}": ranked.recall(relevant, total, k),
             f"recall_at_{depth}": ranked.recall(relevant, total, depth),
             f"map_at_{depth}": ranked.average_precision(relevant, total),
             f"mrr_at_{depth}": ranked.reciprocal_rank(relevant, total),
         }  # fmt: skip
-        return [(name, variant, *_mean(values, note)) for name, values in figures.items()]
+        return [(name, variant, *mean_of_queries(values, note)) for name, values in figures.items()]
 
     def _hubs(self, corpus: Entries, found: dict[str, np.ndarray], note: str | None) -> list[Any]:
         """How unevenly documents are retrieved, and what synthetic and real hits are worth; each document once."""
@@ -213,7 +254,7 @@ class Evaluator:
         self.per_query[trainset_id]["size_matched"] = np.mean([part[0] for part in parts], axis=0)
         lines = []
         for name, values in zip(names, zip(*parts, strict=True), strict=True):
-            means = [_mean(one, note) for one in values]
+            means = [mean_of_queries(one, note) for one in values]
             defined = [value for value, _, _ in means if value is not None]
             mean = float(np.mean(defined)) if defined else None
             lines.append((*name, mean, round(np.mean([n for _, n, _ in means])), note if defined else means[0][2]))
@@ -223,7 +264,7 @@ class Evaluator:
         """DCG, tie-averaged DCG, mean Jaccard and synthetic share of the best k, each (queries,), and the ranked
         list behind them: `columns` (entries), `gains` and `end` (last rank + 1), each (queries, columns)."""
         k = self.settings.k
-        ranking = _expand(self.ranking(corpus, keep), corpus)
+        ranking = expand(self.ranking(corpus, keep), corpus)
         begin, end = ndcg.slots(ranking.documents, np.append(corpus.counts, 0))
         gains = self.gains[self.query_set[:, None], corpus.label_sets[ranking.documents]]
         averaged = ndcg.tie_averaged(gains, ranking.scores, begin, end)
@@ -240,7 +281,8 @@ class Evaluator:
         depth = max(self.settings.k, ranked.DEPTH) if keep else self.settings.k
         documents = np.unique(corpus.documents)
         key = documents.tobytes()
-        found = self._rankings.pop(key, None) or rank(self.queries, self.vectors, documents, depth)
+        found = self._rankings.pop(key, None)
+        found = found or rank(self.queries, self.vectors, documents, depth, self.own_by_query)
         if keep:
             self._rankings[key] = found  # the latest one last
             if len(self._rankings) > KEPT:
@@ -248,34 +290,9 @@ class Evaluator:
         return found
 
     def by_kind(self, figure: Any, corpus: Entries) -> np.ndarray:
-        """A figure that depends on label sets and their counts only, per query."""
+        """A figure that depends on label sets and their counts only, per query; without its own documents."""
         kinds, inverse = np.unique(corpus.label_sets, return_inverse=True)
-        counts = np.bincount(inverse, weights=corpus.counts).astype(np.int64)
-        return figure(self.gains[:, kinds], counts, self.settings.k)[self.query_set]
-
-
-def _relevant(gains: np.ndarray, counts: np.ndarray, k: int) -> np.ndarray:
-    """Relevant documents of a corpus by query; gains (queries, kinds), counts (kinds,)."""
-    result: np.ndarray = (gains >= ranked.RELEVANT) @ counts
-    return result
-
-
-def _expand(ranking: Ranking, corpus: Entries) -> Ranking:
-    """The ranking over entries instead of documents: a document with several label sets gets several columns."""
-    first = np.searchsorted(corpus.documents, ranking.documents)
-    held = np.searchsorted(corpus.documents, ranking.documents, side="right") - first
-    most = int(held.max(initial=1))
-    columns = [np.where(shift < held, first + shift, -1) for shift in range(most)]
-    shape = (len(first), -1)
-    scores = np.repeat(ranking.scores, most, axis=1)
-    return Ranking(np.stack(columns, axis=2).reshape(shape), scores)
-
-
-def _mean(values: np.ndarray, note: str | None) -> tuple[float | None, int, str | None]:
-    """Mean over the queries where the figure is defined, their number, and a note that counts the others."""
-    defined = ~np.isnan(values)
-    left_out = int((~defined).sum())
-    if not defined.any():
-        return None, 0, "no query shares a label with any document"
-    counted = f"{left_out} queries without any gain left out" if left_out else None
-    return float(values[defined].mean()), int(defined.sum()), "; ".join(filter(None, (note, counted))) or None
+        counts = np.bincount(inverse, weights=corpus.counts, minlength=len(kinds)).astype(np.int64)
+        queries, entries = self.own.entries(corpus)
+        lost = Lost(queries, inverse[entries], corpus.counts[entries])
+        return by_query(figure, self.gains[:, kinds], self.query_set, counts, lost, self.settings.k)

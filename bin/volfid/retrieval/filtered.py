@@ -19,6 +19,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from volfid.core import ndcg
+from volfid.core.bounded import logit_limits
 from volfid.core.seeds import generator
 from volfid.retrieval import patent_classifier, patent_rules
 from volfid.retrieval.compare import paired
@@ -86,8 +87,9 @@ class Filters:
             "sp_clf": self._by_classifier(ids, real or sorted(self.train), [sources[name] for name in ids]),
         }
         search = _Search(self.evaluator, corpus)
+        told = self.evaluator.told(trainset_id, corpus)
         return [
-            row
+            {**row, "note": "; ".join(filter(None, (row["note"], told))) or None}
             for name, decision in decisions.items()
             for row in self._rows(trainset_id, name, decision, search, corpus.synthetic)
         ]
@@ -192,7 +194,7 @@ def label_shift(before: np.ndarray, after: np.ndarray) -> float:
     sets = np.unique(np.concatenate([before, after]))
     shares = [np.bincount(np.searchsorted(sets, part), minlength=len(sets)) / len(part) for part in (before, after)]
     middle = (shares[0] + shares[1]) / 2
-    return float(_entropy(middle) - (_entropy(shares[0]) + _entropy(shares[1])) / 2)
+    return float(max(_entropy(middle) - (_entropy(shares[0]) + _entropy(shares[1])) / 2, 0.0))
 
 
 def _entropy(shares: np.ndarray) -> float:
@@ -228,9 +230,10 @@ class _Search:
 
     def _again(self, part: np.ndarray, queries: np.ndarray) -> np.ndarray:
         one = self.evaluator
-        found = rank(one.queries[queries], one.vectors, self.corpus.documents[part], self.k).documents[:, : self.k]
-        columns = np.searchsorted(self.corpus.documents, found)
-        gains = one.gains[one.query_set[queries][:, None], self.corpus.label_sets[columns]]
+        own = one.own_by_query[queries]
+        found = rank(one.queries[queries], one.vectors, self.corpus.documents[part], self.k, own).documents[:, : self.k]
+        columns = np.where(found >= 0, np.searchsorted(self.corpus.documents, found), 0)
+        gains = one.gains[one.query_set[queries][:, None], self.corpus.label_sets[columns]] * (found >= 0)
         result: np.ndarray = (gains * ndcg.discounts(self.k)[: found.shape[1]]).sum(axis=1)
         return result
 
@@ -245,7 +248,8 @@ def _compared(
 ) -> dict[str, Any]:
     """Means over queries where all corpora are defined; `matched`, `drawn` (subsets, queries), others (queries,).
 
-    matched_low, matched_high: where one more random subset falls with 95 % (t prediction interval over subsets).
+    matched_low, matched_high: where one more random subset falls with 95 % (t prediction interval over subsets, on the
+    logit).
     """
     middle, anywhere = matched.mean(axis=0), drawn.mean(axis=0)
     known = ~np.isnan(whole + filtered + middle + anywhere)
@@ -254,14 +258,14 @@ def _compared(
         return {"n": 0, "clusters": 0, "note": "no query shares a label with any document"}
     means = matched[:, known].mean(axis=1)
     count = len(means)
-    half = None
+    limits = None
     if count > 1:
-        half = float(stdtrit(count - 1, 0.5 + LEVEL / 2) * means.std(ddof=1) * np.sqrt(1 + 1 / count))
+        quantile = float(stdtrit(count - 1, 0.5 + LEVEL / 2))
+        limits = logit_limits(float(means.mean()), float(means.std(ddof=1) * np.sqrt(1 + 1 / count)), quantile)
     at = {name: float(values[known].mean()) for name, values in
           (("whole", whole), ("filtered", filtered), ("matched", middle), ("random", anywhere))}  # fmt: skip
     return at | {
-        "matched_low": None if half is None else at["matched"] - half,
-        "matched_high": None if half is None else at["matched"] + half,
+        "matched_low": limits and limits[0], "matched_high": limits and limits[1],
         "fewer": at["random"] - at["whole"], "share": at["matched"] - at["random"], "selection": test["delta"],
         "ci_low": test["ci_low"], "ci_high": test["ci_high"], "p": test["p"], "n": test["n"],
         "clusters": test["clusters"], "note": test["note"],

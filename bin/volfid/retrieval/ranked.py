@@ -15,6 +15,20 @@ HUBS = 0.01
 _QUERIES = 256
 
 
+def names(k: int) -> list[tuple[str, str]]:
+    """Metric and variant of every figure of a corpus of real documents."""
+    scores = ("own_ideal", "fixed_ideal", "own_ideal_unique", "fixed_ideal_unique", "tie_averaged", "random",
+              "random_fixed_ideal", "size_matched", "size_matched_own_ideal")  # fmt: skip
+    plain = ("queries_without_gain", f"precision_at_{k}", f"recall_at_{k}", f"recall_at_{DEPTH}", f"map_at_{DEPTH}",
+             f"mrr_at_{DEPTH}")  # fmt: skip
+    found = [(f"ndcg_at_{k}", variant) for variant in scores]
+    found += [(metric, variant) for metric in (f"dcg_at_{k}", f"jaccard_at_{k}", *plain)
+              for variant in ("as_is", "unique")]  # fmt: skip
+    found += [(f"dcg_at_{k}", "random"), (f"dcg_at_{k}", "size_matched"), (f"jaccard_at_{k}", "size_matched")]
+    found += [(f"synthetic_share_at_{k}", "as_is")]
+    return found + [(name, "unique") for name in (f"hubness_skewness_at_{k}", f"hub_share_at_{k}", "synthetic_share")]
+
+
 def by_rank(columns: np.ndarray, end: np.ndarray, depth: int) -> np.ndarray:
     """Values of ranked documents, repeated as often as each stands in the list: (queries, depth), 0 behind its end.
 
@@ -72,6 +86,16 @@ def mean_where(gains: np.ndarray, chosen: np.ndarray) -> tuple[float | None, int
     """Mean gain of the chosen ranks over all queries, and their number; both (queries, ranks)."""
     n = int(chosen.sum())
     return (float((gains * chosen).sum() / n) if n else None), n
+
+
+def mean_of_queries(values: np.ndarray, note: str | None) -> tuple[float | None, int, str | None]:
+    """Mean over the queries where the figure is defined, their number, and a note that counts the others."""
+    defined = ~np.isnan(values)
+    left_out = int((~defined).sum())
+    if not defined.any():
+        return None, 0, "no query shares a label with any document"
+    counted = f"{left_out} queries without any gain left out" if left_out else None
+    return float(values[defined].mean()), int(defined.sum()), "; ".join(filter(None, (note, counted))) or None
 
 
 def _over(top: np.ndarray, total: np.ndarray) -> np.ndarray:

@@ -93,11 +93,11 @@ def regime_differences(sets: Sequence[PointSet]) -> Iterator[Effect]:
 def _delta_r(first: Sequence[Point], second: Sequence[Point]) -> Estimate:
     results = [correlation.correlate([p.fidelity for p in side], [p.outcome for p in side]) for side in (first, second)]
     n = min(len(first), len(second))
-    reason = next((result.note for result in results if result.r is None), None)
+    reason = next((result.note for result in results if result.low is None), None)
     if reason:
         return intervals.undefined(reason, n)
     r1, r2 = results[0].r, results[1].r
-    if max(abs(r1), abs(r2)) >= 1:
+    if max(abs(r1), abs(r2)) >= correlation.EXACT:
         return intervals.undefined("a correlation of exactly 1 has no Fisher z", n)
     found = correlation.independent_difference(r1, len(first), r2, len(second))
     low, high = correlation.tanh_of_z_interval(r1, len(first), r2, len(second))
@@ -118,10 +118,12 @@ def _dependent(first: Sequence[Point], second: Sequence[Point]) -> str | None:
     if len(pairs) < correlation.FEWEST:
         return None
     columns = np.array([[a.fidelity, a.outcome, b.fidelity, b.outcome] for a, b in pairs]).T
-    if min(np.ptp(column) for column in columns) <= 1e-12:
+    if min(np.ptp(column) for column in columns) <= 1e-12 or any(
+        correlation.carried(*pair) for pair in (columns[:2], columns[2:])
+    ):
         return None
     r = [[correlation.pearson(a, b) for b in columns] for a in columns]
-    if max(abs(r[0][1]), abs(r[2][3])) >= 1:
+    if max(abs(r[0][1]), abs(r[2][3])) >= correlation.EXACT:
         return None
     found = correlation.dependent_difference(r[0][1], r[2][3], r[0][2], r[0][3], r[1][2], r[1][3], len(pairs))
     tests = f"Dunn and Clark's z {number(found.dunn_clark_z, 2)}, Steiger's z {number(found.steiger_z, 2)}"
@@ -160,8 +162,10 @@ def _overlapping(label: Sequence[Point], text: Sequence[Point]) -> Estimate:
     if min(np.ptp(column) for column in columns) <= 1e-12:
         return intervals.undefined("one of the three is the same in all conditions", n)
     outcome, first, second = columns
+    if reason := correlation.carried(first, outcome) or correlation.carried(second, outcome):
+        return intervals.undefined(reason, n)
     r = [correlation.pearson(outcome, first), correlation.pearson(outcome, second), correlation.pearson(first, second)]
-    if max(map(abs, r)) >= 1 - 1e-12:
+    if max(map(abs, r)) >= correlation.EXACT:
         return intervals.undefined("a correlation of exactly 1 has no Fisher z", n)
     result = correlation.overlapping_difference(*r, n)
     note = f"r {r[0]:.3f} and {r[1]:.3f}; Steiger's z {number(result.steiger_z, 2)}, Meng's z {result.meng_z:.2f}"

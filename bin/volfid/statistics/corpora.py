@@ -67,7 +67,7 @@ def means(found: Mapping[Measured, Mapping[Rows, Mapping[int, float]]], estimand
     for measured, rows in found.items():
         for kind in sorted(rows, key=_order):
             values = rows[kind]
-            estimate = intervals.mean_interval([values[draw] for draw in sorted(values)], test=False)
+            estimate = intervals.single_mean([values[draw] for draw in sorted(values)], measured.metric)
             number = REALISED if measured.metric.startswith(("realised_", "checker_")) else estimand
             yield Effect(
                 measured.metric, number, f"{kind.name} [{measured.variant}]", _context(kind), measured.metric, "none",

@@ -11,6 +11,9 @@ import numpy as np
 from scipy import special
 
 FEWEST = 4
+NIL = 1e-6  # of the whole range: what is left of it when the one condition that carries it is gone
+LEVERAGE = 0.9  # share of the sum of squares that one condition holds from which on the note says so
+EXACT = 1 - 1e-12
 
 
 @dataclass(frozen=True)
@@ -39,25 +42,64 @@ def correlate(
     """Correlation of two equally long vectors; undefined below four conditions or without spread.
 
     `lost` degrees of freedom went into means that were taken off before (k - 1 for k groups); the
-    interval and p pay for them. The note gives the range of r when each condition is left out once.
+    interval and p pay for them. The note gives the range of r when each condition is left out once, and names a
+    condition that holds nearly all of the spread. Where r would be 1 or -1 whatever was measured (`carried`) it has
+    neither interval nor p.
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     n = len(x)
     if n - lost < FEWEST:
         needed = f"{n} {unit}: at least {FEWEST + lost} are needed"
         return Correlation(None, None, None, None, None, None, n, needed)
-    for name, values in (("fidelity", x), ("outcome", y)):
-        if np.ptp(values) <= 1e-12 * max(1.0, np.abs(values).max()):
-            return Correlation(None, None, None, None, None, None, n, f"the {name} is the same in all conditions")
-    r = pearson(x, y)
+    if reason := no_spread(x, y):
+        return Correlation(None, None, None, None, None, None, n, reason)
+    r, rest = pearson(x, y), (pearson(ranks(x), ranks(y)), kendall(x, y))
+    if reason := carried(x, y):
+        return Correlation(r, None, None, *rest, None, n, f"{reason}: no interval and no p", theil_sen(x, y))
     low, high = fisher_interval(r, n - lost)
     left_out = _leave_one_out(x, y)
+    ends = (min(left_out), max(left_out)) if left_out else None
+    notes = (_leverage(x, y), f"leaving one condition out: r from {ends[0]:.2f} to {ends[1]:.2f}" if ends else None)
     return Correlation(
-        r, low, high, pearson(ranks(x), ranks(y)), kendall(x, y),
-        _p_of_r(r, n - lost), n,
-        f"leaving one condition out: r from {min(left_out):.2f} to {max(left_out):.2f}" if left_out else None,
-        theil_sen(x, y), (min(left_out), max(left_out)) if left_out else None,
-    )  # fmt: skip
+        r, low, high, *rest, _p_of_r(r, n - lost), n, "; ".join(filter(None, notes)) or None, theil_sen(x, y), ends
+    )
+
+
+def no_spread(x: np.ndarray, y: np.ndarray) -> str | None:
+    """Why x and y have no correlation at all; None when they have one."""
+    for name, values in (("fidelity", x), ("outcome", y)):
+        if not np.isfinite(values).all():
+            return f"the {name} is not a number in some condition"
+        if np.ptp(values) <= 1e-12 * max(1.0, np.abs(values).max()):
+            return f"the {name} is the same in all conditions"
+    return None
+
+
+def carried(x: np.ndarray, y: np.ndarray) -> str | None:
+    """Why r says nothing about x and y, both with spread: one condition carries it all, or there are two points.
+
+    Anscombe's fourth set: without the one condition nothing varies, so that its place alone decides. None otherwise.
+    """
+    for name, values in (("fidelity", x), ("outcome", y)):
+        ordered = np.sort(values)
+        if min(np.ptp(ordered[1:]), np.ptp(ordered[:-1])) <= NIL * np.ptp(ordered):
+            return f"one condition carries all of the spread of the {name}"
+    places = np.round(np.stack([(v - v.min()) / np.ptp(v) for v in (x, y)]) / NIL)
+    if len(np.unique(places, axis=1).T) == 2:
+        return "the conditions lie on two points"
+    return None
+
+
+def _leverage(x: np.ndarray, y: np.ndarray) -> str | None:
+    """Which of x and y one condition dominates, in words."""
+    parts = []
+    for name, values in (("fidelity", x), ("outcome", y)):
+        squares = (values - values.mean()) ** 2
+        n = len(values)
+        share = float(n / (n - 1) * squares.max() / squares.sum())  # of the sum of squares, what goes without it
+        if share > LEVERAGE:
+            parts.append(f"one condition holds {int(100 * share)} % of the spread of the {name}")
+    return "; ".join(parts) or None
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
@@ -77,7 +119,7 @@ def kendall(x: np.ndarray, y: np.ndarray) -> float:
     """Kendall's tau-b, every pair compared; both vectors must have spread."""
     upper = np.triu_indices(len(x), k=1)
     a, b = (np.sign(v[:, None] - v[None, :])[upper] for v in (x, y))
-    return float((a @ b) / math.sqrt((a @ a) * (b @ b)))
+    return float(np.clip((a @ b) / math.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
 
 
 def theil_sen(x: np.ndarray, y: np.ndarray) -> float:

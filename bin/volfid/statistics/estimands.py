@@ -146,7 +146,7 @@ def _in_order(conditions: Iterable[Condition]) -> list[Condition]:
 def _mean(
     name: str, estimand: str, contrast: str, context: Context, metric: str, threshold: str, found: dict
 ) -> Effect:
-    estimate = intervals.mean_interval([found[draw] for draw in sorted(found)], test=False)
+    estimate = intervals.single_mean([found[draw] for draw in sorted(found)], metric)
     if not found:
         estimate = intervals.undefined(f"no score for {contrast}")
     estimate = estimate.noted(source_note(context.source))
@@ -215,4 +215,4 @@ def _attribute(
 def mean_of(table: ScoreTable, condition: Condition, metric: str, threshold: str) -> Estimate:
     """Mean score of one condition over draws."""
     found = table.series.get((condition, metric, threshold), {})
-    return intervals.mean_interval([found[draw] for draw in sorted(found)], test=False)
+    return intervals.single_mean([found[draw] for draw in sorted(found)], metric)

@@ -18,6 +18,7 @@ from volfid.statistics import (
     estimands,
     inversion,
     looks,
+    outside,
     precision,
     predictors,
     specification,
@@ -76,7 +77,7 @@ def estimate(
         *estimands.floors(table), *estimands.over_floors(table), *estimands.arm_scores(table),
         *further_scores(cells, scores),
     ]  # fmt: skip
-    decided = effects.decide(found)
+    decided = outside.marked(effects.decide(found), plan)
     findings = make_findings(decided, table, cells, plan)
     findings["headline"]["stamp"] = corpus["stamp"]
     findings["specifications"] = specs

@@ -6,6 +6,7 @@ from volfid.core.contracts import Row
 from volfid.statistics import estimands, intervals
 from volfid.statistics.checks import decide, identity_checks
 from volfid.statistics.effects import UNDEFINED, Effect, place
+from volfid.statistics.outside import caveat
 from volfid.statistics.table import PRIMARY, Condition, Context, ScoreTable
 from volfid.statistics.words import worth_sentence
 from volfid.statistics.worth import real_curve
@@ -68,8 +69,8 @@ def headline(index: Index, table: ScoreTable, cells: Sequence[Row], plan: Row) -
             "generator": context.source.generator, "method": context.source.method,
             "label_plan": context.source.label_plan, "worth_further_documents": number_of(worth),
             "worth_documents": number_of(total), "content_efficiency": number_of(efficiency),
-            "gain": number_of(gain), "cost": cost(plan, cells, context),
-            "sentence": worth_sentence(context, worth, gain),
+            "gain": number_of(gain), "cost": cost(plan, cells, context), "caveat": caveat(context, plan),
+            "sentence": worth_sentence(context, worth, gain, caveat(context, plan)),
         })  # fmt: skip
     first = items[0] if items else {}
     return {
@@ -77,7 +78,7 @@ def headline(index: Index, table: ScoreTable, cells: Sequence[Row], plan: Row) -
         "threshold": threshold,
         "items": items,
         "verdict": first["worth_further_documents"]["verdict"] if first else UNDEFINED,
-        **{key: first.get(key) for key in ("classifier", "regime", "added", "generator", "method")},
+        **{key: first.get(key) for key in ("classifier", "regime", "added", "generator", "method", "caveat")},
         "sentence": first.get(
             "sentence", "No tuned arm with synthetic text was planned, so its worth is not estimated."
         ),
@@ -196,7 +197,7 @@ def curve(table: ScoreTable) -> list[Row]:
     rows = []
     for classifier in table.classifiers:
         for size, values in real_curve(table, classifier, metric, threshold).items():
-            estimate = intervals.mean_interval([values[draw] for draw in sorted(values)], test=False)
+            estimate = intervals.single_mean([values[draw] for draw in sorted(values)], metric)
             rows.append({
                 "classifier": classifier, "size": size, "mean": estimate.value, "ci_low": estimate.low,
                 "ci_high": estimate.high, "n": estimate.n, "metric": metric, "threshold": threshold,

@@ -76,7 +76,7 @@ def _order(place: Place) -> tuple:
 def _effect(place: Place, metric: str, threshold: str, draws: dict[int, list[float]], reason: str | None) -> Effect:
     values = [math.fsum(draws[draw]) / len(draws[draw]) for draw in sorted(draws) if draws[draw]]
     if values:
-        estimate = intervals.mean_interval(values, test=False)
+        estimate = intervals.single_mean(values, metric)
         if len(values) < len(draws):
             estimate = estimate.noted(f"{len(draws) - len(values)} of {len(draws)} draws undefined: {reason}")
     else:

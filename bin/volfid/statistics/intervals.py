@@ -13,11 +13,13 @@ from scipy import special
 
 from volfid.core.adjust import benjamini_hochberg as benjamini_hochberg
 from volfid.core.adjust import holm as holm
+from volfid.core.bounded import AT_BOUND, is_share, logit_limits
 
 LEVEL = 0.95
 ALPHA = 0.05
 EQUIVALENCE_BOUNDS = (0.02, 0.03)
 T_INTERVAL = "t on per-draw values"
+LOGIT_INTERVAL = "t on the logit of the mean of per-draw values"
 FIELLER = "Fieller on per-draw values"
 
 
@@ -64,6 +66,8 @@ def mean_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL, te
     n = len(x)
     if n == 0:
         return undefined("no draw has all arms")
+    if not np.isfinite(x).all():
+        return undefined("a value is not a number", n)
     mean = float(x.mean())
     if n == 1:
         return Estimate(mean, n=1, interval="none", note="one draw: an interval is undefined")
@@ -75,6 +79,21 @@ def mean_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL, te
     half = t_quantile(n, level) * error
     p = float(2 * special.stdtr(n - 1, -abs(mean) / error)) if test else None
     return Estimate(mean, mean - half, mean + half, p, n, spread=spread)
+
+
+def single_mean(values: Sequence[float] | np.ndarray, metric: str, level: float = LEVEL) -> Estimate:
+    """Mean of the per-draw values of one arm under a metric, no contrast.
+
+    A metric between 0 and 1 has the t interval of the logit of its mean (core/bounded.py), which stays inside; a mean
+    of exactly 0 or 1 has none. Any other metric has that of `mean_interval`.
+    """
+    plain = mean_interval(values, level, test=False)
+    if plain.value is None or plain.n < 2 or not is_share(metric, values):
+        return plain
+    limits = logit_limits(plain.value, (plain.spread or 0.0) / math.sqrt(plain.n), t_quantile(plain.n, level))
+    if limits is None:
+        return replace(plain, low=None, high=None, interval="none", note=AT_BOUND.format(round(plain.value)))
+    return replace(plain, low=limits[0], high=limits[1], interval=LOGIT_INTERVAL) if plain.spread else plain
 
 
 def _flat(spread: float, x: np.ndarray) -> bool:

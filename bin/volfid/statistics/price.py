@@ -174,7 +174,7 @@ def _row(
 ) -> Row:
     paired = align({"option": values, "base": base})
     gain = intervals.mean_interval(paired.values["option"] - paired.values["base"] if paired.draws else [])
-    score = intervals.mean_interval([values[draw] for draw in sorted(values)], test=False)
+    score = intervals.single_mean([values[draw] for draw in sorted(values)], PRIMARY[0])
     if len(values) > 1 and len(set(values.values())) == 1:  # asked without examples: no draw has a part in it
         score = Estimate(score.value, n=score.n, interval="none", note="the same in every draw: no interval over draws")
     cost, note = cost_of(bill, prices)

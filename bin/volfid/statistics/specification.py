@@ -146,7 +146,9 @@ def _compared(low: Sequence[Point], high: Sequence[Point]) -> Row:
     if r_low is None or r_high is None:
         return row
     row["delta"] = r_low - r_high
-    if max(abs(r_low), abs(r_high)) >= 1 - 1e-12:
+    if first or second:
+        return row
+    if max(abs(r_low), abs(r_high)) >= correlation.EXACT:
         return {**row, "note": "a correlation of exactly 1 has no Fisher z"}
     found = correlation.independent_difference(r_low, len(low), r_high, len(high))
     return {**row, "ci_low": found.low, "ci_high": found.high}
@@ -156,10 +158,8 @@ def _r(points: Sequence[Point]) -> tuple[float | None, str | None]:
     if len(points) < correlation.FEWEST:
         return None, f"{len(points)} conditions: at least {correlation.FEWEST} are needed"
     x, y = (np.array([getattr(point, name) for point in points]) for name in ("fidelity", "outcome"))
-    for name, values in (("fidelity", x), ("outcome", y)):
-        if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
-            return None, f"the {name} is the same in all conditions"
-    return correlation.pearson(x, y), None
+    reason = correlation.no_spread(x, y)
+    return (None, reason) if reason else (correlation.pearson(x, y), correlation.carried(x, y))
 
 
 def sign_flips(rows: Sequence[Row], listed: Sequence[Reading]) -> Iterator[Effect]:

@@ -9,13 +9,13 @@ import numpy as np
 
 from volfid.core.contracts import Row
 from volfid.core.schemas import ANSWERS, FLOORS
+from volfid.core.supplied import OWN
 from volfid.statistics.intervals import join_notes
 
 # Metric and threshold of every estimate, the primary first.
 MEASURES = (("ap_micro", "none"), ("f1_micro", "tuned"), ("f1_micro", "fixed_0.5"), ("f1_micro", "cardinality"))
 PRIMARY = MEASURES[0]
 ENCODER_SIDE = ("ndcg_at_10_encoder", "none")
-BROUGHT = "brought"
 
 
 class Source(NamedTuple):
@@ -26,6 +26,11 @@ class Source(NamedTuple):
     label_plan: str
     pool_size: int
     round: int
+
+    @property
+    def is_supplied(self) -> bool:
+        """Whether somebody supplied them."""
+        return self.label_plan == OWN
 
 
 class Condition(NamedTuple):
@@ -186,9 +191,9 @@ def build_table(cells: Iterable[Row], scores: Iterable[Row]) -> ScoreTable:
 
 
 def source_note(source: Source | None) -> str | None:
-    """What a reader must know of the source: its label plan, and that a brought pool is the same in all draws."""
+    """What a reader must know of the source: its label plan, and that a supplied pool is the same in all draws."""
     if source is None:
         return None
-    same = "the same brought documents in every draw" if source.generator == BROUGHT else None
+    same = "one pool of supplied documents for all draws" if source.is_supplied else None
     rounds = f"round {source.round}" if source.round else None
     return join_notes(f"label plan {source.label_plan}", same, rounds)

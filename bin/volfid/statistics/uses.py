@@ -22,7 +22,7 @@ def labelling_effects(table: ScoreTable) -> Iterator[Effect]:
         source = Source(generator, labeller, "none", 0, 0)
         for metric, threshold in MEASURES:
             mine = table.answers.get((labeller, generator, regime, metric, threshold), {})
-            own = intervals.mean_interval([mine[draw] for draw in sorted(mine)], test=False)
+            own = intervals.single_mean([mine[draw] for draw in sorted(mine)], metric)
             yield Effect("score", "0", "LLM", Context(labeller, regime, 0, source), metric, threshold, own, MEAN)
             for classifier in table.classifiers:
                 context = Context(classifier, regime, 0, source)

@@ -1,7 +1,8 @@
 """Numbers and sentences: scores with three decimals, documents whole, shares with two."""
 
+from volfid.core.supplied import BROUGHT
 from volfid.statistics.effects import UNDEFINED, Effect
-from volfid.statistics.table import Context
+from volfid.statistics.table import Context, Source
 
 MEASURE_WORDS = {
     ("ap_micro", "none"): "micro-average precision",
@@ -41,13 +42,19 @@ def interval_words(effect: Effect, digits: int = 3) -> str:
     return f"{signed(estimate.value, digits)} [{low}, {high}]"
 
 
-def worth_sentence(context: Context, worth: Effect | None, gain: Effect | None) -> str:
-    """What the synthetic rows are worth, as found in this run."""
-    source = context.source
+def source_words(source: Source) -> str:
+    """Generator and method; the one pool of an audit has neither."""
+    return "supplied" if source.generator == source.method == BROUGHT else f"{source.generator}, {source.method}"
+
+
+def worth_sentence(context: Context, worth: Effect | None, gain: Effect | None, caveat: str | None = None) -> str:
+    """What the synthetic rows are worth, as found in this run; `caveat`: what has to be said before any number."""
     start = (
-        f"{context.added} synthetic documents ({source.generator}, {source.method}) beside {context.regime} real ones, "
+        f"{context.added} synthetic documents ({source_words(context.source)}) beside {context.regime} real ones, "
         f"classifier {context.classifier}"
     )
+    if caveat:
+        start = f"{caveat[:1].upper()}{caveat[1:]}: {start}"
     if worth is None or (worth.verdict == UNDEFINED and worth.estimate.value is None):
         reason = worth.estimate.note if worth is not None else "not planned"
         return f"{start}: the worth in real documents is undefined ({reason})."

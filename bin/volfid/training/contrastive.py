@@ -95,6 +95,7 @@ class ContrastiveTuner(BodyTuner):
         grid, tuned = self.grid_updates(cell), cell["tuning"] == "tuned"
         if self.tuning is None:
             self.tuning = PairTuning(self.start, self.store, recipe, 1)
+        self.announce(data, grid)
         micro = MicroBatch(cell["cell_id"], self.size)
         scale = 1.0 if cell["penalty_scale"] is None else cell["penalty_scale"]
         strengths = [C * scale for C in (recipe.grid_C if tuned else (recipe.C,))]

@@ -22,6 +22,7 @@ import torch
 from torch.nn import functional
 
 from volfid.core.exits import DataError, ParameterError
+from volfid.core.log import inner
 from volfid.core.seeds import derive_seed, generator
 from volfid.training.batches import batch_plan, learning_rates
 from volfid.training.losses import Counts, Loss
@@ -157,6 +158,7 @@ class FineTuning:
                 for group in optimiser.param_groups:
                     group["lr"] = float(rates[update])
                 optimiser.step()
+                inner.add()
         optimiser.zero_grad(set_to_none=True)
         kept = ((name, value) for name, value in network.state_dict().items() if name in self.moved)
         state = {name: value.detach().to("cpu", copy=True) for name, value in kept}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from volfid.core.exits import ConfigError, ParameterError
-from volfid.core.log import log
+from volfid.core.log import inner, log
 from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.encoder import FineTuning, Lesson, Tuned
 from volfid.training.fit import ORDERED, final_loss, loss_book, selected
@@ -76,6 +76,10 @@ class BodyTuner:
             raise ParameterError("the plan gives no number of updates", mend="Make the plan again")
         return [cell["n_updates"]]
 
+    def announce(self, data: CellData, grid: Sequence[int]) -> None:
+        """Tell the progress line how many updates the cell makes at most."""
+        inner.begin(len(data.held_out) * sum(grid) + max(grid), "updates")
+
     def book(self, data: CellData, final: Tuned, micro: MicroBatch) -> dict[str, float]:
         """Bookkeeping of the final model; `exposures` of it by row of the training set."""
         if micro.halved:
@@ -104,6 +108,7 @@ class EncoderTuner(BodyTuner):
         grid = self.grid_updates(cell)
         if self.tuning is None:
             self.tuning = self.kind(self.start, self.store, recipe, len(data.label_ids))
+        self.announce(data, grid)
         micro = MicroBatch(cell["cell_id"], self.size)
         columns = np.argsort(np.asarray(data.label_ids), kind="stable")
 

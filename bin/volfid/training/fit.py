@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from volfid.core.exits import ParameterError
-from volfid.core.log import log
+from volfid.core.log import inner, log
 from volfid.core.seeds import generator
 from volfid.training.cells import ALL_ROWS, CellData, Outcome
 from volfid.training.floors import floor_scores
@@ -156,6 +156,7 @@ def _fit_mlp_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe) ->
         return stack
 
     heads = [head(kept, fold, updates) for fold, kept in data.held_out.items() for updates in grid]
+    inner.begin((1 + tuned) * max(grid), "updates")  # of a stack of heads; a tuned cell fits its last head alone
     # a fixed cell trains its final head in the same stack; a tuned one must choose first
     stack = fit(heads if tuned else [*heads, head(final, ALL_ROWS, grid[0])])
     oof = np.empty((len(grid), *data.real_truth.shape), dtype=np.float32)
@@ -188,6 +189,7 @@ def _fit_stopped_cell(data: CellData, cell: Mapping[str, Any], recipe: MlpRecipe
         [(data.real_vectors[data.folds == fold], data.real_truth[data.folds == fold]) for fold in folds],
         recipe.stop_patience,
     )
+    inner.begin(max(head.updates for head in heads), "updates at most")
     fit_mlp(
         data.vectors, data.rows.labels, data.label_ids, heads, recipe, cell["head_start"], data.master_seed,
         cell["draw"], cell["training_seed"], rule, data.loss,

@@ -19,10 +19,12 @@ from math import ceil
 import numpy as np
 
 from volfid.core.exits import DataError
+from volfid.core.vectors import directed
 from volfid.training.recipes import KnnRecipe
 
 DECIMALS = 6  # of a cosine: what differs by less is a tie, so that rounding inside a product decides nothing
 _BLOCK = 256
+_NO_NEIGHBOUR = -2.0  # below any cosine
 
 
 @dataclass(frozen=True)
@@ -51,24 +53,28 @@ class Voters:
         self.first = np.searchsorted(group[self.order], np.arange(len(names)))
         self.count = len(names)
         self.unit = _unit(vectors[self.order])
+        self.directed = directed(self.unit)
         self.labels = labels.astype(np.float64)
 
     def nearest(self, vectors: np.ndarray, k: int) -> Neighbours:
         """The k nearest parents (all of them where there are fewer) of each of `vectors` (documents, dimensions).
 
-        Equal cosines stand in the order of the parents' ids; of equally near rows of one parent the first counts.
+        Equal cosines stand in the order of the parents' ids; of equally near rows of one parent the first counts. A row
+        of zeros has no direction: it is a neighbour where there is no other, with a cosine of 0.
         """
         rows, cosines = [], []
         numbers = np.arange(len(self.order))
         width = np.diff(np.append(self.first, len(numbers)))
         for start in range(0, len(vectors), _BLOCK):
             cosine = np.round(_unit(vectors[start : start + _BLOCK]) @ self.unit.T, DECIMALS)
+            cosine[:, ~self.directed] = _NO_NEIGHBOUR
             best = np.maximum.reduceat(cosine, self.first, axis=1)
             is_best = cosine == np.repeat(best, width, axis=1)
             nearest = np.minimum.reduceat(np.where(is_best, numbers, len(numbers)), self.first, axis=1)
             ranked = np.argsort(-best, axis=1, kind="stable")[:, :k]
             rows.append(self.order[np.take_along_axis(nearest, ranked, axis=1)])
-            cosines.append(np.take_along_axis(best, ranked, axis=1))
+            found = np.take_along_axis(best, ranked, axis=1)
+            cosines.append(np.where(found == _NO_NEIGHBOUR, 0.0, found))
         if not rows:
             return Neighbours(np.zeros((0, min(k, self.count)), dtype=np.int64), np.zeros((0, min(k, self.count))))
         return Neighbours(np.concatenate(rows), np.concatenate(cosines))

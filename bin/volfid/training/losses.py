@@ -17,6 +17,7 @@ are kept in [1, N - 1], so that labels of 0 and of N positives have finite terms
 it left out would keep its first scores, about 0.5. All is computed in float32 at least, whatever the logits are.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
@@ -79,6 +80,9 @@ class Weighted:
             weight = weight.clamp(max=self.cap)
         return y * weight * functional.softplus(-z) + (1 - y) * functional.softplus(z)
 
+    def __post_init__(self) -> None:
+        _allowed("weighted", power=(self.power, -20, 20), cap=(self.cap, 1e-6, math.inf))
+
 
 @dataclass(frozen=True)
 class Focal:
@@ -90,6 +94,9 @@ class Focal:
     def terms(self, z: Tensor, y: Tensor, counts: Counts) -> Tensor:
         """See the module."""
         return _focal(z, y, self.gamma, self.alpha)
+
+    def __post_init__(self) -> None:
+        _allowed("focal", gamma=(self.gamma, 0, math.inf), alpha=(self.alpha, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -107,8 +114,16 @@ class Asymmetric:
         p = torch.sigmoid(z)
         right = torch.where(y > 0, p, (torch.sigmoid(-z) + self.margin).clamp(max=1))
         gamma = self.gamma_pos * y + self.gamma_neg * (1 - y)
-        weight = (1 - right) ** gamma
+        wrong = 1 - right
+        # at 0 the derivative of a power below 1 is infinite, and times the 0 beside it not a number: what is right
+        # weighs 0 there (1 with gamma 0), without a gradient
+        weight = torch.where(wrong > 0, torch.where(wrong > 0, wrong, 1) ** gamma, (gamma == 0).to(z))
         return -(weight.detach() if self.detach else weight) * right.clamp(min=self.eps).log()
+
+    def __post_init__(self) -> None:
+        at_least_zero = (0, math.inf)
+        _allowed("asymmetric", gamma_pos=(self.gamma_pos, *at_least_zero), gamma_neg=(self.gamma_neg, *at_least_zero),
+                 margin=(self.margin, 0, 1), eps=(self.eps, 1e-30, 1))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -138,13 +153,15 @@ class Balanced:
             raise ConfigError(f"a balanced loss has no weight {self.weight!r} with these parameters")
         if (self.kappa is None) != (self.lambda_ is None):
             raise ConfigError("kappa and lambda_ of a balanced loss belong together")
+        _allowed("balanced", gamma=(self.gamma, 0, math.inf), alpha=(self.alpha, 0, 1), beta=(self.beta, 0, 1 - 1e-12),
+                 lambda_=(self.lambda_, 1e-6, math.inf))  # fmt: skip
 
     def terms(self, z: Tensor, y: Tensor, counts: Counts) -> Tensor:
         """See the module."""
         n = counts.positives.to(z)
         weight = self._weight(y, n, counts.mu)
         if self.kappa is not None and self.lambda_ is not None:
-            shift = self.kappa * (counts.documents / n - 1).log()
+            shift = self.kappa * (counts.documents / n - 1).clamp(min=1e-12).log()  # one document alone: no odds
             z = z - (shift / self.lambda_ if self.shift_divided else shift)
             z = torch.where(y > 0, z, self.lambda_ * z)
             if weight is not None:
@@ -156,11 +173,12 @@ class Balanced:
         """(documents, labels) or (labels,); None without a weight."""
         if self.weight == "class":
             assert self.beta is not None
-            return (1 - self.beta) / (1 - self.beta**n)
+            wide = n.double() if self.beta > 1 - 1e-6 else n  # so near 1 that single precision would divide by 0
+            return ((1 - self.beta) / (1 - self.beta**wide)).to(n)
         if self.weight == "rebalanced":
             assert self.map_alpha is not None and self.map_beta is not None
             # a document without labels has r = infinity, and so the weight map_alpha + 1
-            r = (1 / n) / (y / n).sum(1, keepdim=True)
+            r = ((1 / n) / (y / n).sum(1, keepdim=True)).clamp(max=1e30)
             return self.map_alpha + torch.sigmoid(self.map_beta * (r - (mu if self.map_mu is None else self.map_mu)))
         return None
 
@@ -169,9 +187,21 @@ def _focal(z: Tensor, y: Tensor, gamma: float, alpha: float | None) -> Tensor:
     """alpha_t (1 - p_t)^gamma BCE; 1 - p_t is the sigmoid of the logit turned round, which keeps its small values."""
     turned = torch.where(y > 0, -z, z)
     terms = functional.softplus(turned)
-    if gamma:
+    if 0 < gamma < 1:
+        # the derivative of this power is infinite at 0, where a sigmoid ends in single precision; this form's is not
+        terms = torch.exp(gamma * functional.logsigmoid(turned)) * terms
+    elif gamma:
         terms = torch.sigmoid(turned) ** gamma * terms
     return terms if alpha is None else torch.where(y > 0, alpha, 1 - alpha) * terms
+
+
+def _allowed(kind: str, **bounds: tuple[float | None, float, float]) -> None:
+    """Raises ConfigError naming the first parameter (value, least, most) that lies outside or is no finite number."""
+    for name, (value, least, most) in bounds.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if value is not None and not (number and least <= value <= most):
+            limit = f"of {least:g} or more" if math.isinf(most) else f"between {least:g} and {most:g}"
+            raise ConfigError(f"{name} of a loss of kind {kind} is {value}", mend=f"Make it a number {limit}")
 
 
 KINDS: dict[str, type[Any]] = {

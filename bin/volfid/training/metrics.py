@@ -5,12 +5,13 @@ documents without labels are left out of LRAP, coverage and ranking loss; a docu
 labels and without predictions counts 0 in the sample averages; a decision is p > t, strict.
 Everything equals scikit-learn on the same input where scikit-learn has the same convention.
 
-Shapes: `truth` and `predicted` (documents, labels) bool; `scores` (documents, labels) float.
+Shapes: `truth` and `predicted` (documents, labels) bool, or 0 and 1; `scores` (documents, labels) float. Any other
+truth (.5, 2, -1, a missing value), a score that is not a number, and arrays of different shape are refused (BadArray).
 """
 
 import numpy as np
 
-from volfid.core.ranking import average_precision
+from volfid.core.ranking import as_truth, average_precision, truth_and_predictions, truth_and_scores
 
 Value = float | None
 
@@ -21,6 +22,7 @@ def _ratio(numerator: float, denominator: float) -> Value:
 
 def _counts(truth: np.ndarray, predicted: np.ndarray, axis: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """True positives, positives and predictions along `axis`."""
+    truth, predicted = truth_and_predictions(truth, predicted)
     return ((truth & predicted).sum(axis), truth.sum(axis), predicted.sum(axis))
 
 
@@ -55,7 +57,7 @@ def f1_macro(truth: np.ndarray, predicted: np.ndarray) -> Value:
 
 def f1_weighted(truth: np.ndarray, predicted: np.ndarray) -> Value:
     """Mean F1 of the labels weighted by their positive documents; None without a positive."""
-    values, support = f1_by_label(truth, predicted), truth.sum(0)
+    values, support = f1_by_label(truth, predicted), as_truth(truth).sum(0)
     return _ratio(np.nansum(values * support), support.sum())
 
 
@@ -73,26 +75,30 @@ def jaccard_samples(truth: np.ndarray, predicted: np.ndarray) -> Value:
 
 def subset_accuracy(truth: np.ndarray, predicted: np.ndarray) -> Value:
     """Share of documents whose whole label set is right."""
+    truth, predicted = truth_and_predictions(truth, predicted)
     return _mean((truth == predicted).all(1))
 
 
 def hamming(truth: np.ndarray, predicted: np.ndarray) -> Value:
     """Share of wrong cells of the label matrix (Hamming loss)."""
+    truth, predicted = truth_and_predictions(truth, predicted)
     return _mean(truth != predicted)
 
 
 def labels_never_predicted(predicted: np.ndarray) -> float:
     """Number of labels that no document is given."""
-    return float((~predicted.any(0)).sum())
+    return float((~as_truth(predicted, "prediction").any(0)).sum())
 
 
 def ap_micro(truth: np.ndarray, scores: np.ndarray) -> Value:
     """Micro-average precision: one ranking of all (document, label) cells."""
+    truth, scores = truth_and_scores(truth, scores)
     return average_precision(truth.ravel(), scores.ravel())
 
 
 def ap_by_label(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Average precision of each label, shape (labels,); NaN where the label has no positive document."""
+    truth, scores = truth_and_scores(truth, scores)
     values = [average_precision(truth[:, k], scores[:, k]) for k in range(truth.shape[1])]
     return np.array([np.nan if value is None else value for value in values])
 
@@ -104,6 +110,7 @@ def ap_macro(truth: np.ndarray, scores: np.ndarray) -> Value:
 
 def lrap(truth: np.ndarray, scores: np.ndarray) -> Value:
     """Label ranking average precision over documents with at least one label."""
+    truth, scores = truth_and_scores(truth, scores)
     document, label = np.nonzero(truth)
     if not len(document):
         return None
@@ -116,6 +123,7 @@ def lrap(truth: np.ndarray, scores: np.ndarray) -> Value:
 
 def coverage(truth: np.ndarray, scores: np.ndarray) -> Value:
     """How many top labels hold all true ones, mean over documents with at least one label."""
+    truth, scores = truth_and_scores(truth, scores)
     kept = truth.any(1)
     if not kept.any():
         return None
@@ -125,6 +133,7 @@ def coverage(truth: np.ndarray, scores: np.ndarray) -> Value:
 
 def ranking_loss(truth: np.ndarray, scores: np.ndarray) -> Value:
     """Share of (true, other) label pairs in wrong or tied order, mean over documents that have both."""
+    truth, scores = truth_and_scores(truth, scores)
     labels = truth.sum(1)
     kept = (labels > 0) & (labels < truth.shape[1])
     if not kept.any():
@@ -142,6 +151,7 @@ def calibration_error(truth: np.ndarray, scores: np.ndarray, bins: int = 15) -> 
     Mean over the cells of |mean probability - share of positives| of their bin. Tied probabilities stay in one
     bin (that of the lowest of them), so that the result does not depend on the order of documents and labels.
     """
+    truth, scores = truth_and_scores(truth, scores)
     p = scores.astype(np.float64, copy=False).ravel()
     if not p.size:
         return None
@@ -154,6 +164,7 @@ def calibration_error(truth: np.ndarray, scores: np.ndarray, bins: int = 15) -> 
 
 def brier(truth: np.ndarray, scores: np.ndarray) -> Value:
     """Mean squared difference of probability and truth over all (document, label) cells."""
+    truth, scores = truth_and_scores(truth, scores)
     return _mean((scores.astype(np.float64, copy=False) - truth) ** 2)
 
 

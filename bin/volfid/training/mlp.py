@@ -21,6 +21,7 @@ import torch
 from torch.nn import functional
 
 from volfid.core.exits import DataError, ParameterError
+from volfid.core.log import inner
 from volfid.core.seeds import derive_seed, generator
 from volfid.training.batches import batch_plan, learning_rates
 from volfid.training.losses import Counts, Loss
@@ -122,6 +123,7 @@ def fit_mlp(
     with torch.inference_mode():
         for update in range(max(head.updates for head in heads)):
             stack.step(update)
+            inner.add()
             if monitor is not None and monitor(update + 1, now):
                 break
         return now()

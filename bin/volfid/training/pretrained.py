@@ -49,8 +49,8 @@ class Pretrained:
 def load_encoder(entry: Mapping[str, Any], model_dir: Path, recipe: BodyRecipe) -> Pretrained:
     """The encoder of a models.yaml entry (with its `name`) from its fetched folder.
 
-    Raises UnavailableError where the recipe needs a GPU or a package that is not there, ConfigError where the
-    model cannot do what the recipe asks for.
+    Raises UnavailableError where the recipe needs a GPU, a package or an attention kernel that is not there,
+    ConfigError where the model cannot do what the recipe asks for.
     """
     body, tokenizer, gpu = _load("AutoModel", entry, model_dir, recipe, torch.float32)
     if getattr(body, "pooler", None) is not None:
@@ -162,7 +162,7 @@ def _load(
             attn_implementation=recipe.attention, **more,
         )  # fmt: skip
     except (ValueError, ImportError) as error:
-        raise ConfigError(
+        raise UnavailableError(
             f"{entry['name']} cannot run with attention {recipe.attention!r}: {str(error).splitlines()[0]}",
             mend="Use attention: eager",
         ) from error

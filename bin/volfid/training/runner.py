@@ -66,12 +66,11 @@ def run_cells(
     study = _Study(job, documents, labels, regimes, trainsets, vector_row, vectors)
     study.answers, study.tuner = Answers(answers, study.label_ids), tuner
     results = Results(label_order_sha=label_order_sha(study.label_ids))
-    progress = Progress("train", len(job["items"]), "cells")
     if isinstance(study.recipe, MlpRecipe | BodyRecipe):
         import torch  # the other families do without
 
         torch.set_num_threads(1)
-    with threadpool_limits(1):
+    with threadpool_limits(1), Progress("train", len(job["items"]), "cells") as progress:
         for cell in sorted(job["items"], key=lambda item: item["cell_id"]):
             if cell["trainset_id"] not in study.trainsets:
                 reason = f"Its training set {cell['trainset_id']} was not made."
@@ -84,6 +83,13 @@ def run_cells(
                 except VolfidError as error:
                     results.gaps.append(_gap(cell, str(error), None, None))
             progress.advance()
+    return results
+
+
+def left_out(job: Mapping[str, Any], labels: Sequence[Row], error: VolfidError) -> Results:
+    """What a job leaves whose model cannot be run: each of its cells is a gap with the reason."""
+    results = Results(label_order_sha=label_order_sha([row["label"] for row in labels]))
+    results.gaps = [_gap(cell, str(error), None, None) for cell in job["items"]]
     return results
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from volfid.core.exits import ParameterError
+from volfid.core.ranking import as_truth
 from volfid.training import metrics
 from volfid.training.thresholds import (
     FIXED,
@@ -77,8 +78,8 @@ def seen_label_sets(truth: np.ndarray, real_truth: np.ndarray) -> np.ndarray:
 
     The real documents, not the rows of the arm, so that all arms are scored on the same parts.
     """
-    known = {row.tobytes() for row in real_truth}
-    return np.array([row.tobytes() in known for row in truth], dtype=bool)
+    known = {row.tobytes() for row in as_truth(real_truth)}
+    return np.array([row.tobytes() in known for row in as_truth(truth)], dtype=bool)
 
 
 def decisions(
@@ -163,7 +164,7 @@ def book_rows(cell_id: str, book: Mapping[str, float], n: int) -> list[Row]:
 
 def search_row(cell_id: str, metric: str, value: float | None, n: int) -> Row:
     """One retrieval figure as a score row; n is the number of queries."""
-    return _row(cell_id, metric, "none", None, value, n, "no query has a relevant document, or a vector is zero")
+    return _row(cell_id, metric, "none", None, value, n, "no query has a relevant document, or all vectors are zero")
 
 
 def _threshold(

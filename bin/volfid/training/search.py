@@ -12,7 +12,7 @@ import numpy as np
 
 from volfid.core import ndcg
 from volfid.core.labels import jaccard
-from volfid.core.vectors import unit_rows
+from volfid.core.vectors import directed, unit_rows
 
 METRIC = "ndcg_at_10_encoder"
 DECIMALS = 6
@@ -36,16 +36,19 @@ class FixedSearch:
     def score(self, represent: Callable[[np.ndarray], np.ndarray]) -> tuple[float | None, int]:
         """Mean nDCG@10 over the queries that some document is relevant to, and their number.
 
-        Equal similarities (to 1e-6) stand in the order of the ids. None when no query has a relevant
-        document, or when a document is represented by zeros and so has no direction.
+        Equal similarities (to 1e-6) stand in the order of the ids. A document that is represented by zeros has no
+        direction: as a query it is left out, in the corpus it is never found, the ideal staying what it is. None when
+        no query is left, or no document to find.
         """
-        known = self.ideal > 0
-        parts = [represent(side).astype(np.float32) for side in (self.queries, self.corpus)]
-        if not known.any() or any(not np.linalg.norm(part, axis=1).all() for part in parts):
-            return None, int(known.sum())
-        queries, corpus = (unit_rows(part, [str(i) for i in range(len(part))]) for part in parts)
+        sides = [represent(side).astype(np.float32) for side in (self.queries, self.corpus)]
+        queries, corpus = (unit_rows(part, [str(i) for i in range(len(part))]) for part in sides)
+        known, there = (self.ideal > 0) & directed(queries), directed(corpus)
+        if not known.any() or not there.any():
+            return None, int((self.ideal > 0).sum())
         similarity = np.round(queries @ corpus.T, DECIMALS)
+        similarity[:, ~there] = -np.inf
         best = np.argsort(-similarity, axis=1, kind="stable")[:, : ndcg.K]
         ranks = np.arange(best.shape[1])
-        actual = ndcg.dcg(np.take_along_axis(self.gains, best, axis=1), ranks[None, :], ranks[None, :] + 1)
+        found = np.take_along_axis(self.gains, best, axis=1) * there[best]
+        actual = ndcg.dcg(found, ranks[None, :], ranks[None, :] + 1)
         return float((actual[known] / self.ideal[known]).mean()), int(known.sum())

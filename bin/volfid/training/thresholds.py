@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from volfid.core.exits import DataError
+from volfid.core.ranking import as_scores, truth_and_scores
 
 FIXED = 0.5
 FEWEST_POSITIVES = 5
@@ -47,6 +48,7 @@ def tuned_threshold(truth: np.ndarray, scores: np.ndarray) -> float:
     tried. Of equal maxima the highest threshold is taken (the fewest predictions).
     Raises DataError when no document has a label.
     """
+    truth, scores = truth_and_scores(truth, scores)
     positive = np.sort(scores[truth].astype(np.float64))
     if not len(positive):
         raise DataError("no real training document has a label, so no threshold can be tuned")
@@ -64,7 +66,7 @@ def cardinality_threshold(scores: np.ndarray, cardinality: float) -> float:
     """
     if not len(scores):
         raise DataError("there is no document to label")
-    above, thresholds = _cuts(scores)
+    above, thresholds = _cuts(as_scores(scores))
     return float(thresholds[np.argmin(np.abs(above - cardinality * len(scores)))])
 
 
@@ -74,6 +76,7 @@ def per_label_thresholds(truth: np.ndarray, scores: np.ndarray, fallback: float)
     A label with at least FEWEST_POSITIVES positive documents gets the threshold with its highest F1
     on these scores (of equal maxima the highest); all others get `fallback`.
     """
+    truth, scores = truth_and_scores(truth, scores)
     own = truth.sum(0) >= FEWEST_POSITIVES
     thresholds = np.full(truth.shape[1], float(fallback))
     for label in np.flatnonzero(own):
@@ -95,6 +98,7 @@ def cross_validated_thresholds(truth: np.ndarray, scores: np.ndarray, folds: np.
     `folds` (documents,): the fold that each document was held out in. Labels with equally many positives are
     taken in the order of their summed scores, so that the order of the columns does not matter.
     """
+    truth, scores = truth_and_scores(truth, scores)
     ladders = [_ladder(truth[folds == fold], scores[folds == fold].astype(np.float64)) for fold in np.unique(folds)]
     most = max(len(ladder.value) for ladder in ladders)
     chosen = np.stack([_padded(ladder.chosen, most) for ladder in ladders])  # (folds, cuts, 1 or labels)

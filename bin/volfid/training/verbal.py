@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from volfid.core.reasoning import without_reasoning
+
 TASK = "You assign labels to documents. These are the labels:"
 ANSWER = "Answer with a JSON array of the ids of all labels that apply, the most common first; [] when none applies."
 
@@ -59,13 +61,14 @@ class Parsed:
 
 
 def parse_answer(text: str, codes: Sequence[str]) -> Parsed:
-    """The first complete JSON array of strings in `text`, whatever stands around it.
+    """The first complete JSON array of strings in `text` behind marked reasoning, whatever stands around it.
 
-    An array that never ends, or none, is a failure and names no label. Unknown and repeated ids are counted and
-    dropped.
+    An array that never ends, or none, is a failure and names no label; so is reasoning that never ends. Unknown and
+    repeated ids are counted and dropped.
     """
     place = {code: column for column, code in enumerate(codes)}
     decoder = json.JSONDecoder()
+    text, _ = without_reasoning(text)
     start = text.find("[")
     while start >= 0:
         try:

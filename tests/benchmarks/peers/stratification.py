@@ -17,8 +17,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "bin"))
 
+from volfid.core.ordering import nested_order
 from volfid.core.stratify import iterative_parts
-from volfid.regimes.ordering import nested_order
 
 Split = Callable[[np.ndarray, int, int], np.ndarray]
 

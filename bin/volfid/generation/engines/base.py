@@ -43,10 +43,12 @@ class EngineRequest:
 
 @dataclass(frozen=True)
 class EngineOutput:
-    """`text` without the stop string; `finish_reason` is `stop`, `length` or `filtered` (withheld by a server).
+    """`text` without the stop string that ended it, otherwise whole; `finish_reason` is `stop`, `length` or `filtered`
+    (withheld by a server).
 
     token_ids: None where a server does not tell them; `counted` is then how many it says there were. opened: False
-    where the answer does not begin with the words it was asked to begin with.
+    where the answer does not begin with the words it was asked to begin with. refused: the server says that the text is
+    a refusal.
     """
 
     text: str
@@ -55,6 +57,7 @@ class EngineOutput:
     finish_reason: str
     counted: int = 0
     opened: bool = True
+    refused: bool = False
 
     @property
     def completion_tokens(self) -> int:

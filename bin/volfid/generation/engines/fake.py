@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from volfid.core.exits import ConfigError, RetryError
+from volfid.core.log import inner
 from volfid.generation.engines.base import ChoiceOutput, ChoiceRequest, EngineOutput, EngineRequest, EngineSettings
 from volfid.generation.engines.tokens import common_length
 
@@ -96,6 +97,7 @@ class FakeEngine:
             shares.append(None if rng.random() < self.faults.empty else float(1 / (1 + np.exp(-logit))))
         lengths = [len(prompt.split()) for prompt in request.prompts]
         shared = common_length([prompt.split() for prompt in request.prompts])
+        inner.add()
         return ChoiceOutput(tuple(shares), 0.5, sum(lengths), shared * (len(lengths) - 1))
 
     def close(self) -> None:
@@ -112,6 +114,7 @@ class FakeEngine:
         words = text.split()
         if len(words) > request.max_tokens:
             text, words, reason = " ".join(words[: request.max_tokens]), words[: request.max_tokens], "length"
+        inner.add()
         return EngineOutput(text, tuple(len(word) for word in words), len(request.prompt.split()), reason)
 
     def _sign_of_life(self, beat: Callable[[], None]) -> None:

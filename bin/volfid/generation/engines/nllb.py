@@ -9,7 +9,7 @@ from typing import Any
 
 from volfid.core.chat import harmless
 from volfid.core.exits import ConfigError
-from volfid.core.log import log
+from volfid.core.log import inner, log
 from volfid.generation.engines.base import (
     ChoiceOutput,
     ChoiceRequest,
@@ -63,7 +63,11 @@ class NllbEngine(LocalModel):
     def generate(self, requests: Sequence[EngineRequest], beat: Callable[[], None]) -> list[EngineOutput]:
         """Back-translations in order. Raises ConfigError for unsound options or a language the model does not know."""
         with self.inference():
-            return [self._answer(request, beat) for request in requests]
+            made = []
+            for request in requests:
+                made.append(self._answer(request, beat))
+                inner.add()
+            return made
 
     def judge(self, requests: Sequence[ChoiceRequest], beat: Callable[[], None]) -> list[ChoiceOutput]:
         """Refused: a translation model reads no question."""

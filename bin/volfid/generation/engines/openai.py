@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from volfid.core.chat import NO, YES
 from volfid.core.exits import ConfigError, UnavailableError
+from volfid.core.log import inner
 from volfid.generation.engines.base import ChoiceOutput, ChoiceRequest, EngineOutput, EngineRequest, EngineSettings
 from volfid.generation.engines.calls import Server
 
@@ -24,6 +25,8 @@ DEFAULTS: dict[str, Any] = {
 NEEDED = ("url", "model")
 ANSWERS = ("asked", "begun")
 FINISHED = {"stop": "stop", "length": "length", "content_filter": "filtered"}
+REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_details")  # fields beside `content`
+UNENDED = "<think>"
 TOP = 20  # most alternatives to a token that the protocol tells
 BEGIN = "Begin your answer with exactly these words: "
 NOT_REPEATABLE = "served: the same seed may give other text, the server's version and batches are not known"
@@ -145,14 +148,16 @@ class OpenAIEngine:
             "seed": request.seed, **({"stop": stops} if stops else {}),
         })  # fmt: skip
         choice = answer["choices"][0]
-        text = choice["message"].get("content") or choice["message"].get("refusal") or ""
-        reason, opened = FINISHED[choice["finish_reason"]], True
+        text, opened = said(choice["message"]), True
         if not self._begun():
             text, opened = without_beginning(text, request.answer_prefix)
-            text, cut = cut_at(text, request.stop, early)
-            reason = "stop" if cut and reason == "length" else reason
-        usage = answer["usage"]
-        return EngineOutput(text, None, usage["prompt_tokens"], reason, usage["completion_tokens"], opened)
+        inner.add()
+        usage, refused = answer["usage"], not text and bool(choice["message"].get("refusal"))
+        text = str(choice["message"]["refusal"]) if refused else text
+        return EngineOutput(
+            text, None, usage["prompt_tokens"], FINISHED[choice["finish_reason"]], usage["completion_tokens"], opened,
+            refused,
+        )  # fmt: skip
 
     def _judge(self, request: ChoiceRequest, beat: Callable[[], None]) -> ChoiceOutput:
         if request.answer_prefix and not self._begun():
@@ -167,6 +172,7 @@ class OpenAIEngine:
             mass += (yes + no) / len(request.prompts)
             read += answer["usage"]["prompt_tokens"]
             cached += (answer["usage"].get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        inner.add()
         return ChoiceOutput(tuple(shares), mass, read, cached)
 
     def _begun(self) -> bool:
@@ -205,18 +211,20 @@ def fault_of(answer: Any) -> str:
     return "" if finished in FINISHED else f"the answer ended for the reason {finished!r}"
 
 
+def said(message: Mapping[str, Any]) -> str:
+    """The text of a message, whole. Where it holds reasoning alone, in a field or part of its own, that is one block
+    which never ends; reasoning beside a text is left out."""
+    content = message.get("content")
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    text = content if isinstance(content, str) else "".join(str(part.get("text") or "") for part in parts)
+    thought = [message.get(name) for name in REASONING] + [part.get("thinking") for part in parts if not text]
+    return UNENDED if not text.strip() and any(thought) else text
+
+
 def without_beginning(text: str, beginning: str) -> tuple[str, bool]:
     """An answer without the words it was asked to begin with, and whether it did begin with them."""
     bare = text.lstrip()
     return (bare[len(beginning) :], True) if bare.startswith(beginning) else (text, False)
-
-
-def cut_at(text: str, stops: Sequence[str], passed: Sequence[str]) -> tuple[str, bool]:
-    """An answer up to its first stop string, and whether there was one. Those of `passed` may stand before it."""
-    if passed:
-        text = re.sub(rf"^(?:\s*(?:{'|'.join(map(re.escape, passed))}))+", "", text)
-    ends = [end for end in map(text.find, stops) if end >= 0]
-    return (text[: min(ends)], True) if ends else (text, False)
 
 
 def yes_and_no(logprobs: Any) -> tuple[float, float]:

@@ -9,12 +9,15 @@ from volfid.core.exits import ConfigError, DataError
 from volfid.core.files import sha256_text
 from volfid.generation.engines.base import ChoiceOutput
 
+REASONING = {"<think>": "</think>", "<thinking>": "</thinking>", "[THINK]": "[/THINK]", "◁think▷": "◁/think▷"}
+
 
 def encode(tokenizer: Any, prompt: str, answer_prefix: str, chat: Mapping[str, Any] | None, room: int) -> list[int]:
     """Token ids of one user turn and the opened answer.
 
     chat: {system: text or null, template_arguments: {...}} of the model entry. The template writes the
-    BOS itself, so the tokenizer adds none (double BOS costs quality and is easy to get: vLLM 27486).
+    BOS itself, so the tokenizer adds none (double BOS costs quality and is easy to get: vLLM 27486). Where the template
+    opens a block of reasoning, the block is closed: the answer begins at once.
     Raises DataError when the ids exceed `room`: a prompt is never cut silently.
     """
     chat = chat or {}
@@ -24,6 +27,7 @@ def encode(tokenizer: Any, prompt: str, answer_prefix: str, chat: Mapping[str, A
     written = tokenizer.apply_chat_template(
         messages, tokenize=False, add_generation_prompt=True, **chat.get("template_arguments", {})
     )
+    written += end_of_reasoning(written)
     ids = list(tokenizer(written + answer_prefix, add_special_tokens=False)["input_ids"])
     check_bos(tokenizer, written, ids)
     if len(ids) > room:
@@ -32,6 +36,14 @@ def encode(tokenizer: Any, prompt: str, answer_prefix: str, chat: Mapping[str, A
             mend="Lower shown_words or exemplars in the design, or raise max_model_len of the model",
         )
     return ids
+
+
+def end_of_reasoning(written: str) -> str:
+    """What closes the block of reasoning that a chat template ends with; empty where it ends with none."""
+    for opened, closed in REASONING.items():
+        if written.rstrip().endswith(opened):
+            return f"\n{closed}\n\n"
+    return ""
 
 
 def common_length(sequences: Sequence[Sequence[Any]]) -> int:

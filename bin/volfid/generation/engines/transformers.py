@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from volfid.core.chat import choice_tokens
+from volfid.core.log import inner
 from volfid.generation.engines.base import (
     ChoiceOutput,
     ChoiceRequest,
@@ -28,7 +29,7 @@ class TransformersEngine(LocalModel):
     def generate(self, requests: Sequence[EngineRequest], beat: Callable[[], None]) -> list[EngineOutput]:
         """Answers in order."""
         with self.inference():
-            return [self._answer(request, beat) for request in requests]
+            return [self._counted(self._answer, request, beat) for request in requests]
 
     def judge(self, requests: Sequence[ChoiceRequest], beat: Callable[[], None]) -> list[ChoiceOutput]:
         """Answers in order; what all prompts of the call begin with is read once, then what those of a request do."""
@@ -41,7 +42,13 @@ class TransformersEngine(LocalModel):
         with self.inference():
             start = common_length([one for questions in ids for one in questions])
             common = self._read(ids[0][0][:start], None)
-            return [self._judge(questions, common, start, beat) for questions in ids]
+            return [self._counted(self._judge, questions, common, start, beat) for questions in ids]
+
+    def _counted(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """The result of one request, counted as finished."""
+        made = call(*arguments)
+        inner.add()
+        return made
 
     def _read(self, ids: list[int], cache: Any) -> Any:
         """The cache after `ids`; None when there is nothing to read."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from volfid.core.chat import choice_tokens
 from volfid.core.exits import RetryError, UnavailableError
+from volfid.core.log import inner
 from volfid.generation.engines.base import (
     ChoiceOutput,
     ChoiceRequest,
@@ -146,7 +147,9 @@ class VllmEngine:
 
         def beating() -> Any:
             beat()
-            return step(engine)
+            made = step(engine)
+            inner.add(sum(one.finished for one in made))
+            return made
 
         engine.step = beating
 

@@ -118,7 +118,7 @@ class Run:
                 found.setdefault((n, rows), {})[draw] = 1 - row["value"] / n
         lines = []
         for (n, rows), shares in sorted(found.items()):
-            mean = intervals.mean_interval([shares[draw] for draw in sorted(shares)], test=False)
+            mean = intervals.single_mean([shares[draw] for draw in sorted(shares)], "share_above")
             lines.append(
                 f"{n} real documents, {rows} rows drawn: {percent(mean.value)} {_limits(mean.low, mean.high, percent)} "
                 f"never drawn (expected {percent(expected(n, rows))}), n = {mean.n} draws"
