@@ -1,5 +1,6 @@
 // The checkout and the names of files: what would break every task. [exit code, message] of each problem.
 
+include { listedPaths } from './channels.nf'
 include { oneLine } from './lastwords.nf'
 
 // Java reads names of files by the locale that it starts in: one without UTF-8 cannot even ask whether a file is there.
@@ -31,9 +32,12 @@ def bitProblems() {
 
 // Nextflow writes names into shell scripts without quotes: a name that the shell reads as another one is refused.
 def nameProblems() {
-    def named = ['input', 'real', 'synthetic', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous', 'model_dir']
+    def named = ['input', 'real', 'test', 'labels', 'design', 'models', 'recipes', 'claims', 'prompts', 'previous', 'model_dir']
         .findAll { name -> params[name] && !(params[name] in ['demo', 'fixture']) && !params[name].toString().startsWith('hf:') }
         .collectEntries { name -> ["--${name}".toString(), file(params[name].toString(), glob: false).toString()] }
+    // several pools: the first whose name is odd is told
+    def pools = listedPaths(params.synthetic).collect { path -> file(path, glob: false).toString() }
+    named['--synthetic'] = pools.find { path -> misread(path) } ?: ''
     def folders = ['the folder of volfid': "${projectDir}/main.nf".toString(), 'the work folder (-w)': workflow.workDir.toString()]
     def odd = (folders + named).collectEntries { name, path -> [name, misread(path)] }.findAll { _name, why -> why }
     if( projectDir.toString() =~ /[:`"]/ ) {

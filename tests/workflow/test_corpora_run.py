@@ -61,7 +61,7 @@ def recipe(tmp_path):
 
 ONLY_INPUTS = """
 include { INPUTS } from './modules/inputs.nf'
-include { chosenSource } from './modules/params.nf'
+include { chosenSource } from './modules/sources.nf'
 include { preflight } from './modules/preflight.nf'
 workflow {
     preflight()

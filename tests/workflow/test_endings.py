@@ -198,7 +198,7 @@ def test_a_checkout_and_inputs_with_brackets_in_their_names_run(tmp_path):
     """Label names are not lost, and the design and the demo corpus are found."""
     project = copy_project(tmp_path / "proj é [x] it")
     (project / "only_inputs.nf").write_text(
-        "include { INPUTS } from './modules/inputs.nf'\ninclude { chosenSource } from './modules/params.nf'\n"
+        "include { INPUTS } from './modules/inputs.nf'\ninclude { chosenSource } from './modules/sources.nf'\n"
         "include { preflight } from './modules/preflight.nf'\n"
         "workflow {\n    preflight()\n    INPUTS(chosenSource())\n}\n"
     )
