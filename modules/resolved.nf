@@ -1,11 +1,11 @@
 // What tasks get: the settings as Nextflow joined them from all files, profiles and the command line.
 
-include { filesIn } from './channels.nf'
-
 // [process, its labels] of all that will run: a study, or the calibration
 def plannedProcesses(calibrate) {
     def found = []
-    filesIn("${projectDir}/modules", '.nf').findAll { path -> (path.name == 'calibration.nf') == calibrate }.each { path ->
+    // no include here: a module with includes can be included only once by the strict parser
+    def modules = file("${projectDir}/modules", glob: false).listFiles().findAll { path -> path.name.endsWith('.nf') }.sort { path -> path.name }
+    modules.findAll { path -> (path.name == 'calibration.nf') == calibrate }.each { path ->
         (path.text =~ /(?ms)^process (\w+) \{\n(.*?)^\}/).each { _whole, name, body ->
             found << [name, (body =~ /(?m)^    label '(\w+)'/).collect { _line, label -> label }]
         }
