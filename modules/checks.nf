@@ -6,7 +6,7 @@ process CHECK_LABELS {
     label 'gpu_generate'
     maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
-    publishDir path: { "${params.outdir}/checks/${meta.id}" }, mode: 'copy', pattern: '{label_checks.parquet,manifest.json}'
+    publishDir path: { "${params.outdir}/checks/${meta.id}" }, mode: 'copy', overwrite: true, pattern: '{label_checks.parquet,manifest.json}'
 
     input:
     tuple val(meta), val(job), path(synthetic), path(model, stageAs: 'models/*')

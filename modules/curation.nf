@@ -4,7 +4,7 @@ process BUILD_CORPUS {
     tag "${meta.id}"
     label 'cpu_small'
     label 'may_leave_gap'
-    publishDir path: { "${params.outdir}/curation/${meta.id}" }, mode: 'copy', pattern: '*.json*'
+    publishDir path: { "${params.outdir}/curation/${meta.id}" }, mode: 'copy', overwrite: true, pattern: '*.json*'
 
     input:
     tuple val(meta), val(job), path(texts, stageAs: 'texts/*')

@@ -5,7 +5,7 @@ process GENERATE_TEXT {
     label 'gpu_generate'
     maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
-    publishDir path: { "${params.outdir}/generation/${meta.id}" }, mode: 'copy', pattern: '*.json*'
+    publishDir path: { "${params.outdir}/generation/${meta.id}" }, mode: 'copy', overwrite: true, pattern: '*.json*'
 
     input:
     tuple val(meta), val(job), path(model, stageAs: 'models/*')

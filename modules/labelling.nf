@@ -6,7 +6,7 @@ process LABEL_DOCUMENTS {
     label 'gpu_generate'
     maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
-    publishDir path: { "${params.outdir}/labelling/${meta.id}" }, mode: 'copy', pattern: '{answers.parquet,manifest.json}'
+    publishDir path: { "${params.outdir}/labelling/${meta.id}" }, mode: 'copy', overwrite: true, pattern: '{answers.parquet,manifest.json}'
 
     input:
     tuple val(meta), val(job), path(model, stageAs: 'models/*')

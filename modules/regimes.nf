@@ -3,7 +3,7 @@ include { jobFile ; ofStage ; sortedFiles } from './channels.nf'
 process SAMPLE_REGIMES {
     tag "${meta.id}"
     label 'cpu_small'
-    publishDir path: { "${params.outdir}/regimes/${meta.id}" }, mode: 'copy', pattern: '*.json*'
+    publishDir path: { "${params.outdir}/regimes/${meta.id}" }, mode: 'copy', overwrite: true, pattern: '*.json*'
 
     input:
     tuple val(meta), val(job)

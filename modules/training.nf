@@ -5,7 +5,7 @@ process TRAIN_HEADS {
     label 'gpu_train'
     maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
-    publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
+    publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', overwrite: true, pattern: 'predictions.parquet'
 
     input:
     tuple val(meta), val(job), path(trainsets), path(stores, stageAs: 'stores/?/*'), path(answers, stageAs: 'answers/?/*'), path(regimes, stageAs: 'regimes/?/*')
@@ -39,7 +39,7 @@ process TRAIN_ENCODERS {
     label 'gpu_train'
     maxForks params.gpu.toString().toBoolean() ? params.gpus as Integer : 0
     label 'may_leave_gap'
-    publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', pattern: 'predictions.parquet'
+    publishDir path: { "${params.outdir}/training/${meta.id}" }, mode: 'copy', overwrite: true, pattern: 'predictions.parquet'
 
     input:
     tuple val(meta), val(job), path(trainsets), path(synthetic), path(model, stageAs: 'models/*'), path(regimes, stageAs: 'regimes/?/*')

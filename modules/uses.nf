@@ -3,7 +3,7 @@ include { jobFile ; options } from './channels.nf'
 // what else the same tokens buy; a price that is not given leaves tokens and documents
 process PRICE_USES {
     label 'cpu_small'
-    publishDir path: { "${params.outdir}/tables" }, mode: 'copy', pattern: 'uses.json'
+    publishDir path: { "${params.outdir}/tables" }, mode: 'copy', overwrite: true, pattern: 'uses.json'
 
     input:
     tuple val(meta), val(job)

@@ -90,3 +90,13 @@ def test_files_of_several_tasks_are_staged_in_numbered_folders_and_sorted():
             listed += 1
         assert not re.search(r"\.(collect|buffer|collate)\(\)", text), f"{path.name} depends on the order of arrival"
     assert listed >= 12
+
+
+def test_what_is_published_takes_the_place_of_what_an_earlier_run_left():
+    """A cached task publishes without overwriting unless told so: -resume to earlier settings would show other results."""
+    found = [
+        line
+        for path in (*(ROOT / "modules").glob("*.nf"), *(ROOT / "conf").glob("*.config"))
+        for line in path.read_text().splitlines() if "publishDir" in line
+    ]  # fmt: skip
+    assert len(found) >= 15 and [line for line in found if "overwrite: true" not in line] == []
