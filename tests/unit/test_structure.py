@@ -93,7 +93,7 @@ def test_files_of_several_tasks_are_staged_in_numbered_folders_and_sorted():
 
 
 def test_what_is_published_takes_the_place_of_what_an_earlier_run_left():
-    """A cached task publishes without overwriting unless told so: -resume to earlier settings would show other results."""
+    """A cached task overwrites nothing unless told so: -resume to earlier settings would show other results."""
     found = [
         line
         for path in (*(ROOT / "modules").glob("*.nf"), *(ROOT / "conf").glob("*.config"))
