@@ -86,22 +86,11 @@ def prepare(
         seen = {label: LabelName() for row in records.rows for label in row.labels}
         real = RealSide(documents, done.alias, names if names is not None else seen, frozenset(done.labels), listed_in)
         files = [synthetic] if isinstance(synthetic, Path) else synthetic
-        texts = {row["text"].casefold(): row["doc_id"] for row in documents}
-        found = read_supplied(
-            files, settings, texts, lambda path, own: _read(path, own, real.known_labels, "brought-", real=False)
-        )
-        accepted = accept_brought(found, real, done.funnel, settings)
-        done.dropped += accepted.dropped
-        done.counts += accepted.counts
-        met_cells = found.records.met
-        done.counts += Counter({name: len(met_cells.get(name, ())) for name in ("error_cells", "missing_labels")})
-        warnings += [*found.records.warnings, *accepted.warnings, *check_left(accepted.pools)]
+        accepted, noticed = _accept(files, real, done, settings)
+        warnings += noticed
     label_rows = _label_rows(documents, done.labels, names)
     corpus = {
-        "name": FIXTURE if fixture else _stem(Path(source)),
-        "stamp": STAMP if fixture else _stamp(stamps[0], embedded_stamp(_files(source, test), stamps[1])),
-        "source": FIXTURE if fixture else Path(source).name,
-        "source_sha256": fixture_sha() if fixture else content_sha(Path(source), test),
+        **(_about_fixture() if fixture else _about(Path(source), test, stamps)),
         "documents": len(documents),
         "split_sizes": {side: sum(row["split"] == side for row in documents) for side in SIDES},
         "cardinality": float(np.mean([len(row["labels"]) for row in documents])),
@@ -112,6 +101,36 @@ def prepare(
         "warnings": [*note_warnings(label_rows), *nameless(label_rows), *warnings],
     }
     return Prepared(documents, label_rows, corpus, reject_rows(done.dropped), done.funnel.rows, accepted.rows)
+
+
+def _accept(
+    files: Sequence[Path], real: RealSide, done: Cleaned, settings: InputSettings
+) -> tuple[Accepted, list[str]]:
+    """Synthetic documents of `files`, checked against the real side and counted in `done`; and what to say of them."""
+    texts = {row["text"].casefold(): row["doc_id"] for row in real.documents}
+    found = read_supplied(
+        files, settings, texts, lambda path, own: _read(path, own, real.known_labels, "brought-", real=False)
+    )
+    accepted = accept_brought(found, real, done.funnel, settings)
+    done.dropped += accepted.dropped
+    done.counts += accepted.counts
+    met = found.records.met
+    done.counts += Counter({name: len(met.get(name, ())) for name in ("error_cells", "missing_labels")})
+    return accepted, [*found.records.warnings, *accepted.warnings, *check_left(accepted.pools)]
+
+
+def _about(path: Path, test: Path | None, stamps: tuple[str | None, str | None]) -> dict[str, Any]:
+    """What the contract `corpus` says of the files."""
+    return {
+        "name": _stem(path),
+        "stamp": _stamp(stamps[0], embedded_stamp(_files(path, test), stamps[1])),
+        "source": path.name,
+        "source_sha256": content_sha(path, test),
+    }
+
+
+def _about_fixture() -> dict[str, Any]:
+    return {"name": FIXTURE, "stamp": STAMP, "source": FIXTURE, "source_sha256": fixture_sha()}
 
 
 def _stamp(given: str | None, own: str | None) -> str | None:
@@ -126,8 +145,8 @@ def _explained(error: DataError, warnings: Sequence[str]) -> DataError:
     return DataError(f"{error.message}. Note: {'; '.join(warnings)}", mend=error.mend)
 
 
-def _files(source: str, test: Path | None) -> list[Path]:
-    return [part for path in (Path(source), test) if path is not None for part in table_files(path)]
+def _files(source: Path, test: Path | None) -> list[Path]:
+    return [part for path in (source, test) if path is not None for part in table_files(path)]
 
 
 def _real(path: Path, settings: InputSettings, known: Collection[str] | None, test: Path | None) -> Records:
