@@ -45,10 +45,14 @@ def onePath(name) {
     return file(name.toString(), glob: false, checkIfExists: true)
 }
 
+// what a folder holds; Nextflow lists nothing of a folder that is a link
+def listedIn(folder) {
+    return file(folder.toString(), glob: false).exists() ? file(folder.toString(), glob: false).toRealPath().listFiles() as List : []
+}
+
 // the files of a folder whose names end so, in their order
 def filesIn(folder, suffix) {
-    def found = file(folder.toString(), glob: false).listFiles() ?: []
-    return found.findAll { f -> !f.isDirectory() && !f.name.startsWith('.') && f.name.endsWith(suffix) }.sort { f -> f.name }
+    return listedIn(folder).findAll { f -> !f.isDirectory() && !f.name.startsWith('.') && f.name.endsWith(suffix) }.sort { f -> f.name }
 }
 
 // the folder of a model, or nothing where it has none

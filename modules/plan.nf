@@ -1,4 +1,4 @@
-include { onePath ; options } from './channels.nf'
+include { listedIn ; onePath ; options } from './channels.nf'
 include { chosenDesign } from './sources.nf'
 
 process PLAN_EXPERIMENTS {
@@ -50,7 +50,7 @@ workflow PLAN {
     main:
     def chosen = ['seed', 'look'].findAll { name -> params[name] != null }.collect { name -> "--${name} ${params[name] as Integer}" }.join(' ')
     // names of the models that are here: one that the plan needs and that is not is refused before any work starts
-    def fetched = (file(params.model_dir.toString(), glob: false).listFiles() ?: []).findAll { f -> f.isDirectory() && f.name ==~ /[a-z0-9_]+/ }.collect { f -> f.name }.sort().join(',')
+    def fetched = listedIn(params.model_dir).findAll { f -> java.nio.file.Files.isDirectory(f) && f.name ==~ /[a-z0-9_]+/ }.collect { f -> f.name }.sort().join(',')
     // a served model gets text of the study: the planner says where it goes, and wants a yes
     def served = groovy.json.JsonOutput.toJson([
         allow: params.allow_served.toString().toBoolean(),

@@ -4,7 +4,7 @@
 def plannedProcesses(calibrate) {
     def found = []
     // no include here: a module with includes can be included only once by the strict parser
-    def modules = file("${projectDir}/modules", glob: false).listFiles().findAll { path -> path.name.endsWith('.nf') }.sort { path -> path.name }
+    def modules = projectDir.resolve('modules').toRealPath().listFiles().findAll { path -> path.name.endsWith('.nf') }.sort { path -> path.name }
     modules.findAll { path -> (path.name == 'calibration.nf') == calibrate }.each { path ->
         (path.text =~ /(?ms)^process (\w+) \{\n(.*?)^\}/).each { _whole, name, body ->
             found << [name, (body =~ /(?m)^    label '(\w+)'/).collect { _line, label -> label }]

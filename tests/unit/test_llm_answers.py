@@ -548,4 +548,4 @@ def test_the_plan_leaves_out_lists_of_names_that_are_not_there_and_estimates_the
     assert json.dumps(job["settings"]["encoder"])  # as it is written
     assert 20 < made.record["estimate"]["seconds"]["encoders"] < 2000
     reasons = {gap["what"]: gap["reason"] for gap in plan(design, corpus(named=False)).record["not_planned"]}
-    assert "labels have none" in reasons["block llm, arm R0, llm_answers"]
+    assert "labels have no names" in reasons["block llm, arm R0, llm_answers"]

@@ -14,9 +14,9 @@ def names_by_place(
 ) -> dict[str, LabelName] | None:
     """The label list under which the records have labels of it; numbers become the names at their places.
 
-    This is done where the list holds names alone, none of them a number, and every label of the records is one. Counted
-    from 0 where a record has 0, from 1 where one has the length of the list; DataError where neither is seen, for
-    nobody can tell.
+    This is done where the list holds names alone, none of them a number, and every label of the records is one. The
+    first place is 0 where a record has 0, and 1 where one has the length of the list; DataError where neither is seen,
+    for nobody can tell.
     """
     if names is None or any(about != LabelName() for about in names.values()) or any(map(whole_number, names)):
         return None if names is None else dict(names)
