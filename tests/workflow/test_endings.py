@@ -107,6 +107,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_leaves_no_process(nine, tmp_pa
     head = subprocess.Popen(
         command(nine, "-c", "four.config", "--seed", "99", script="nine.nf"), cwd=tmp_path, env=environment(),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
     )  # fmt: skip
     try:
         begun(tmp_path, 4)
