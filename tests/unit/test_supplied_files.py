@@ -268,3 +268,39 @@ def test_options_that_mean_nothing_are_refused():
         with_options(InputSettings(), {"synthetic_text": "x"})
     with pytest.raises(ParameterError, match=r"inputs.synthetic.labels: .* is no regular expression"):
         with_options(InputSettings(), {"synthetic_label_columns": "/(/"})
+
+
+# ---- text of real documents, whatever the source column says ---------------------------------
+
+
+def every(text: str, n: int) -> str:
+    """A light rewrite: every n-th word is another one."""
+    return " ".join("thing" if i % n == n // 2 else word for i, word in enumerate(text.split()))
+
+
+def test_rewrites_of_test_documents_are_dropped_however_they_are_named(tmp_path):
+    base = audit(tmp_path, save(tmp_path, FRESH, "s.jsonl"))
+    held, train = [row for row in base.documents if row["split"] != "train"], train_of(base)
+    for n in (8, 9):
+        rows = [{"id": f"r{i}", "text": every(row["text"], n), "labels": row["labels"]} for i, row in enumerate(held)]
+        rows = [{**row, "source": train[i]["doc_id"]} if i % 2 else row for i, row in enumerate(rows)]
+        made = audit(tmp_path, save(tmp_path, [*rows, *FRESH], "s.jsonl"))
+        assert {row["doc_id"] for row in made.brought} == {row["id"] for row in FRESH}, "independent text stays"
+        reasons = {row["doc_id"]: row["reason"] for row in made.rejects}
+        assert all(reasons[f"r{i}"] == f"near_duplicate_of_{row['split']}" for i, row in enumerate(held))
+
+
+def test_held_out_text_within_a_longer_text_and_excerpts_of_it_are_dropped(tmp_path):
+    base = audit(tmp_path, save(tmp_path, FRESH, "s.jsonl"))
+    test, (a, b, c, *_) = [row for row in base.documents if row["split"] == "test"], train_of(base)
+    words = test[1]["text"].split()
+    rows = [
+        {"id": "in", "text": f"{a['text']} {test[0]['text']} {b['text']}", "source": a["doc_id"]},
+        {"id": "part", "text": " ".join(words[: len(words) // 2]), "source": a["doc_id"]},
+        {"id": "both", "text": f"{a['text']} {b['text']}", "source": a["doc_id"]},
+        {"id": "light", "text": every(c["text"], 9)},
+    ]
+    made = audit(tmp_path, save(tmp_path, [{**row, "labels": a["labels"]} for row in rows], "s.jsonl"))
+    assert {row["doc_id"]: row["source_doc_ids"] for row in made.brought} == {
+        "both": sorted([a["doc_id"], b["doc_id"]]), "light": [c["doc_id"]],
+    }  # fmt: skip

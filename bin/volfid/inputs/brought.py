@@ -1,12 +1,14 @@
 """Synthetic documents that somebody supplied: refused, dropped, or accepted with their real sources."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 from volfid.core.files import sha256_text
-from volfid.core.shingles import near_duplicate_pairs
+from volfid.core.shingles import Pair, near_duplicate_pairs, overlapping_pairs
+from volfid.core.supplied import UNKNOWN_TEST
 from volfid.inputs.cleaning import shortened, text_faults
 from volfid.inputs.duplicates import NEAR, id_key, repeated_id_faults
 from volfid.inputs.faults import Fault, Funnel, InputFaults, shown
@@ -16,7 +18,10 @@ from volfid.inputs.records import Record, Records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.supplied import Given, Pool
 
-RESEMBLES = 0.5
+# Share of the runs of five words of the shorter text that stand in the other, and how many runs at least. A rewrite
+# that changes every eighth word shares .37; of independent real documents next to none share .3.
+RESEMBLES, FEWEST_RUNS = 0.3, 6
+HELD_OUT = "near duplicate, excerpt or rewrite of a test or reference document"
 
 Reasons = dict[str, tuple[str, str]]
 
@@ -50,9 +55,9 @@ def accept_brought(given: Given, real: RealSide, funnel: Funnel, settings: Input
     unknown_labels, missing_text, long_text, min_words, max_words.
 
     Raises InputFaults for unusable rows, ids of real documents, and what a policy refuses. Dropped besides: no
-    studied label, texts of real train documents or of earlier supplied ones, near duplicates (shingle Jaccard of at
-    least 0.8) of test or reference documents and of each other, and documents made from test or reference
-    documents. A train document that a supplied one resembles (at least 0.5) is added to its sources, so that they
+    studied label, texts of real train documents or of earlier supplied ones, those that resemble test or reference
+    documents (`_resembling`), near duplicates of each other (shingle Jaccard of at least 0.8), and documents made from
+    test or reference documents. A train document that a supplied one resembles is added to its sources, so that they
     never lie in different folds. Pools are compared, so that a text of one may come again in another.
     """
     done, records, pools = Accepted(), given.records, given.pools
@@ -76,7 +81,7 @@ def accept_brought(given: Given, real: RealSide, funnel: Funnel, settings: Input
         ("supplied: no studied label", _unlabelled),
         ("supplied: text of a real train document", lambda found: _copies(found, real)),
         ("supplied: repeated text", lambda found: _repeated(found, pools)),
-        ("supplied: near duplicate of a test or reference document", lambda found: _near_held_out(found, real)),
+        (f"supplied: {HELD_OUT}", lambda found: _near_held_out(found, real)),
         ("supplied: made from a test or reference document", lambda found: _from_held_out(found, real)),
         ("supplied: near duplicate of another supplied document", lambda found: _near_each_other(found, pools)),
     ]
@@ -167,7 +172,8 @@ def _resolve_sources(rows: Sequence[Record], real: RealSide) -> tuple[list[Recor
     if without:
         warnings.append(
             f"{without} of {len(rows)} supplied documents name no source: what they were made from is unknown, "
-            "so leakage into folds is only excluded where texts resemble each other"
+            "so leakage into folds is only excluded where texts resemble each other, and they "
+            f"{UNKNOWN_TEST}"
         )
     return resolved, foreign, warnings
 
@@ -195,14 +201,24 @@ def _repeated(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reasons:
 
 def _near_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
     held_out = [row for row in real.documents if row["split"] != "train"]
-    pairs = near_duplicate_pairs([row.text for row in rows], [row["text"] for row in held_out], NEAR)
+    closest: dict[int, Pair] = {}
+    for pair in _resembling(rows, held_out):
+        closest[pair[0]] = max(closest.get(pair[0], pair), pair, key=itemgetter(2))
     return {
         rows[i].doc_id: (
             f"near_duplicate_of_{held_out[j]['split']}",
-            f"{shown(held_out[j]['doc_id'])}, Jaccard {value:.2f}",
+            f"{shown(held_out[j]['doc_id'])}, {value:.2f} of the runs of five words of the shorter text",
         )
-        for i, j, value in pairs
+        for i, j, value in closest.values()
     }
+
+
+def _resembling(rows: Sequence[Record], documents: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
+    """Pairs (row, document, share) that share too much text for chance: one lies within the other, or is a light
+    rewrite of it. Texts too short to tell so are near duplicates."""
+    texts, others = [row.text for row in rows], [document["text"] for document in documents]
+    yield from near_duplicate_pairs(texts, others, NEAR)
+    yield from overlapping_pairs(texts, others, RESEMBLES, FEWEST_RUNS)
 
 
 def _from_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
@@ -231,7 +247,7 @@ def _near_each_other(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reaso
 def _add_resembling(rows: Sequence[Record], real: RealSide) -> tuple[list[Record], int]:
     train = [row for row in real.documents if row["split"] == "train"]
     found: defaultdict[int, set[str]] = defaultdict(set)
-    for i, j, _ in near_duplicate_pairs([row.text for row in rows], [row["text"] for row in train], RESEMBLES):
+    for i, j, _ in _resembling(rows, train):
         found[i].add(train[j]["doc_id"])
     more = sum(not names <= set(rows[i].sources) for i, names in found.items())
     return [replace(row, sources=tuple(sorted({*row.sources, *found[i]}))) for i, row in enumerate(rows)], more
