@@ -124,8 +124,8 @@ def near_duplicate_pairs(
 def overlapping_pairs(
     left_texts: Sequence[str], right_texts: Sequence[str], threshold: float, least: int = 1, width: int = 5
 ) -> Iterator[Pair]:
-    """All pairs (left, right, share), by left text, whose `share`, that of the distinct shingles of the shorter text that also stand
-    in the other, is at least `threshold`, and which share at least `least` shingles.
+    """All pairs (left, right, share), by left text, that share at least `least` shingles and of the shorter text's
+    distinct ones at least `threshold`; `share` is this share.
 
     Unlike Jaccard similarity, the share does not sink where one text lies within a longer one. Exact but for 64-bit
     hashes: an inverted index on the shingles of the right texts, counted in blocks of left texts, so that memory is
