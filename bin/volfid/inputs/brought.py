@@ -217,8 +217,8 @@ def _none_is_real(lost: Mapping[str, Record], names: RealNames, pool: Pool | Non
     there = min(names.ids.values())
     return (
         f"none of the {len(lost)} sources that the supplied documents{which} name ({some(lost, 3)}) is an accepted "
-        f"real document (such as {shown(there)}): what they were made from is not known, and the audit cannot keep it apart "
-        "from folds and draws. Name sources by the ids or texts of the real file"
+        f"real document (such as {shown(there)}): what they were made from is not known, and the audit cannot keep it "
+        "apart from folds and draws. Name sources by the ids or texts of the real file"
     )
 
 
