@@ -15,6 +15,7 @@ from volfid.core.shingles import (
     longest_common_run,
     longest_common_span,
     near_duplicate_pairs,
+    overlapping_pairs,
     shingle_jaccard,
     shingles,
     tokens,
@@ -96,6 +97,27 @@ def test_two_sided_join_finds_exactly_the_pairs_of_brute_force(left, right, thre
     assert found == _brute_force(left, right, threshold, width)
 
 
+@given(TEXTS, TEXTS, st.sampled_from([0.2, 0.5, 1.0]), st.integers(1, 3), st.integers(1, 3))
+@settings(max_examples=150, deadline=None)
+def test_texts_within_others_are_found_exactly(left, right, threshold, least, width):
+    wanted = []
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            one, other = shingles(a, width), shingles(b, width)
+            shorter, both = min(len(one), len(other)), len(one & other)
+            if both >= max(least, threshold * shorter - 1e-9):
+                wanted.append((i, j, both / shorter))
+    assert list(overlapping_pairs(left, right, threshold, least, width)) == wanted
+
+
+def test_texts_within_others_are_found_in_blocks(monkeypatch):
+    left = [f"w{i} w{i + 1} w{i + 2} w{i + 3} w{i + 4}" for i in range(40)]
+    whole = list(overlapping_pairs(left, left, 0.3, 1, 3))
+    monkeypatch.setattr("volfid.core.shingles._DENSE", 100)
+    monkeypatch.setattr("volfid.core.shingles._BLOCK", 7)
+    assert list(overlapping_pairs(left, left, 0.3, 1, 3)) == whole and len(whole) == 40 + 2 * (39 + 38)
+
+
 def test_pairs_that_meet_the_threshold_exactly_are_found():
     base = [f"w{i}" for i in range(100)]
     other = [*base[:55], *(f"x{i}" for i in range(45))]
@@ -116,6 +138,8 @@ def test_the_longest_run_stands_in_both_texts_and_none_is_longer(left, right):
 def test_a_threshold_outside_zero_to_one_is_refused(threshold):
     with pytest.raises(ValueError, match="threshold"):
         near_duplicate_pairs(["a"], threshold=threshold)
+    with pytest.raises(ValueError, match="threshold"):
+        list(overlapping_pairs(["a"], ["a"], threshold))
 
 
 def test_five_thousand_documents_take_seconds():

@@ -13,7 +13,7 @@ from volfid.core.exits import ConfigError
 from volfid.core.labels import label_matrix
 from volfid.core.schemas import CONTRACTS
 from volfid.core.seeds import generator
-from volfid.core.supplied import UNKNOWN_ORIGIN
+from volfid.core.supplied import UNKNOWN_ORIGIN, UNKNOWN_TEST
 from volfid.curation.corpus import OUTSIDE, build_corpus
 from volfid.inputs.fixture import generate
 from volfid.inputs.prepare import prepare
@@ -177,6 +177,8 @@ def test_a_pool_of_unknown_origin_runs_whole_and_is_marked_where_real_documents_
     said = summary(plan)
     assert f"{UNKNOWN_ORIGIN}: {there} of {there} documents name no source" in said
     assert f"this concerns the regimes of {quarter}\n" in said, "all real documents are in the other one"
+    assert f"of unknown origin, {UNKNOWN_TEST}" in said, "of every regime"
+    assert UNKNOWN_TEST not in summary(planned(rewritten))
     places = [Context("linear", size, there, Source("brought", "brought", "own", 0, 0)) for size in (quarter, every)]
     assert [caveat(place, plan.record) for place in places] == [UNKNOWN_ORIGIN, None]
     assert worth_sentence(places[0], None, None, UNKNOWN_ORIGIN).startswith(

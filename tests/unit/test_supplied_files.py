@@ -268,3 +268,135 @@ def test_options_that_mean_nothing_are_refused():
         with_options(InputSettings(), {"synthetic_text": "x"})
     with pytest.raises(ParameterError, match=r"inputs.synthetic.labels: .* is no regular expression"):
         with_options(InputSettings(), {"synthetic_label_columns": "/(/"})
+
+
+# ---- text of real documents, whatever the source column says ---------------------------------
+
+
+def every(text: str, n: int) -> str:
+    """A light rewrite: every n-th word is another one."""
+    return " ".join("thing" if i % n == n // 2 else word for i, word in enumerate(text.split()))
+
+
+def test_rewrites_of_test_documents_are_dropped_however_they_are_named(tmp_path):
+    base = audit(tmp_path, save(tmp_path, FRESH, "s.jsonl"))
+    held, train = [row for row in base.documents if row["split"] != "train"], train_of(base)
+    for n in (8, 9):
+        rows = [{"id": f"r{i}", "text": every(row["text"], n), "labels": row["labels"]} for i, row in enumerate(held)]
+        rows = [{**row, "source": train[i]["doc_id"]} if i % 2 else row for i, row in enumerate(rows)]
+        made = audit(tmp_path, save(tmp_path, [*rows, *FRESH], "s.jsonl"))
+        assert {row["doc_id"] for row in made.brought} == {row["id"] for row in FRESH}, "independent text stays"
+        reasons = {row["doc_id"]: row["reason"] for row in made.rejects}
+        assert all(reasons[f"r{i}"] == f"near_duplicate_of_{row['split']}" for i, row in enumerate(held))
+
+
+def test_held_out_text_within_a_longer_text_and_excerpts_of_it_are_dropped(tmp_path):
+    base = audit(tmp_path, save(tmp_path, FRESH, "s.jsonl"))
+    test, (a, b, c, *_) = [row for row in base.documents if row["split"] == "test"], train_of(base)
+    words = test[1]["text"].split()
+    rows = [
+        {"id": "in", "text": f"{a['text']} {test[0]['text']} {b['text']}", "source": a["doc_id"]},
+        {"id": "part", "text": " ".join(words[: len(words) // 2]), "source": a["doc_id"]},
+        {"id": "both", "text": f"{a['text']} {b['text']}", "source": a["doc_id"]},
+        {"id": "light", "text": every(c["text"], 9)},
+    ]
+    made = audit(tmp_path, save(tmp_path, [{**row, "labels": a["labels"]} for row in rows], "s.jsonl"))
+    assert {row["doc_id"]: row["source_doc_ids"] for row in made.brought} == {
+        "both": sorted([a["doc_id"], b["doc_id"]]), "light": [c["doc_id"]],
+    }  # fmt: skip
+
+
+# ---- how sources are named ---------------------------------------------------------------------
+
+
+def sourced(folder: Path, cells, column: str = "source", name: str = "s.jsonl", **options):
+    """An audit whose rows have cells of sources, made by `cells` from train and test documents; by id."""
+    base = audit(folder, save(folder, FRESH, "s.jsonl"))
+    train, test = train_of(base), [row for row in base.documents if row["split"] == "test"]
+    rows = [
+        {**row, **(cell if isinstance(cell, dict) else {column: cell})}
+        for row, cell in zip(FRESH, cells(train, test), strict=False)
+    ]  # fmt: skip
+    made = audit(folder, save(folder, rows, name), **options)
+    return train, test, made, {row["doc_id"]: row for row in made.brought}
+
+
+@pytest.mark.parametrize("write", [str.upper, lambda text: f" {text} ", lambda text: "\uff44" + text[1:]])
+def test_sources_are_the_ids_of_the_real_file_in_any_case_and_unicode_form(tmp_path, write):
+    train, _, made, found = sourced(
+        tmp_path, lambda train, test: [write(test[0]["doc_id"]), *(write(row["doc_id"]) for row in train[:20])]
+    )
+    assert "s000" not in found
+    assert all(found[f"s{i + 1:03d}"]["source_doc_ids"] == [train[i]["doc_id"]] for i in range(20))
+    assert not any("sources_unknown" in row for row in made.brought)
+
+
+def test_sources_that_are_nearly_ids_are_refused_and_those_of_other_documents_told_of(tmp_path):
+    for write in (lambda x: f"{x[0]}-{x[1:]}", lambda x: x + ".txt", lambda x: f"{x[0]}{int(x[1:])}"):
+        with pytest.raises(DataError, match=r"row 1, field 'source': .* \(did you mean 'd\d\d\d'\?\)"):
+            sourced(tmp_path, lambda train, test, write=write: [write(row["doc_id"]) for row in train])
+    _, _, made, found = sourced(tmp_path, lambda train, test: [f"d{i}" for i in range(900, 940)])
+    assert all(row["sources_unknown"] == 1 for row in found.values()) and len(found) == 40
+    assert any("none of the 40 sources" in words and "'d900'" in words for words in made.corpus["warnings"])
+    some = sourced(tmp_path, lambda train, test: ["d900", train[0]["doc_id"]])
+    assert not any("none of the" in words for words in some[2].corpus["warnings"])
+
+
+def test_every_column_that_names_real_documents_counts(tmp_path):
+    def both(first: str, second: str):
+        return lambda train, test: [
+            {first: train[i]["doc_id"], second: test[i]["doc_id"] if i < 10 else train[i + 1]["doc_id"]}
+            for i in range(20)
+        ]
+
+    for first, second in (("source", "parent_id"), ("parent_id", "source"), ("source", "seed_id"), ("source", "seed")):
+        train, _, _, found = sourced(tmp_path, both(first, second))
+        assert set(found) == {f"s{i:03d}" for i in range(10, 20)}, (first, second)
+        assert found["s012"]["source_doc_ids"] == sorted(train[i]["doc_id"] for i in (12, 13))
+    chosen = sourced(tmp_path, both("mine", "parent_id"), synthetic_source_column="mine")
+    assert len(chosen[3]) == 10
+    texts = sourced(tmp_path, lambda train, test: [
+        {"source": train[i]["doc_id"], "original_text": test[0]["text"]} if i == 0 else {"source": train[i]["doc_id"]}
+        for i in range(9)
+    ])  # fmt: skip
+    assert "s000" not in texts[3] and len(texts[3]) == 8
+
+
+@pytest.mark.parametrize("tag", ["gpt-4", "synthetic", 1])
+def test_a_column_of_tags_or_seeds_is_no_column_of_sources(tmp_path, tag):
+    train, _, made, found = sourced(
+        tmp_path, lambda train, test: [{"source": tag, "seed": i, "parent_id": train[i]["doc_id"]} for i in range(40)]
+    )
+    assert all(found[f"s{i:03d}"]["source_doc_ids"] == [train[i]["doc_id"]] for i in range(40))
+    assert not any("sources_unknown" in row for row in made.brought)
+
+
+@pytest.mark.parametrize("between", [",", ", ", ";", " | ", " ", "\n", " + ", "/"])
+def test_several_ids_in_a_cell_are_several_sources(tmp_path, between):
+    train, _, _, found = sourced(tmp_path, lambda train, test: [
+        between.join((train[0]["doc_id"], train[1]["doc_id"])), between.join((train[0]["doc_id"], test[0]["doc_id"])),
+    ])  # fmt: skip
+    assert set(found) == {"s000"} and found["s000"]["source_doc_ids"] == [train[0]["doc_id"], train[1]["doc_id"]]
+
+
+def test_an_id_with_a_comma_is_one_source(tmp_path):
+    real = [{**row, "id": f"{row['id']}, a"} for row in DOCS]
+    train = train_of(audit(tmp_path, save(tmp_path, FRESH, "s.jsonl"), real=real))
+    rows = [{**row, "source": train[i]["doc_id"]} for i, row in enumerate(FRESH)]
+    made = audit(tmp_path, save(tmp_path, rows, "s.jsonl"), real=real)
+    assert all(len(row["source_doc_ids"]) == 1 and "sources_unknown" not in row for row in made.brought)
+
+
+@pytest.mark.parametrize("column", ["source", "seed", "h"])
+@pytest.mark.parametrize("write", [
+    lambda text: text[: int(len(text) * 0.6)], lambda text: text.replace("-", "\u2011").replace(".", "\u2026"),
+    lambda text: f"Abstract: \u201c{text}\u201d", lambda text: text.replace(" the ", " a ", 1), lambda text: text[30:],
+])  # fmt: skip
+def test_sources_named_by_a_text_that_differs_a_little_are_found(tmp_path, column, write):
+    options = {"synthetic_source_column": "h"} if column == "h" else {}
+    train, _, made, found = sourced(
+        tmp_path, lambda train, test: [write(row["text"]) for row in [test[0], *train[:19]]], column, **options
+    )
+    assert "s000" not in found
+    assert all(train[i]["doc_id"] in found[f"s{i + 1:03d}"]["source_doc_ids"] for i in range(19))
+    assert not any("sources_unknown" in row for row in made.brought)

@@ -19,6 +19,7 @@ UNSPACED = (
 HAS_UNSPACED = re.compile(f"[{UNSPACED}]")
 _WORD_OR_CHARACTER = re.compile(rf"(?![\W_])[{UNSPACED}]|[^\W_{UNSPACED}]+")
 _BLOCK = 2_000_000
+_DENSE = 8_000_000  # pairs of texts whose shared shingles are counted at a time
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 Pair = tuple[int, int, float]
@@ -118,6 +119,80 @@ def near_duplicate_pairs(
                     found.append((i, j - (border or 0), similarity))
             progress.advance()
     return sorted(found)
+
+
+def overlapping_pairs(
+    left_texts: Sequence[str], right_texts: Sequence[str], threshold: float, least: int = 1, width: int = 5
+) -> Iterator[Pair]:
+    """All pairs (left, right, share), by left text, that share at least `least` shingles and of the shorter text's
+    distinct ones at least `threshold`; `share` is this share.
+
+    Unlike Jaccard similarity, the share does not sink where one text lies within a longer one. Exact but for 64-bit
+    hashes: an inverted index on the shingles of the right texts, counted in blocks of left texts, so that memory is
+    bounded by a block. Raises ValueError unless 0 < threshold <= 1.
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold {threshold} is not in (0, 1]")
+    if not left_texts or not right_texts:
+        return
+    owners, hashes, border = *_distinct([*left_texts, *right_texts], width), len(left_texts)
+    sizes = np.bincount(owners, minlength=border + len(right_texts))
+    begin = int(np.searchsorted(owners, border))
+    order = np.argsort(hashes[begin:], kind="stable")
+    index, holders = hashes[begin:][order], owners[begin:][order] - border
+    first = np.searchsorted(index, hashes[:begin], side="left")
+    times = np.searchsorted(index, hashes[:begin], side="right") - first
+    rows = max(1, _DENSE // len(right_texts))
+    with Progress("texts within others", border, "documents", quiet=True) as progress:
+        for start in range(0, border, rows):
+            stop = min(start + rows, border)
+            here = slice(*np.searchsorted(owners[:begin], [start, stop]))
+            shape = (stop - start, len(right_texts))
+            shared = _meetings(owners[here] - start, first[here], times[here], holders, shape)
+            i, j = np.nonzero(shared)
+            both = shared[i, j]
+            shorter = np.minimum(sizes[start + i], sizes[border + j])
+            kept = (both >= threshold * shorter - 1e-9) & (both >= least)
+            share = both[kept] / shorter[kept]
+            yield from zip((start + i[kept]).tolist(), j[kept].tolist(), share.tolist(), strict=True)
+            progress.advance(stop - start)
+
+
+def _meetings(
+    rows: np.ndarray, first: np.ndarray, times: np.ndarray, holders: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """How many shingles each of the left texts of a block shares with each right one: (rows, right texts).
+
+    rows, first, times: of each left shingle its text, and where its right holders stand in `holders`, and how many.
+    """
+    counts = np.zeros(shape[0] * shape[1], dtype=np.int32)
+    met = np.flatnonzero(times)
+    ends = np.cumsum(times[met])
+    edges = np.searchsorted(ends, np.arange(0, int(ends[-1]) if len(ends) else 0, _BLOCK))
+    for a, b in pairwise([*np.unique(edges).tolist(), len(met)]):
+        part = met[a:b]
+        many = times[part]
+        places = np.arange(int(many.sum())) - np.repeat(np.cumsum(many) - many, many) + np.repeat(first[part], many)
+        keys, number = np.unique(np.repeat(rows[part], many) * shape[1] + holders[places], return_counts=True)
+        counts[keys] += number.astype(np.int32)
+    return counts.reshape(shape)
+
+
+def _distinct(texts: Sequence[str], width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The text and the hash of every distinct shingle of each text, by text."""
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    flat, ends = array("I"), [0]
+    for text in texts:
+        flat.extend(map(numbers.__getitem__, tokens(text)))
+        ends.append(len(flat))
+    kept = [(np.zeros(0, np.int64), np.zeros(0, np.uint64))]
+    for owners, hashes in _hashed(np.frombuffer(flat, dtype=np.uint32), np.array(ends), width):
+        order = np.lexsort((hashes, owners))
+        owner, value = owners[order], hashes[order]
+        new = np.ones(len(order), dtype=bool)
+        new[1:] = (owner[1:] != owner[:-1]) | (value[1:] != value[:-1])
+        kept.append((owner[new], value[new]))
+    return np.concatenate([owner for owner, _ in kept]), np.concatenate([value for _, value in kept])
 
 
 def _prefixes(

@@ -6,6 +6,7 @@ from typing import Any
 BROUGHT = "brought"  # generator and method of the one pool of an audit, and the source whose task handles all pools
 OWN = "own"  # their label plan: they come with their labels
 UNKNOWN_ORIGIN = "may contain the content of real documents outside the sample"
+UNKNOWN_TEST = "may have been made from test documents that they do not resemble closely"
 
 
 def is_supplied(row: Mapping[str, Any]) -> bool:

@@ -1,22 +1,29 @@
 """Synthetic documents that somebody supplied: refused, dropped, or accepted with their real sources."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 from volfid.core.files import sha256_text
-from volfid.core.shingles import near_duplicate_pairs
+from volfid.core.shingles import Pair, near_duplicate_pairs, overlapping_pairs
+from volfid.core.supplied import UNKNOWN_TEST
 from volfid.inputs.cleaning import shortened, text_faults
 from volfid.inputs.duplicates import NEAR, id_key, repeated_id_faults
-from volfid.inputs.faults import Fault, Funnel, InputFaults, shown
+from volfid.inputs.faults import Fault, Funnel, InputFaults, shown, some
 from volfid.inputs.labels import LabelName, restrict, unknown_label_faults
 from volfid.inputs.left import pool_counts
+from volfid.inputs.parents import RealNames
 from volfid.inputs.records import Record, Records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.supplied import Given, Pool
 
-RESEMBLES = 0.5
+# Share of the runs of five words of the shorter text that stand in the other, and how many runs at least. A rewrite
+# that changes every eighth word shares .37; of independent real documents next to none share .3.
+RESEMBLES, FEWEST_RUNS = 0.3, 6
+FEW_NUMBERS = 20
+HELD_OUT = "near duplicate, excerpt or rewrite of a test or reference document"
 
 Reasons = dict[str, tuple[str, str]]
 
@@ -45,14 +52,15 @@ class Accepted:
     pools: list[dict[str, Any]] = field(default_factory=list)
 
 
-def accept_brought(given: Given, real: RealSide, funnel: Funnel, settings: InputSettings) -> Accepted:
+def accept_brought(given: Given, real: RealSide, names: RealNames, funnel: Funnel, settings: InputSettings) -> Accepted:
     """Supplied documents under the same policies as real ones where these concern single rows: duplicate_ids,
     unknown_labels, missing_text, long_text, min_words, max_words.
 
-    Raises InputFaults for unusable rows, ids of real documents, and what a policy refuses. Dropped besides: no
-    studied label, texts of real train documents or of earlier supplied ones, near duplicates (shingle Jaccard of at
-    least 0.8) of test or reference documents and of each other, and documents made from test or reference
-    documents. A train document that a supplied one resembles (at least 0.5) is added to its sources, so that they
+    names: what the real documents may be called. Raises InputFaults for unusable rows, ids of real documents, sources
+    whose ids are nearly those of real documents, and what a policy refuses. Dropped besides: no
+    studied label, texts of real train documents or of earlier supplied ones, those that resemble test or reference
+    documents (`_resembling`), near duplicates of each other (shingle Jaccard of at least 0.8), and documents made from
+    test or reference documents. A train document that a supplied one resembles is added to its sources, so that they
     never lie in different folds. Pools are compared, so that a text of one may come again in another.
     """
     done, records, pools = Accepted(), given.records, given.pools
@@ -66,7 +74,7 @@ def accept_brought(given: Given, real: RealSide, funnel: Funnel, settings: Input
         done.dropped += met["duplicate_ids"]
     done.counts["unknown_labels"] = sum(not known.issuperset(row.labels) for row in rows)
     rows = sorted((replace(row, labels=restrict(row, real.kept_labels)) for row in rows), key=_by_id)
-    rows, unknown, done.warnings = _resolve_sources(rows, real)
+    rows, unknown, done.warnings = _resolve_sources(rows, names, given)
     for policy in ("duplicate_ids", "missing_text", "long_text"):
         done.counts[policy] = len({(fault.file, fault.row) for fault in met[policy]})
     rows = _cut(rows, met["long_text"], settings, done)
@@ -76,7 +84,7 @@ def accept_brought(given: Given, real: RealSide, funnel: Funnel, settings: Input
         ("supplied: no studied label", _unlabelled),
         ("supplied: text of a real train document", lambda found: _copies(found, real)),
         ("supplied: repeated text", lambda found: _repeated(found, pools)),
-        ("supplied: near duplicate of a test or reference document", lambda found: _near_held_out(found, real)),
+        (f"supplied: {HELD_OUT}", lambda found: _near_held_out(found, real)),
         ("supplied: made from a test or reference document", lambda found: _from_held_out(found, real)),
         ("supplied: near duplicate of another supplied document", lambda found: _near_each_other(found, pools)),
     ]
@@ -149,17 +157,27 @@ def _row(record: Record, sources_unknown: int, pool: Pool | None) -> dict[str, A
     }  # fmt: skip
 
 
-def _resolve_sources(rows: Sequence[Record], real: RealSide) -> tuple[list[Record], dict[str, int], list[str]]:
+def _resolve_sources(
+    rows: Sequence[Record], names: RealNames, given: Given
+) -> tuple[list[Record], dict[str, int], list[str]]:
     """Sources as kept ids; names that no accepted real document has are left out, counted by row, and told of."""
-    known = {row["doc_id"] for row in real.documents}
     resolved, foreign, without = [], dict[str, int](), 0
+    missed: defaultdict[Pool | None, dict[str, Record]] = defaultdict(dict)
+    met: defaultdict[Pool | None, set[str]] = defaultdict(set)
     for row in rows:
-        names = {real.alias.get(name, name) for name in row.sources}
-        if names - known:
-            foreign[row.doc_id] = len(names - known)
-        without += not names & known
-        resolved.append(replace(row, sources=tuple(sorted(names & known))))
-    warnings = []
+        kept = {name: names.of_id(name) for name in row.sources}
+        known = {doc_id for doc_id in kept.values() if doc_id is not None}
+        lost = [name for name, doc_id in kept.items() if doc_id is None]
+        if lost:
+            foreign[row.doc_id] = len(lost)
+        without += not known
+        pool = given.pools.get(row.doc_id)
+        met[pool] |= known
+        for name in lost:
+            missed[pool].setdefault(name, row)
+        resolved.append(replace(row, sources=tuple(sorted(known))))
+    warnings = [_none_is_real(missed[pool], names, pool) for pool in missed if not met[pool]]
+    _refuse_nearly(missed, met, names)
     if foreign:
         warnings.append(
             f"{sum(foreign.values())} sources of supplied documents are no accepted real document; they were left out"
@@ -167,9 +185,41 @@ def _resolve_sources(rows: Sequence[Record], real: RealSide) -> tuple[list[Recor
     if without:
         warnings.append(
             f"{without} of {len(rows)} supplied documents name no source: what they were made from is unknown, "
-            "so leakage into folds is only excluded where texts resemble each other"
+            "so leakage into folds is only excluded where texts resemble each other, and they "
+            f"{UNKNOWN_TEST}"
         )
     return resolved, foreign, warnings
+
+
+def _refuse_nearly(
+    missed: Mapping[Pool | None, Mapping[str, Record]], met: Mapping[Pool | None, set[str]], names: RealNames
+) -> None:
+    """Raise InputFaults where the sources of a pool are mostly ids that are those of real documents but for signs."""
+    faults = []
+    for pool, lost in missed.items():
+        near = {name: doc_id for name in lost if (doc_id := names.meant(name)) is not None}
+        if len(near) <= FEW_NUMBERS and all(map(str.isdigit, near)):
+            continue  # numbers may be those of data sets or models
+        if 2 * len(near) >= len(lost) + len(met[pool]):
+            faults += [
+                Fault(lost[name].file, lost[name].row, "bad_sources",
+                      f"the source {shown(name)} is no real document (did you mean {shown(doc_id)}?)",
+                      lost[name].doc_id, "source", "Name sources by the ids of the real file")
+                for name, doc_id in near.items()
+            ]  # fmt: skip
+    if faults:
+        raise InputFaults(faults)
+
+
+def _none_is_real(lost: Mapping[str, Record], names: RealNames, pool: Pool | None) -> str:
+    """A warning for a pool that names sources of which none is an accepted real document."""
+    which = "" if pool is None else f" of {pool[0]}, {pool[1]}"
+    there = min(names.ids.values())
+    return (
+        f"none of the {len(lost)} sources that the supplied documents{which} name ({some(lost, 3)}) is an accepted "
+        f"real document (such as {shown(there)}): what they were made from is not known, and the audit cannot keep it "
+        "apart from folds and draws. Name sources by the ids or texts of the real file"
+    )
 
 
 def _unlabelled(rows: Sequence[Record]) -> Reasons:
@@ -195,14 +245,24 @@ def _repeated(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reasons:
 
 def _near_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
     held_out = [row for row in real.documents if row["split"] != "train"]
-    pairs = near_duplicate_pairs([row.text for row in rows], [row["text"] for row in held_out], NEAR)
+    closest: dict[int, Pair] = {}
+    for pair in _resembling(rows, held_out):
+        closest[pair[0]] = max(closest.get(pair[0], pair), pair, key=itemgetter(2))
     return {
         rows[i].doc_id: (
             f"near_duplicate_of_{held_out[j]['split']}",
-            f"{shown(held_out[j]['doc_id'])}, Jaccard {value:.2f}",
+            f"{shown(held_out[j]['doc_id'])}, {value:.2f} of the runs of five words of the shorter text",
         )
-        for i, j, value in pairs
+        for i, j, value in closest.values()
     }
+
+
+def _resembling(rows: Sequence[Record], documents: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
+    """Pairs (row, document, share) that share too much text for chance: one lies within the other, or is a light
+    rewrite of it. Texts too short to tell so are near duplicates."""
+    texts, others = [row.text for row in rows], [document["text"] for document in documents]
+    yield from near_duplicate_pairs(texts, others, NEAR)
+    yield from overlapping_pairs(texts, others, RESEMBLES, FEWEST_RUNS)
 
 
 def _from_held_out(rows: Sequence[Record], real: RealSide) -> Reasons:
@@ -231,7 +291,7 @@ def _near_each_other(rows: Sequence[Record], pools: Mapping[str, Pool]) -> Reaso
 def _add_resembling(rows: Sequence[Record], real: RealSide) -> tuple[list[Record], int]:
     train = [row for row in real.documents if row["split"] == "train"]
     found: defaultdict[int, set[str]] = defaultdict(set)
-    for i, j, _ in near_duplicate_pairs([row.text for row in rows], [row["text"] for row in train], RESEMBLES):
+    for i, j, _ in _resembling(rows, train):
         found[i].add(train[j]["doc_id"])
     more = sum(not names <= set(rows[i].sources) for i, names in found.items())
     return [replace(row, sources=tuple(sorted({*row.sources, *found[i]}))) for i, row in enumerate(rows)], more

@@ -23,6 +23,7 @@ from volfid.inputs.forms import FORMATS, PACKED
 from volfid.inputs.labels import LabelName, case_collisions, nameless, note_warnings, read_label_names
 from volfid.inputs.left import check_left
 from volfid.inputs.numbered import names_by_place
+from volfid.inputs.parents import RealNames
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.sides import with_test_rows
@@ -107,11 +108,11 @@ def _accept(
     files: Sequence[Path], real: RealSide, done: Cleaned, settings: InputSettings
 ) -> tuple[Accepted, list[str]]:
     """Synthetic documents of `files`, checked against the real side and counted in `done`; and what to say of them."""
-    texts = {row["text"].casefold(): row["doc_id"] for row in real.documents}
+    names = RealNames({row["text"].casefold(): row["doc_id"] for row in real.documents}, real.alias)
     found = read_supplied(
-        files, settings, texts, lambda path, own: _read(path, own, real.known_labels, "brought-", real=False)
+        files, settings, names, lambda path, own: _read(path, own, real.known_labels, "brought-", real=False)
     )
-    accepted = accept_brought(found, real, done.funnel, settings)
+    accepted = accept_brought(found, real, names, done.funnel, settings)
     done.dropped += accepted.dropped
     done.counts += accepted.counts
     met = found.records.met

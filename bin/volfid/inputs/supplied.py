@@ -9,9 +9,8 @@ from typing import Any
 
 from volfid.core.cells import missing
 from volfid.core.exits import DataError, ParameterError
-from volfid.core.files import sha256_text
 from volfid.inputs.faults import Fault, did_you_mean, some
-from volfid.inputs.names import NameCells, NotNames
+from volfid.inputs.parents import PARENT_IDS, PARENT_TEXTS, RealNames, read_column, sources_by_place
 from volfid.inputs.pool_names import SUPPLIED, distinct_names, rename_files, slugs, stem_of
 from volfid.inputs.records import Record, Records
 from volfid.inputs.roles import NAMES, OPTIONS
@@ -24,8 +23,6 @@ USUAL = {
     "generator": ("generator", "generator_name", "generator_model", "generated_by", "llm", "model", "model_name"),
     "method": ("method", "generation_method", "augmentation", "augmentation_method", "technique"),
 }  # fmt: skip
-# columns that are sources where most of their cells are texts of real documents, as published sets have them
-PARENT_TEXTS = ("original_text", "parent_text", "source_text", "seed_text", "seed", "original", "h_text")
 OWN_OPTIONS = {
     "id": "--synthetic_id_column", "text": "--synthetic_text_columns", "labels": "--synthetic_label_columns",
     "sources": "--synthetic_source_column", "generator": "--synthetic_generator_column",
@@ -34,7 +31,6 @@ OWN_OPTIONS = {
 UNNAMED = "unnamed"
 MOST_FOUND, MOST_POOLS = 20, 50
 FIRST_ROWS = 1000  # whose keys are the columns of a JSONL file (tables.py)
-_MOSTLY = 0.5  # share of the cells of a source column that must be real texts for it to hold texts, not ids
 
 Reader = Callable[[Path, InputSettings], Records]
 Pool = tuple[str, str]
@@ -50,13 +46,13 @@ class Given:
     called: dict[Pool, Pool] = field(default_factory=dict)
 
 
-def read_supplied(paths: Sequence[Path], settings: InputSettings, real: Mapping[str, str], read: Reader) -> Given:
+def read_supplied(paths: Sequence[Path], settings: InputSettings, real: RealNames, read: Reader) -> Given:
     """Read synthetic documents from files or folders of shards.
 
     The options of synthetic files (`settings.synthetic`) go before those of the real ones, which hold where the file
     has such columns. Documents of other generators or methods, by their columns, are other pools; several files are
     never one pool unless both columns say so: what they do not say, the file's name does. Ids of several files begin
-    with it. real: id of each real document by its text, casefolded; a source column may hold either.
+    with it. real: ids and texts of the real documents; a source column may hold either.
     read: reads the rows of one file under the settings given with it. Raises DataError and ParameterError as that does,
     and for columns of `settings.synthetic` that no file has.
     """
@@ -188,20 +184,20 @@ class _Cells:
 
     def __init__(
         self, table: Table, own: Mapping[str, Any], settings: InputSettings, rows: Sequence[Record],
-        real: Mapping[str, str],
+        real: RealNames,
     ):  # fmt: skip
         self.faults: list[Fault] = []
         self.warnings: list[str] = []
-        self.real, self.own_source = real, "sources" in own
         if len(rows) > FIRST_ROWS:
             _find_late_columns(table)
         taken = {name for given in (settings.columns, own) for role, name in given.items()
                  if role not in (*USUAL, "sources") and isinstance(name, str)}  # fmt: skip
         taken |= {label for row in rows for label in row.labels}  # one column a label
         columns = {role: own.get(role) or _usual(table, USUAL[role], taken) for role in USUAL}
-        self.source, self.by_text = _source(table, own, settings, taken), False
-        asked = self.source or _usual(table, PARENT_TEXTS, taken)
-        wanted = list(filter(None, [*columns.values(), asked]))
+        source = _source(table, own, settings, taken)
+        parents = _all_usual(table, (*NAMES["sources"], *PARENT_IDS, *PARENT_TEXTS), {*taken, *columns.values()})
+        asked = list(dict.fromkeys(filter(None, (source, *parents))))
+        wanted = list(filter(None, [*columns.values(), *asked]))
         places = {(row.file, row.row) for row in rows}
         found = {
             (file, number): row for file, number, row in (table.rows(wanted) if wanted else ())
@@ -217,12 +213,21 @@ class _Cells:
                 f"not read as the {role} of the documents; {OWN_OPTIONS[role]} says which column is"
             )
             del self.tags[role]
-        self.sources = {place: row.get(asked) for place, row in found.items()} if asked else {}
-        texts = sum(self._by_text(value) is not None for value in self.sources.values())
-        if texts > _MOSTLY * sum(bool(_name(value)) for value in self.sources.values()):
-            self.source, self.by_text = asked, True
-            self.warnings.append(f"{table.file}: sources were read from {asked!r}, which holds texts of real documents")
-        self.names = NameCells(None)
+        read = [read_column(name, {place: row.get(name) for place, row in found.items()}, real) for name in asked]
+        self.sources, used = sources_by_place(source, "sources" in own, read)
+        for column in used:
+            if 2 * column.by_text > len(column.real):
+                what = "which holds texts of real documents"
+                self.warnings.append(f"{table.file}: sources were read from {column.name!r}, {what}")
+            elif column.name != source:
+                what = f"which names real documents in {column.hits} rows"
+                self.warnings.append(f"{table.file}: sources were read from {column.name!r}, too, {what}")
+            if column.name == own.get("sources"):
+                at = {(row.file, row.row): row.doc_id for row in rows}
+                self.faults += [
+                    Fault(*place, "bad_sources", wrong.detail, at[place], column.name, wrong.mend)
+                    for place, wrong in column.wrong.items()
+                ]  # fmt: skip
 
     def pool(self, row: Record) -> tuple[str | None, str | None]:
         """What the columns call the generator and the method of a row; None where there is no such column."""
@@ -233,27 +238,7 @@ class _Cells:
 
     def sources_of(self, row: Record) -> tuple[str, ...]:
         """Ids of the row's sources; of a text that no real document has, a name that is no document's."""
-        if not (self.by_text or self.own_source):
-            return row.sources
-        value = self.sources.get((row.file, row.row))
-        by_text = self._by_text(value)
-        if by_text is not None:
-            return by_text
-        if self.by_text:
-            return (f"text {sha256_text(_name(value))[:16]}",) if _name(value) else ()
-        try:
-            return self.names.sources(value)
-        except NotNames as problem:
-            self.faults.append(
-                Fault(row.file, row.row, "bad_sources", problem.detail, row.doc_id, self.source, problem.mend)
-            )
-            return ()
-
-    def _by_text(self, value: Any) -> tuple[str, ...] | None:
-        """The real documents whose texts a cell holds, or None."""
-        texts = [cell_text(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
-        found = [self.real.get(normalise(text).casefold()) if text else None for text in texts]
-        return tuple(sorted({name for name in found if name})) if found and all(found) else None
+        return tuple(sorted(self.sources.get((row.file, row.row), ())))
 
 
 def _source(table: Table, own: Mapping[str, Any], settings: InputSettings, taken: Collection[str]) -> str | None:
@@ -264,8 +249,13 @@ def _source(table: Table, own: Mapping[str, Any], settings: InputSettings, taken
 
 def _usual(table: Table, names: Sequence[str], taken: Collection[str]) -> str | None:
     """The column that has the first of some usual names, and no other role."""
+    return next(iter(_all_usual(table, names, taken)), None)
+
+
+def _all_usual(table: Table, names: Sequence[str], taken: Collection[Any]) -> list[str]:
+    """The columns that have one of some usual names, and no other role."""
     by_name = {re.sub(r"[\s.\-]+", "_", column.strip().casefold()): column for column in table.columns}
-    return next((by_name[name] for name in names if name in by_name and by_name[name] not in taken), None)
+    return [by_name[name] for name in names if name in by_name and by_name[name] not in taken]
 
 
 def _name(value: Any) -> str:

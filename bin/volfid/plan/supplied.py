@@ -12,7 +12,7 @@ from volfid.core.exits import ParameterError
 from volfid.core.labels import label_matrix
 from volfid.core.ordering import draw_order
 from volfid.core.seeds import generator
-from volfid.core.supplied import BROUGHT, UNKNOWN_ORIGIN
+from volfid.core.supplied import BROUGHT, UNKNOWN_ORIGIN, UNKNOWN_TEST
 from volfid.plan.design import Regime
 
 FEW = 0.1  # share of a pool below which the plan says that larger regimes would use more of it
@@ -129,6 +129,9 @@ def lines(pools: Sequence[Mapping[str, Any]], train_pool: int) -> list[str]:
                 f"warning: {name} {UNKNOWN_ORIGIN}: {pool['unknown']} of {pool['documents']} documents name no source "
                 f"and resemble none; this concerns the regimes of {', '.join(smaller)}"
             )
+        if pool["unknown"]:
+            of = f"{pool['unknown']} of {pool['documents']} documents of {name}, of unknown origin,"
+            told.append(f"note: {of} {UNKNOWN_TEST}")
     return told
 
 
