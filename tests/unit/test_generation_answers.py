@@ -8,7 +8,8 @@ from volfid.core.reasoning import without_reasoning
 from volfid.generation.engines.openai import sent_stops, without_beginning
 from volfid.generation.engines.tokens import end_of_reasoning
 from volfid.generation.parsing import Rules, parse
-from volfid.generation.phrases import is_lead_in, is_reasoning, is_refusal, without_tail
+from volfid.generation.phrases import is_lead_in, is_reasoning, without_tail
+from volfid.generation.refusals import is_refusal
 from volfid.training.verbal import parse_answer
 
 OPENING = "A device comprises"
