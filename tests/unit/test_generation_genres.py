@@ -46,6 +46,14 @@ HONEST = [
     f"As an assistant in a nursing home I lift people every day.{MORE}",
     f"The fence was painted white as requested.{MORE}",
     f"The jar had no label: nobody knew what was in it.{MORE}",
+    f"Okay, the user manual is poor, but the drill is fine.{MORE}",
+    f"Thinking about the request for leave, the manager said no.{MORE}",
+    f"We need to write down two sentences for each patient.{MORE}",
+    f"I won't write another review for this shop.{MORE}",
+    f"Note: the kettle is hot when it whistles.{MORE}",
+    f"As requested, here is the floor plan: the kitchen is on the left.{MORE}",
+    f"It looks like the invoice is missing from your message. Please send it again.{MORE}",
+    f"I'd be happy to help you with your parcel! Could you tell me the number?{MORE}",
     f"{{name}} is shown in the greeting instead of my own.{MORE}",
 ]
 ENDINGS_OF_A_TEXT = [
@@ -67,6 +75,11 @@ REFUSALS = [
     "I'd be happy to help write this text! Could you tell me which product the review is about and what you liked?",
     "I need a bit more information before I can write this ticket, such as the product and its trouble.",
     "It looks like the labels are missing from your message. Please send them again, and I will write at once for you.",
+    f"I'm sorry, but I can't assist with that.{MORE}",
+    f"Which topic should the abstract be about? Please tell me.{MORE}",
+    f"Sure! Please provide the topic of the review you want me to write.{MORE}",
+    f"Tut mir leid, dabei kann ich nicht helfen.{DE}",
+    f"对不起，我不能帮助您完成这个任务。{ZH_MORE}",
     f"Es tut mir leid, aber bei dieser Anfrage kann ich nicht helfen.{DE}",
     f"Ich kann diese Anfrage leider nicht erfüllen.{DE}",
     f"Leider kann ich Ihnen dabei nicht helfen.{DE}",
@@ -117,6 +130,9 @@ BEFORE = [
     "Claro, aquí está el resumen de la patente: ",
     "Aquí tienes el resumen:\n\n",
     "**摘要：** ",
+    "Certainly!\n\n",
+    "Draft: ",
+    "Ecco il riassunto:\n\n",
     "Reasoning: a frame, two wheels and a lever come first, then how they work.\n\nAnswer: ",
 ]
 ZH = "一种步行辅助装置，包括伸缩腿、可折叠座椅和作用于两个后轮的制动杆。座椅展开时制动杆锁定车轮，座椅折叠时释放车轮。"

@@ -25,7 +25,7 @@ _OTHER_HEADING = re.compile(
 # what names the genre before a text that nothing encloses, and a number where no list follows
 _GENRE_HEADING = re.compile(
     r"^(?:\**(?:(?:my|final|the) (?:answer|text|response|abstract)|(?:product |hotel |customer )?review"
-    r"|(?:support )?ticket|(?:clinical |medical )?note|news(?: item| article)?|article"
+    r"|(?:support )?ticket|(?:clinical|medical) note|(?:final |first )?draft|news(?: item| article)?|article"
     r"|paragraph)\s*\**\s*:\s*\**\s*(?=\S)"
     r"|1[.)]\s+(?!.*(?:\s|^)2[.)]\s))",
     re.IGNORECASE | re.DOTALL,

@@ -26,7 +26,8 @@ ONE_LINE = ("\n",)
 _META = re.compile(
     r"\b(?:as an?|i am an?|i'm an?) (?:large |ai |artificial (?:intelligence )?)*"
     r"(?:language model\b(?! (?:engineer|researcher))|(?<=ai )assistant|(?<=intelligence )assistant)"
-    r"|\[insert|lorem ipsum|^as (?:you )?requested|(?:^|[.!?] )label:|word count:|</?(text|doc)\b|<\|",
+    r"|\[insert|lorem ipsum"
+    r"|^as (?:you )?requested[^.]{0,40}\b(?:abstract|text|summary|paraphrase)\b|(?:^|[.!?] )label:|word count:|</?(text|doc)\b|<\|",
     re.IGNORECASE,
 )
 _UNPRINTABLE = ("Cc", "Cf", "Co", "Cn")

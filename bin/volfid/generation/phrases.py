@@ -40,11 +40,11 @@ _STRICT = [
     rf"{_STARTER}*let(?: me|'s| us) (?:think|brainstorm|analy[sz]e|outline|{MAKE}|break (?:this|it) down|parse)\b"
     rf"[^.\n]{{0,80}}{_TASK}",
     rf"{_STARTER}*we (?:need|have|should|must|are (?:asked|told|given|supposed)) (?:to )?"
-    rf"(?:{MAKE}|respond|answer|follow|make sure|think)\b[^.\n]{{0,120}}{_TASK}",
+    rf"(?:{MAKE}(?! down)|respond|answer|follow|make sure|think)\b[^.\n]{{0,120}}{_TASK}",
     rf"{_STARTER}*(?:(?:i|we) (?:\w+ )?{_SHOULD}|i'll|we'll|i'm (?:going|asked|supposed) to|(?:the|my) task is to|task:"
-    rf"|goal:|need(?: to)?) (?:{MAKE}|identify|analy[sz]e|begin by|start by|name)\b[^.\n]{{0,120}}{_TASK}",
+    rf"|goal:|need(?: to)?) (?:{MAKE}(?! down)|identify|analy[sz]e|begin by|start by|name)\b[^.\n]{{0,120}}{_TASK}",
     rf"{_MUSING}+(?:\w+ )?{_LIMIT}",
-    rf"{_STARTER}*thinking (?:about|through|of) (?:the|this) (?:request|task|prompt|labels?|abstract)\b",
+    rf"{_STARTER}*thinking (?:about|through|of) (?:the|this) (?:request|task|prompt|labels?|abstract)[:,.]",
     rf"{_STARTER}*(?:here(?:'s| is) (?:a|my|the) )(?:thinking|thought|reasoning) process",
     r"(?:(?:bien|vale|bueno|de acuerdo|okay|ok|primero|hmm)[ ,.]+)?el usuario (?:quiere|pide|necesita|solicita|desea|me"
     r" pide|ha pedido)\b[^.\n]{0,60}\b(?:resumen|texto|frases|oraciones|redact\w+|escrib\w+|reseña)",
@@ -59,7 +59,8 @@ _STRICT = [
     "(?:まず|では|さて|はい)?[、, ]*ユーザー(?:は|が|の)[^。\n]{0,40}(?:要約|要旨|文章|求め|依頼|要求|書)",
 ]
 _LOOSE = [
-    rf"{_MUSING}+(?:so[ ,]+)?(?:the user|l'utilisateur|der nutzer|el usuario)(?:'s)?\b",
+    rf"{_MUSING}+(?:so[ ,]+)?(?:the user|l'utilisateur|der nutzer|el usuario)(?:'s)?\b"
+    r"(?! (?:manual|interface|guide|account|name|group|menu))",
     rf"{_STARTER}*(?:the )?user {_ASKED} (?:me|us)\b",
     rf"{_STARTER}*let(?: me|'s| us) (?:think (?:step|about (?:what|how|the|this)|through|carefully)|brainstorm|parse"
     r"|break (?:this|it) down|figure out (?:how|what) to (?:write|say|do)|consider the (?:task|prompt|request|label)"
@@ -117,8 +118,10 @@ _LEADS_ANYWHERE = [
     rf"below (?:are the|you)\b[^\n:]{{0,160}}{_ENDS}",
     rf"i(?:'ve| have) (?:(?:re)?written|put together|prepared|drafted|created|composed)\b[^\n:.]{{0,60}}"
     rf"(?:\b{_GENRE}\b|following|for you)[^\n:.]{{0,60}}{_ENDS}",
-    rf"as (?:you )?(?:asked|requested)[^\n:]{{0,120}}{_ENDS}",
-    r"(?:sure|of course|no problem|understood|gladly|certainly)(?: thing)?! ",
+    rf"as (?:you )?(?:asked|requested)[^\n:]{{0,80}}\b{_GENRE}\b[^\n:]{{0,60}}{_ENDS}",
+    r"(?:sure|of course|no problem|understood|gladly|certainly)(?: thing)?!\s",
+    r"(?:absolutely|great|yes|sure|okay|of course|certainly|alright)[!.,]?[ ]*\n",
+    rf"ecco (?:il|un|la|una)\b[^\n:.]{{0,60}}(?:riassunto|testo|abstract|versione)[^\n:.]{{0,60}}{_ENDS}",
 ]
 _LEAD_IN_DOC = re.compile(any_of(*_LEADS_IN_DOC), re.IGNORECASE)
 _LEAD_IN = re.compile(any_of(*_LEADS_IN_DOC, *_LEADS_ANYWHERE), re.IGNORECASE)

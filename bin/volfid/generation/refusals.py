@@ -51,7 +51,8 @@ _OWN_ACT = any_of(
     r"(?:fulfil\w*|complete|process|answer|respond to|accommodate|grant|satisfy|comply with|follow|meet)(?:ing)? "
     rf"{_OF_REQUEST}",
     rf"{MAKE} (?:this|that|such|any)(?: one)?(?:{_STOP}| (?:kind|type|sort|such|{_TEXT}|request)\b)",
-    rf"{MAKE}(?: [\w-]+){{0,5}}? {_TEXT}{_OF}",
+    rf"{MAKE}(?: (?!another\b)[\w-]+){{0,5}}? {_TEXT}{_OF}",
+    rf"(?:assist|comply)(?:ing)?(?: you)? with (?:that|this){_STOP}",
     rf"{MAKE}(?: [\w-]+){{0,3}}? {_FALSE} ",
     r"(?:fabricat|falsif)\w*\b",
 )
@@ -61,7 +62,7 @@ _ACT = any_of(
     r"(?:help|assist|engage|comply|proceed)(?:ing)?(?: you)? (?:with|in|on) (?:that|this|such|any|it)\b",
     rf"do(?:ing)? (?:that|this|so)(?:{_STOP}| (?:for you|as|because|since)\b)",
     rf"{MAKE}(?: it)(?: one)?{_STOP}",
-    rf"{MAKE}(?: [\w-]+){{0,5}}? {_THING}{_OF}",
+    rf"{MAKE}(?: (?!another\b)[\w-]+){{0,5}}? {_THING}{_OF}",
     r"(?:discuss(?:ing)?|writ(?:e|ing) about) (?:this|that|such)\b",
 )
 _AI_NAME = "(?:ai|artificial intelligence|(?:large )?language model|llm|chatbot|virtual assistant)"
@@ -70,6 +71,7 @@ _AI = (
     "|made|developed|trained|designed|by)\\b(?! trade))"
 )
 _CANNOT_DE = any_of(
+    r"(?:aber )?(?:dabei|damit|hierbei) kann ich (?:(?:ihnen|dir|leider|aber) )*nicht (?:\w+)?helfen",
     r"(?:(?:aber|leider|jedoch) )*ich kann (?:(?:ihnen|dir|leider|aber|hier) )*(?:bei|mit) (?:dieser|ihrer|der) "
     r"(?:anfrage|bitte)[^.\n]{0,30}nicht (?:\w+)?helfen",
     r"(?:(?:aber|leider|jedoch) )*(?:bei|mit) (?:dieser|ihrer|deiner) (?:anfrage|bitte|aufgabe) kann ich[^.\n]{0,30}"
@@ -95,7 +97,7 @@ _CANNOT_FR = any_of(
 _CANNOT_ZH = (
     r"(?:我|本人)?[^。，,\n]{0,6}?(?:无法|不能|不太方便|不便|不会|無法)(?:为您|为你|帮您|帮你|帮助您|继续|直接|协助您?)?(?:提供|生成|撰写|写|创作|满足|"
     r"协助|帮助|完成|改写|总结|回答|处理|回应)[^。，,！!\n]{0,20}?"
-    r"(?:内容|请求|要求|摘要|文章|文本|文字|话题|主题|类型|改写|总结)"
+    r"(?:内容|请求|要求|摘要|文章|文本|文字|话题|主题|任务|类型|改写|总结)"
 )
 _CANNOT_JA = (
     r"[^。\n]{0,40}?(?:リクエスト|ご要望|ご依頼|その内容|この内容|要約|要旨|文章|テキスト|トピック|ご質問)[^。\n]{0,20}"
@@ -134,6 +136,10 @@ _STRICT = [  # each names the act and its object
     rf"\b(?:paraphras\w+|rewrit\w+|rephras\w+|so (?:that )?i can {MAKE}|(?:the|your|a) prompt(?=[?.,]| for))",
     r"please (?:provide|share|give me|paste|send)\b[^.\n]{0,80}"
     rf"\b(?:paraphras\w+|rewrit\w+|rephras\w+|so (?:that )?i can {MAKE}|(?:the|your|a) prompt(?=[?.,]| for))",
+    rf"(?:what|which) (?:\w+ ){{0,2}}(?:would you like|do you want) me to {MAKE}\b",
+    rf"(?:what|which) (?:\w+ )?(?:topic|product|subject) should the {_THING} be about",
+    rf"(?:\w+[!,.] )?please (?:provide|share|give me|send)\b[^.\n]{{0,80}}"
+    rf"\byou(?:'d| would)? (?:like|want) me to {MAKE}\b",
     "作为(?:一个|一名)?(?:AI|人工智能|语言模型)",
     rf"(?:(?:非常|很|十分)?(?:抱歉|对不起|遗憾)|對不起|你好|您好|根据[^。\n]{{0,20}})?"
     rf"[，,。！! ]*(?:但是?|不过)?{_CANNOT_ZH}",
