@@ -27,7 +27,8 @@ _META = re.compile(
     r"\b(?:as an?|i am an?|i'm an?) (?:large |ai |artificial (?:intelligence )?)*"
     r"(?:language model\b(?! (?:engineer|researcher))|(?<=ai )assistant|(?<=intelligence )assistant)"
     r"|\[insert|lorem ipsum"
-    r"|^as (?:you )?requested[^.]{0,40}\b(?:abstract|text|summary|paraphrase)\b|(?:^|[.!?] )label:|word count:|</?(text|doc)\b|<\|",
+    r"|^as (?:you )?requested[^.]{0,40}\b(?:abstract|text|summary|paraphrase)\b"
+    r"|(?:^|[.!?] )label:|word count:|</?(text|doc)\b|<\|",
     re.IGNORECASE,
 )
 _UNPRINTABLE = ("Cc", "Cf", "Co", "Cn")
