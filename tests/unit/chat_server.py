@@ -61,6 +61,13 @@ def document(body: dict) -> str:
     return f"{beginning} {text}</doc>"
 
 
+def _end(message: dict, stops) -> None:
+    """Cut an answer where a stop string stands first, as servers do."""
+    for stop in stops:
+        if isinstance(message.get("content"), str):
+            message["content"] = message["content"].split(stop)[0]
+
+
 class _Handler(BaseHTTPRequestHandler):
     own: ChatServer
     protocol_version = "HTTP/1.1"
@@ -110,6 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer["choices"] = []
         if isinstance(action, dict):
             answer["choices"][0] |= action
+        for choice in answer["choices"]:
+            _end(choice["message"], body.get("stop", ()))
         text = json.dumps(answer).encode()
         if action == "malformed":
             text = b"<html>a page in between</html>"
@@ -126,8 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
             rows = [{"token": word, "logprob": math.log(p), "bytes": None} for word, p in shares.items()]
             choice["logprobs"] = {"content": [{**rows[0], "top_logprobs": rows[: body["top_logprobs"]]}]}
             choice["message"]["content"] = rows[0]["token"]
-        for stop in body.get("stop", ()):
-            choice["message"]["content"] = choice["message"]["content"].split(stop)[0]
+        _end(choice["message"], body.get("stop", ()))
         prompt = sum(len(one["content"].split()) for one in body["messages"])
         made = len(choice["message"]["content"].split())
         usage = {"prompt_tokens": prompt, "completion_tokens": made, "total_tokens": prompt + made}

@@ -60,14 +60,24 @@ def test_a_request_carries_what_the_job_decides_and_the_answer_comes_back_whole(
         assert body["path"] == "/v1/chat/completions" and body["key"] is None
         assert (body["model"], body["seed"], body["n"], body["stream"]) == (MODEL, 100 + number, 1, False)
         assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.8, 0.95, 60)
-        assert body["stop"] == ["</doc>"]  # the others stand in the words that the answer is asked to begin with
+        assert "stop" not in body  # a tag or a line end may stand before the last text of an answer
         (turn,) = body["messages"]
         assert turn["role"] == "user" and turn["content"].startswith(f"Write number {number}.")
         assert turn["content"].endswith("exactly these words: <doc>A device")
     assert first.text != second.text and first.opened and first.finish_reason == "stop"
-    assert first.text.startswith(" The ") and "doc>" not in first.text
+    assert first.text.startswith(" The ") and first.text.endswith("</doc>")
     assert first.token_ids is None and first.completion_tokens > 5 and first.prompt_tokens > 5
     assert len(beats) >= 2
+
+
+def test_what_stands_behind_the_first_doc_comes_back_and_only_stops_that_are_no_tags_are_sent():
+    whole = "<think>Between <doc> and </doc>.</think><doc>It turns.</doc>\nRevised:\n<doc>It runs.</doc>"
+    with serving(lambda n, body: {"message": {"role": "assistant", "content": f"{whole} END more"}}) as server:
+        asked = [ask(1), ask(2, stop=("</doc>", "END"))]
+        made, _ = answers(started(server.url, parallel=1), *asked)
+        bodies = server.seen
+    assert [body.get("stop") for body in bodies] == [None, ["END"]]
+    assert [one.text for one in made] == [f"{whole} END more", f"{whole} "]
 
 
 def test_where_the_server_can_go_on_from_a_begun_answer_it_is_asked_to():

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from volfid.core.reasoning import without_reasoning
-from volfid.generation.engines.openai import without_beginning
+from volfid.generation.engines.openai import sent_stops, without_beginning
 from volfid.generation.engines.tokens import end_of_reasoning
 from volfid.generation.parsing import Rules, parse
-from volfid.generation.phrases import is_lead_in, is_reasoning, is_refusal, without_tail
+from volfid.generation.phrases import is_lead_in, is_reasoning, without_tail
+from volfid.generation.refusals import is_refusal
 from volfid.training.verbal import parse_answer
 
 OPENING = "A device comprises"
@@ -30,6 +31,8 @@ STOP = ("</doc>", "<doc>", "\n")
 
 
 def served(raw, finish="stop", opening=OPENING):
+    for stop in sent_stops(STOP, f"<doc>{opening}", False):
+        raw = raw.split(stop)[0]
     text, opened = without_beginning(raw, f"<doc>{opening}")
     return parse(text, finish, Rules(20, 75, opening=opening if opened else "", inside=opened, stop=STOP))
 
@@ -70,6 +73,11 @@ REASONED = [
     f"&lt;think&gt;{TH}&lt;/think&gt;\n<doc>{B}</doc>",
     f"<think>one</think><think>{TH}</think><doc>{B}</doc>",
     f"<doc>{B}</doc>\n<think>Is that enough? Let me see.",
+    f"Okay, first try: <doc>{DRAFT}</doc> too vague.\n</think>\n\n<doc>{B}</doc>",
+    f"<doc>{DRAFT}</doc>\nRevised:\n<doc>{B}</doc>",
+    f"<doc>{OPENING} a draft{DRAFT}</doc>\nRevised:\n<doc>{B}</doc>",
+    f"<doc>{OPENING} a draft{DRAFT}</doc>\n\nOr shorter:\n\n<doc>{B}</doc>\n\nBoth have two sentences.",
+    f"<think>The text must stand between <doc> and </doc>.</think><doc>{B}</doc>",
 ]
 WRAPPED = [
     f"<doc>{B}</doc>",

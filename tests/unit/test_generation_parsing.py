@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from volfid.core.word_count import word_count
 from volfid.generation.parsing import COPY_OF_PARENT, REASONS, RUNGS, Rules, parse
 
 GOOD = "A frame carries two wheels and a lever. The lever locks both wheels when the user stands on a slope."
@@ -62,6 +63,7 @@ REPAIRED = [
     (f"Here it comes <doc>{GOOD}", GOOD, ("doc_tags",)),
     (f"{GOOD}</doc> and more", GOOD, ("doc_tags",)),
     (f"{GOOD}</", GOOD, ("tag_fragment",)),
+    (GOOD.replace("two", "&quot;two&quot;"), GOOD.replace("two", '"two"'), ("entities",)),
     (f"{GOOD}</do", GOOD, ("tag_fragment",)),
     (f"```text\n{GOOD}\n```", GOOD, ("code_fence",)),
     ('{"text": "' + GOOD + '"}', GOOD, ("json_object",)),
@@ -125,6 +127,6 @@ def test_any_output_gives_a_clean_text_or_a_reason_and_never_both(raw, finish):
     assert (parsed.text is None) != (parsed.reason is None)
     if parsed.text is not None:
         assert parsed.text == " ".join(parsed.text.split()) == unicodedata.normalize("NFC", parsed.text)
-        assert 10 <= len(parsed.text.split()) <= 45
+        assert 10 <= word_count(parsed.text) <= 45
     else:
         assert parsed.reason in REASONS

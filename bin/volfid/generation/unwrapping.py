@@ -3,22 +3,24 @@
 Each repair is a rung; rungs are tried again until none changes anything, for they come in any order and in each other.
 """
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from volfid.core.reasoning import without_reasoning
 from volfid.core.word_count import word_count
+from volfid.generation.headings import below_title, without_heading
 from volfid.generation.json_text import json_text, unescaped
-from volfid.generation.phrases import is_lead_in, without_tail
+from volfid.generation.phrases import answer_behind_reasoning, is_lead_in, without_agreement, without_tail
 
 RUNGS = (
     "reasoning", "doc_tags", "tag_fragment", "code_fence", "json_object", "lead_in", "heading", "emphasis", "quotes",
-    "trailing_chat", "control_characters",
+    "trailing_chat", "entities", "control_characters",
 )  # fmt: skip
 ROUNDS = 12
 MENTION = 3  # words: "between <doc> and </doc>" speaks of the tags
-LONG_REST, LONG_REST_CHARACTERS = 200, 60  # characters behind a lead-in that are a whole document; without blanks
+LONG_REST = 200  # characters behind a lead-in that are a whole document, in scripts with blanks
 
 _RUNS = re.compile(r"(\s)\1{3,}")
 _TAG = re.compile(
@@ -35,26 +37,14 @@ _FENCE = re.compile(rf"^(?:```|~~~){_LANGUAGE}\s*(.*?)\s*(?:(?:```|~~~)\s*)?$", 
 _FENCE_LATER = re.compile(
     rf"^([^`]{{0,200}}?:)\s*```{_LANGUAGE}\s*([^`]*?)\s*(?:```[^`]*)?$", re.IGNORECASE | re.DOTALL
 )
-_KINDS = r"(?:abstract|title|summary|text|document)"
-_HEADING = re.compile(
-    rf"^(?:#+\s*|\*\*)?(?:(?:patent\s+)?{_KINDS}|(?:final\s+)?(?:answer|output|response)"
-    r"|(?:rewritten|paraphrased|revised)\s+(?:abstract|version|text)|paraphrase)\s*(?:\*\*)?(?:\s*:|\s+[-–—]\s)\s*(?:\*\*)?(?:[|>]-?\s*\n)?\s*",
-    re.IGNORECASE,
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|[a-z]{2,8}|#\d{1,6}|#x[0-9a-f]{1,5});", re.IGNORECASE)
+_AGREED_ALOUD = re.compile(
+    r"(?:sure|of course|no problem|understood|gladly|certainly)(?: thing)?! (?!here|below|i\b|i')", re.I
 )
-_BRACKETED = re.compile(r"\[(?!insert)[^\W\d_][^\]\n\"'{}\[,]{1,60}\]\s*\S")  # "[Problem] In a ...": no JSON
-# what stands before a text as a role or a mark of a quotation or list, and a title in capitals above it
-_ROLE = re.compile(
-    r"^(?:(?:assistant|model)\s*(?::|\n)|\[(?:abstract|text|document|summary)\]:?|>\s|[-•]\s(?![^\n]*\n\s*[-•]\s))\s*",
-    re.IGNORECASE,
-)
-_TITLE = re.compile(r"^(?:(?:[A-Z][\w-]*|a|an|and|for|in|of|on|the|to|with)[ \t]?){1,12}\n\s*\n\s*(?=\S)")
-_CJK_HEADING = re.compile(r"^(?:[【\[]?(?:专利)?(?:摘要|要約|正文|文本)[】\]]?\s*[：:])\s*")
-# a line that is a title, and then text
-_TITLE_LINE = re.compile(r"^(?:#{1,6}[ \t]+[^\n]+|\*\*[^*\n]+\*\*:?|__[^_\n]+__:?|title\s*:[^\n]*)\s*\n\s*(?=\S)", re.I)
-_SETEXT = re.compile(r"^(?:[^\n]{1,160}\n={3,}|-{3,}|\*{3,})\s*\n\s*(?=\S)")
-_TITLE_THEN_KIND = re.compile(
-    rf"^[^\n.]{{1,160}}\n\s*(?:#+\s*|\*\*)?(?:patent\s+)?(?:{_KINDS}|description)\s*(?:\*\*)?\s*:(?:\*\*)?\s*", re.I
-)
+_CALL = re.compile(r"\A(?:print\(\s*([\"'])(.*)\1\s*\)|\$*\\(?:text|mathrm|textbf)\{(.*)\}\$*)\s*\Z", re.DOTALL)
+_BRACKETED = re.compile(
+    r"\[(?!insert)[^\W\d_][^\]\n\"'{}\[,]{1,60}\]\s*\S|\{[^\W\d_][^}\n\"'{\[,:]{0,40}\}\s*\S"
+)  # "[Problem] In a ...": no JSON
 _EMPHASIS = re.compile(r"^(\*\*\*|\*\*|\*|__)(?=\S)((?:(?!\1).)+)(?<=\S)\1$", re.DOTALL)
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"), ("«", "»"), ("「", "」"))
 _MARKUP = re.compile(
@@ -71,7 +61,8 @@ class Unwrapped:
 
     reason: why there is none. own: whether it begins with words of its own and not where the answer began. ended: it
     was closed by a tag or cut at a stop string, however the answer went on. held: something enclosed it. begun: words
-    that stand before it were given, so that it is the rest of a text.
+    that stand before it were given, so that it is the rest of a text. closed: it stood in a whole <doc>...</doc>, so
+    that the model said itself what the text is.
     """
 
     text: str
@@ -80,6 +71,7 @@ class Unwrapped:
     ended: bool = False
     held: bool = False
     begun: bool = False
+    closed: bool = False
     rungs: list[str] = field(default_factory=list)
 
     def take(self, rung: str, text: str) -> None:
@@ -109,7 +101,7 @@ def unwrap(raw: str, inside: bool, stop: Sequence[str], shortest: int, begun: bo
     _doc_of(found, inside and not found.own, shortest)
     for _ in range(ROUNDS):
         before = found.text
-        for rung in (_fragment, _wrapped, _fenced, _from_json, _doc, _led_in, _headed, _emphasised, _quoted):
+        for rung in (_fragment, _wrapped, _fenced, _from_json, _doc, _reasoned, _led_in, _headed, _emphasised, _quoted):
             rung(found, shortest)
             if found.reason:
                 return found
@@ -117,6 +109,7 @@ def unwrap(raw: str, inside: bool, stop: Sequence[str], shortest: int, begun: bo
             break
     _cut(found, stop, shortest)
     _tail(found)
+    _decode(found)
     if found.text[:1] in ("[", "{") and not _BRACKETED.match(found.text):
         found.reason = "broken_json"
     elif _MARKUP.search(found.text):
@@ -151,6 +144,7 @@ def _doc_of(found: Unwrapped, inside: bool, shortest: int) -> None:
         inner = unescaped(inner)
     found.own |= start > 0
     found.ended, found.held = closed, True
+    found.closed |= closed and (inside or start > 0)
     found.take("doc_tags", inner)
 
 
@@ -162,10 +156,15 @@ def _fragment(found: Unwrapped, _: int) -> None:
 
 
 def _wrapped(found: Unwrapped, _: int) -> None:
+    call = _CALL.match(found.text)
+    if call:
+        found.held, found.own = True, True
+        return found.take("code_fence", (call[2] or call[3]).strip())
     match = _WRAP.match(found.text)
     if match:
         found.held = True
-        found.take("doc_tags", match[2])
+        return found.take("doc_tags", match[2])
+    return None
 
 
 def _fenced(found: Unwrapped, _: int) -> None:
@@ -194,19 +193,31 @@ def _from_json(found: Unwrapped, _: int) -> None:
 def _led_in(found: Unwrapped, shortest: int) -> None:
     """A phrase such as "Here is ...:" may stand before a whole document; a short rest means there is none."""
     text = found.text.strip()
-    if not is_lead_in(text):
-        return
+    if not found.closed and (bare := without_agreement(text)) != text:
+        found.own = True
+        return found.take("lead_in", bare)
+    if not is_lead_in(text, found.closed):
+        return None
     line, broken, below = text.partition("\n")
     own_line = bool(broken) and len(line) <= LONG_REST and word_count(below) >= max(shortest, MENTION)
-    rest = [line, below] if own_line else re.split(r"\n|:|：", text, maxsplit=1)
-    enough = len(rest) == 2 and (
-        own_line or len(rest[1].strip()) > LONG_REST or _unspaced(rest[1]) >= LONG_REST_CHARACTERS
+    agreed = _AGREED_ALOUD.match(text)
+    rest = (
+        [line, below] if own_line else ["", text[agreed.end() :]] if agreed else re.split(r"\n|:|：", text, maxsplit=1)
     )
+    enough = len(rest) == 2 and (own_line or len(rest[1].strip()) > LONG_REST or _unspaced(rest[1]) >= shortest)
     if not enough:
         found.reason = "lead_in"
-        return
+        return None
     found.own = True
-    found.take("lead_in", rest[1].strip())
+    return found.take("lead_in", rest[1].strip())
+
+
+def _reasoned(found: Unwrapped, shortest: int) -> None:
+    """ "Reasoning: ... Answer: ..." in words, without a tag."""
+    rest = None if found.closed else answer_behind_reasoning(found.text)
+    if rest is not None and word_count(rest) >= max(shortest, MENTION):
+        found.own = True
+        found.take("reasoning", rest.strip())
 
 
 def _unspaced(text: str) -> int:
@@ -214,17 +225,15 @@ def _unspaced(text: str) -> int:
     return word_count(text) - len(text.split())
 
 
-def _headed(found: Unwrapped, shortest: int) -> None:
+def _headed(found: Unwrapped, _: int) -> None:
     text = found.text.strip()
-    for pattern in (_TITLE_THEN_KIND, _SETEXT, _TITLE_LINE, _TITLE):
-        match = pattern.match(text)
-        if match and word_count(text[match.end() :]) >= max(word_count(match.group()), MENTION):
-            found.own = True
-            return found.take("heading", text[match.end() :])
-    for pattern in (_HEADING, _CJK_HEADING, _ROLE):
-        if pattern.match(text):
-            found.take("heading", pattern.sub("", text, count=1))
-    return None
+    rest = below_title(text, MENTION)
+    if rest is None:
+        rest = without_heading(text, not found.closed and not found.held)
+    else:
+        found.own = True
+    if rest != text:
+        found.take("heading", rest)
 
 
 def _emphasised(found: Unwrapped, _: int) -> None:
@@ -260,6 +269,12 @@ def _cut(found: Unwrapped, stop: Sequence[str], shortest: int) -> None:
 
 
 def _tail(found: Unwrapped) -> None:
-    text = without_tail(found.text)
+    text = without_tail(found.text, found.closed)
     if text != found.text:
         found.take("trailing_chat", text)
+
+
+def _decode(found: Unwrapped) -> None:
+    plain = html.unescape(found.text) if _ENTITY.search(found.text) else found.text
+    if plain != found.text:
+        found.take("entities", plain)

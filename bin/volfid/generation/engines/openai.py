@@ -30,6 +30,7 @@ UNENDED = "<think>"
 TOP = 20  # most alternatives to a token that the protocol tells
 BEGIN = "Begin your answer with exactly these words: "
 NOT_REPEATABLE = "served: the same seed may give other text, the server's version and batches are not known"
+TAG = re.compile(r"</?\w+>")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -140,9 +141,7 @@ class OpenAIEngine:
                 raise
 
     def _answer(self, request: EngineRequest, beat: Callable[[], None]) -> EngineOutput:
-        # Asked for in words, the beginning is part of the answer: a stop string in it would end the answer at once.
-        early = [] if self._begun() else [s for s in request.stop if not s.strip() or s in request.answer_prefix]
-        stops = [stop for stop in request.stop if stop not in early]
+        stops = sent_stops(request.stop, request.answer_prefix, self._begun())
         answer = self._post(request.prompt, request.answer_prefix, beat, {
             "temperature": request.temperature, "top_p": request.top_p, "max_tokens": request.max_tokens,
             "seed": request.seed, **({"stop": stops} if stops else {}),
@@ -219,6 +218,14 @@ def said(message: Mapping[str, Any]) -> str:
     text = content if isinstance(content, str) else "".join(str(part.get("text") or "") for part in parts)
     thought = [message.get(name) for name in REASONING] + [part.get("thinking") for part in parts if not text]
     return UNENDED if not text.strip() and any(thought) else text
+
+
+def sent_stops(stops: Sequence[str], beginning: str, begun: bool) -> list[str]:
+    """The stop strings that a server is sent. An answer in words of its own may reason, draft and revise before its
+    last text: neither a tag nor a line end may cut it, nor what it was asked to begin with; max_tokens bounds it."""
+    if begun:
+        return list(stops)
+    return [stop for stop in stops if stop.strip() and stop not in beginning and not TAG.fullmatch(stop.strip())]
 
 
 def without_beginning(text: str, beginning: str) -> tuple[str, bool]:
