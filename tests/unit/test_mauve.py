@@ -179,6 +179,15 @@ def test_only_the_direction_of_a_vector_counts_however_long_it_is():
         assert mauve.mauve(p * factor, q).values == mauve.mauve(p, q).values
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_share_that_is_tiny_beside_the_other_has_a_frontier_integral():
+    none = mauve.frontier_integral(np.array([0.0, 1]), np.array([0.5, 0.5]))
+    for tiny in (1e-18, 1e-17, 1e-300, 1e-320):
+        p, q = np.array([tiny, 1]), np.array([0.5, 0.5])
+        assert mauve.frontier_integral(p, q) == pytest.approx(none, abs=1e-12)
+        assert mauve.frontier_integral(q, p) == pytest.approx(none, abs=1e-12)
+
+
 def test_sets_of_different_size_are_refused():
     with pytest.raises(ValueError, match="equal numbers of documents, not 20 and 30"):
         mauve.mauve(np.ones((20, 4)), np.ones((30, 4)))

@@ -237,8 +237,11 @@ def frontier_integral(p: np.ndarray, q: np.ndarray) -> float:
     """Frontier integral (Liu et al. 2021): 0 for equal laws, 1 for disjoint ones; has no scale to choose."""
     both = (p > 0) & (q > 0) & (p != q)
     # log(p / q) / (p - q) by log1p: the difference of two logarithms is rounding alone where p and q nearly agree
-    off = np.divide(p - q, q, out=np.zeros_like(p), where=both)
-    shared = np.divide(p * np.log1p(off), off, out=np.where(p == q, p, 0.0), where=both)
+    far = both & (np.minimum(p, q) < 1e-15 * np.maximum(p, q))  # there p / q - 1 is rounding alone
+    near = both & ~far
+    off = np.divide(p - q, q, out=np.zeros_like(p), where=near)
+    shared = np.divide(p * np.log1p(off), off, out=np.where(p == q, p, 0.0), where=near)
+    shared[far] = (np.log(p[far]) - np.log(q[far])) * p[far] / (p[far] - q[far]) * q[far]
     return float(max(((p + q) / 2 - shared).sum(), 0.0))
 
 
