@@ -28,7 +28,8 @@ LEAST = 2 * DOCUMENTS_A_CELL
 APART = 1e-5
 """Of the largest coordinate: points that lie nearer are one (a text encoded twice differs by rounding)."""
 AGAIN = 10
-"""Runs of k-means from distinct starts, of which the best is kept."""
+"""Runs of k-means from distinct starts, of which the best is kept; fewer above ENOUGH documents, two at least."""
+ENOUGH = 400
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def separated_cells(x: np.ndarray, cells: int, seed: int) -> np.ndarray:
     of these the one with the least squared distance, is kept; no more cells than there are distinct points."""
     rng = np.random.default_rng(seed)
     best: tuple[tuple[int, float], np.ndarray] | None = None
-    for _ in range(AGAIN):
+    for _ in range(max(2, min(AGAIN, AGAIN * ENOUGH // len(x)))):
         starts = distinct_starts(x, cells, rng)
         settings = faiss.ClusteringParameters()
         settings.niter, settings.seed = 500, seed
