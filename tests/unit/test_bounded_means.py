@@ -65,6 +65,25 @@ def test_a_mean_at_a_bound_has_no_interval_and_says_why(bound):
     )
 
 
+def test_a_mean_that_is_a_bound_but_for_rounding_does_not_say_that_every_draw_is():
+    for values in ([1e-320, 0, 0], [1e-14, 0, 0]):
+        found = intervals.single_mean(values, "ap_micro")
+        seen = mean_over_draws({draw: [value] for draw, value in enumerate(values)}, figure="ap_micro")
+        assert found.low is None and found.note.startswith("the mean is 0 but for rounding") and seen.note == found.note
+        assert mean_words(seen) == "0.000 no interval (the mean is 0 but for rounding)"
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_has_no_limits(odd):
+    assert (
+        logit_limits(0.5, odd, 2) is None and logit_limits(0.5, 0.1, odd) is None and logit_limits(odd, 0.1, 2) is None
+    )
+    for by_draw in ({0: [odd], 1: [0.5]}, {0: [odd]}, {0: [0.5, odd], 1: [0.5], 2: [0.5]}):
+        for figure in (None, "ap_micro"):
+            seen = mean_over_draws(by_draw, None, figure)
+            assert (seen.value, seen.low, seen.high, seen.note) == (None, None, None, "a value is not a number")
+
+
 def test_draws_without_spread_inside_the_bounds_keep_their_point_and_one_draw_has_none():
     found = intervals.single_mean([0.4, 0.4, 0.4], "f1_micro")
     assert (found.low, found.high) == pytest.approx((0.4, 0.4)) and "no spread" in found.note

@@ -136,6 +136,16 @@ def test_every_entry_is_finite_whatever_the_logits_counts_and_documents(name, dt
     assert np.isfinite(parts(loss, [[0.5] * 4] * 4, batch, empty, dtype)[0])
 
 
+@pytest.mark.parametrize("power", [-20, 20])
+@pytest.mark.parametrize("documents", [1, 2, 100_000])
+def test_weights_of_extreme_powers_are_finite_without_a_cap(power, documents):
+    loss = read_loss({"kind": "weighted", "power": power, "cap": None})
+    counts = counts_of([1, max(documents - 1, 1)], documents)
+    for dtype in (torch.float32, torch.float64):
+        value, terms, gradient = parts(loss, [[-3.0, 3.0], [3.0, -3.0]], [[1, 0], [0, 1]], counts, dtype)
+        assert np.isfinite(value) and np.isfinite(terms).all() and np.isfinite(gradient).all()
+
+
 GAMMAS = (0, 0.01, 0.25, 0.5, 0.999, 1, 1.5, 2, 4)
 HARD = [
     *({"kind": "focal", "gamma": gamma, "alpha": alpha} for gamma in GAMMAS for alpha in (None, 0.25)),
@@ -221,6 +231,17 @@ def test_a_batch_in_parts_is_the_batch_and_the_official_scale_is_a_factor():
         ({**ENTRIES["asymmetric"], "gamma_neg": -1}, "gamma_neg"),
         ({"kind": "balanced", "weight": "class", "beta": 1.0}, "beta"),
         ({"kind": "balanced", "weight": "none", "kappa": 0.1, "lambda_": 0}, "lambda_"),
+        *(({"kind": "focal", "gamma": 2, "alpha": None, "factor": odd}, "factor")
+          for odd in (float("nan"), float("inf"), -float("inf"), "x", None, True, 0, -1)),
+        *(({**DB, "kappa": 0.1, "lambda_": 5.0, name: odd}, f"{name} of a loss of kind balanced is")
+          for name in ("kappa", "map_alpha", "map_beta", "map_mu", "lambda_")
+          for odd in (float("nan"), float("inf"), -float("inf"), "x")),
+        ({"kind": "focal", "gamma": None, "alpha": None}, "gamma of a loss of kind focal is null"),
+        ({"kind": "weighted", "power": None, "cap": 1}, "power of a loss of kind weighted is null"),
+        *(({**ENTRIES["asymmetric"], name: None}, f"{name} of a loss of kind asymmetric is null")
+          for name in ("eps", "margin", "gamma_pos", "gamma_neg")),
+        ({**ENTRIES["asymmetric"], "detach": "no"}, "detach"), ({"kind": ["focal"]}, "kind"),
+        ({"kind": "focal", "gamma": 1e300, "alpha": None}, "gamma"),
     ],
 )  # fmt: skip
 def test_an_entry_that_means_nothing_is_refused(entry, word):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
+from volfid.core.exits import DataError
 from volfid.fidelity import mauve
 
 VECTORS = json.loads((Path(__file__).parents[1] / "golden" / "metrics.json").read_text())["mauve_hist"]
@@ -112,6 +113,79 @@ def test_every_row_lies_in_its_nearest_cell():
     distance = ((x[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)
     assert np.mean(distance.argmin(axis=1) == cell) > 0.99
     assert np.array_equal(cell, mauve.cells_of(x, 12, seed=0))
+
+
+def test_disjoint_sets_of_repeated_texts_are_apart_and_equal_ones_together():
+    a, b = np.repeat([[1.0, 0]], 20, 0), np.repeat([[0.0, 1]], 20, 0)
+    apart = mauve.mauve(a, b)
+    assert max(apart.values) < 0.01 and min(apart.frontier) > 0.99 and apart.note == "distinct texts of a side: 1 of 20"
+    assert mauve.mauve(a, a * 3).values == (1.0,) * 5
+    noise = np.random.default_rng(0).normal(size=(2, 20, 2)) * 1e-8  # one text, encoded in several batches
+    assert max(mauve.mauve(a + noise[0], b + noise[1]).values) < 0.01
+    assert mauve.mauve(a + noise[0], a + noise[1]).values == (1.0,) * 5
+
+
+@pytest.mark.parametrize("dimensions", [50])
+def test_many_texts_against_one_that_is_given_again_and_again(dimensions):
+    rng = np.random.default_rng(dimensions)
+    real, one = rng.normal(size=(100, dimensions)), rng.normal(size=(1, dimensions))
+    for size in (25, 100):
+        found = mauve.of_weighted(one, np.array([size]), real, range(6), 2000, np.random.default_rng(0))
+        assert max(found.values) < 0.1 and found.note == f"distinct texts of a side: 1 of {size}"
+    three = mauve.mauve(np.repeat(rng.normal(size=(3, dimensions)), [34, 33, 33], axis=0), real)
+    assert max(three.values) < 0.1
+
+
+def test_no_cell_is_empty_while_there_are_distinct_points_for_it():
+    rng = np.random.default_rng(3)
+    for distinct in (2, 3, 5, 9):
+        x = mauve.principal_components(np.repeat(rng.normal(size=(distinct, 12)), 20, axis=0))
+        for cells in (2, 3, 5):
+            cell = mauve.separated_cells(x, cells, 0)
+            assert len(np.unique(cell)) == min(cells, distinct)
+            assert all(len(np.unique(cell[part : part + 20])) == 1 for part in range(0, len(x), 20))
+    few = mauve.mauve(np.repeat([[1.0, 0], [0, 1]], 20, 0), np.repeat([[0.0, 1], [1, 0]], 20, 0))
+    assert few.values == (1.0,) * 5 and few.note == "distinct texts of both sides: 2, fewer than the 4 cells"
+
+
+def test_figures_of_distinct_texts_come_from_the_cells_of_plain_k_means():
+    rng = np.random.default_rng(6)
+    for rows in (20, 60, 300):
+        p, q = clouds(rng, 0.0, rows), clouds(rng, 0.3, rows)
+        reduced, found = mauve.principal_components(np.concatenate([q, p])), mauve.mauve(p, q)
+        assert found.note is None
+        for seed, value in enumerate(found.values):
+            cell = mauve.cells_of(reduced, found.cells, seed)
+            laws = [np.bincount(part, minlength=found.cells) / rows for part in (cell[rows:], cell[:rows])]
+            assert len(np.unique(cell)) == found.cells and value == mauve.of_histograms(*laws)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_vector_that_is_not_finite_and_a_set_without_documents_are_data_errors(odd):
+    x = np.ones((20, 4))
+    wrong = x.copy()
+    wrong[3, 1] = odd
+    with pytest.raises(DataError, match="1 of 40 vectors have a value that is not finite"):
+        mauve.mauve(x, wrong)
+    with pytest.raises(DataError, match="shape"):
+        mauve.mauve(x[:0], x[:0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_only_the_direction_of_a_vector_counts_however_long_it_is():
+    rng = np.random.default_rng(8)
+    p, q = rng.normal(size=(2, 20, 4))
+    for factor in (1e300, 1e-300):
+        assert mauve.mauve(p * factor, q).values == mauve.mauve(p, q).values
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_share_that_is_tiny_beside_the_other_has_a_frontier_integral():
+    none = mauve.frontier_integral(np.array([0.0, 1]), np.array([0.5, 0.5]))
+    for tiny in (1e-18, 1e-17, 1e-300, 1e-320):
+        p, q = np.array([tiny, 1]), np.array([0.5, 0.5])
+        assert mauve.frontier_integral(p, q) == pytest.approx(none, abs=1e-12)
+        assert mauve.frontier_integral(q, p) == pytest.approx(none, abs=1e-12)
 
 
 def test_sets_of_different_size_are_refused():

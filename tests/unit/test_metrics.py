@@ -170,6 +170,32 @@ def test_undefined_scores_are_none_and_not_zero():
     assert metrics.f1_samples(nothing[:0], nothing[:0]) is None
 
 
+def test_sample_averages_and_whole_sets_without_anything_to_decide_are_undefined():
+    nothing, one = np.zeros((4, 3), bool), np.eye(4, 3, dtype=bool)
+    for function in (metrics.f1_samples, metrics.jaccard_samples):
+        assert function(nothing, nothing) is None and function(nothing, one) == 0 and function(one, one) == 0.75
+    assert metrics.subset_accuracy(nothing[:, :0], nothing[:, :0]) is None
+    assert metrics.subset_accuracy(nothing, nothing) == 1.0
+
+
+@pytest.mark.parametrize("name", ["calibration_error", "brier"])
+def test_scores_that_are_no_probabilities_have_no_calibration(name):
+    truth = np.array([[True, False], [False, True]])
+    function = getattr(metrics, name)
+    for odd in (-0.01, 1.5, np.inf, -np.inf, 40):
+        with pytest.raises(BadArray, match="1 of 4 scores lie outside 0 and 1"):
+            function(truth, np.array([[0.5, odd], [0.0, 1.0]]))
+    assert function(truth, np.array([[0.5, 1 + 1e-7], [0.0, 1.0]], dtype=np.float32)) is not None
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if n not in TUNED and n not in
+                                  ("ap_micro", "f1_micro", "precision_micro", "recall_micro", "hamming", "brier",
+                                   "calibration_error")])  # fmt: skip
+def test_a_truth_of_one_dimension_is_refused_where_documents_and_labels_are_told_apart(name):
+    with pytest.raises(BadArray, match=r"the truth has the shape \(3,\)"):
+        ALL[name](np.array([1, 0, 1]), np.array([1, 0, 1]))
+
+
 def test_micro_f1_of_predict_all_is_two_p_over_one_plus_p():
     truth, _ = random_problem(2)
     p = truth.mean()

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +16,11 @@ from volfid.core.exits import ConfigError, DataError
 from volfid.core.labels import jaccard, label_matrix
 from volfid.core.settings import settings_of
 from volfid.core.vectors import directed, unit_rows
+from volfid.plain.vectors import _array
+from volfid.retrieval.compare import Comparison, compared
 from volfid.retrieval.evaluate import Evaluator, Settings
 from volfid.retrieval.index import Ranking, rank
-from volfid.retrieval.ranked import names
+from volfid.retrieval.ranked import names, ties_told
 
 VECTOR = json.loads((Path(__file__).parents[1] / "golden" / "metrics.json").read_text())["retrieval"]
 SCALE = 720_720  # least common multiple of 1..16: Jaccard gains of small label sets become integers
@@ -196,6 +199,34 @@ def test_random_baseline_is_the_mean_over_random_orders():
     repeated = np.repeat(gains, counts, axis=1)
     shuffled = [repeated[:, rng.permutation(repeated.shape[1])][:, :10] @ ndcg.discounts(10) for _ in range(4000)]
     assert ndcg.random_dcg(gains, counts) == pytest.approx(np.mean(shuffled, axis=0), rel=0.01)
+
+
+def test_queries_whose_ties_decide_are_counted():
+    gains = np.array([[1, 0, 0.5], [0.5, 0.5, 0], [1, 0.2, 0], [1, 0, 0.5]])
+    scores = np.array([[0.9, 0.9, 0.1], [0.9, 0.9, 0.1], [0.9, 0.8, 0.8], [0.9, 0.8, 0.8]])
+    begin, end = np.tile([0, 1, 2], (4, 1)), np.tile([1, 2, 3], (4, 1))
+    assert ndcg.tied(gains, scores, begin, end, 2).tolist() == [True, False, True, True]
+    assert ndcg.tied(gains, scores, begin, end, 1).tolist() == [True, False, False, False]
+    end[0, 1] = begin[0, 1]  # not there
+    assert not ndcg.tied(gains, scores, begin, end, 2)[0]
+    assert ties_told(np.array([True] + [False] * 3)).startswith("25% of the queries")
+    assert ties_told(np.zeros(5, bool)) is None and ties_told(np.zeros(0, bool)) is None
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_a_ranking_that_the_ids_decide_says_so_in_every_note_and_in_the_tests(equal):
+    rng = np.random.default_rng(3)
+    rows = [{"doc_id": f"{kind}{i}", "labels": ["ABC"[i % 3]], "split": split, "text": kind + str(i),
+             "group": f"{kind}{i}", "source": "real", "multiplicity": 1}
+            for kind, split in (("q", "test"), ("t", "train")) for i in range(40)]  # fmt: skip
+    vectors = np.ones((80, 4)) if equal else rng.normal(size=(80, 4))
+    row_of = {row["doc_id"]: place for place, row in enumerate(rows)}
+    real = [row for row in rows if row["split"] == "train"]
+    made = Evaluator(rows, [], ["A", "B", "C"], {"R": real, "S": real[:30]}, row_of, vectors, Settings(), 0)
+    lines = [line for name in ("R", "S") for line in made.evaluate(name, 20)]
+    assert all(("100% of the queries have equal scores" in (line["note"] or "")) == equal for line in lines)
+    tests = compared([Comparison(["S"], ["R"])], made.per_query, made.query_groups, "ndcg_at_10", 0, made.notes)
+    assert all(("see tie_averaged" in (row["note"] or "")) == equal for row in tests)
 
 
 def test_ndcg_without_any_gain_is_undefined():
@@ -470,3 +501,13 @@ def test_no_training_set_is_no_failure(world):
 def test_unknown_setting_is_refused():
     with pytest.raises(ConfigError, match="cutoff"):
         settings_of(Settings, {"cutoff": 5}, "evaluate_retrieval")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_vector_beyond_the_range_is_refused_without_a_warning_before(tmp_path):
+    file = SimpleNamespace(path=tmp_path / "a.csv", rows=[{}, {}])
+    np.save(tmp_path / "a.npy", np.array([[1.0, 2], [1e300, 0]]))
+    with pytest.raises(DataError, match="row 2: a value is beyond single precision"):
+        _array(file, tmp_path / "a.npy")
+    with pytest.raises(DataError, match="'b' is not finite"):
+        unit_rows(np.array([[1.0, 2], [1e300, 1e300]]), ["a", "b"])

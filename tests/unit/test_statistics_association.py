@@ -111,6 +111,8 @@ def test_too_few_conditions_or_no_spread_give_null_and_a_reason():
         ([1e-4, 1e-4, 1e-4, 9e-4], [2, 3, 4, 5], "of the fidelity"),
         ([8] * 10 + [19], [6.58, 5.76, 7.71, 8.84, 8.47, 7.04, 5.25, 5.56, 7.91, 6.89, 12.5], "of the fidelity"),
         ([1, 1, 9, 9, 9], [2, 2, 5, 5, 5], "the conditions lie on two points"),
+        ([1, 1, 1, 1, 9, 9.0001], [2, 2, 2, 2, 10, 10.0001], "the conditions lie on two points"),
+        ([9.001, 1, 1.001, 1, 9, 1], [10, 2, 2, 2.001, 10, 2], "the conditions lie on two points"),
     ],
 )
 def test_r_that_one_condition_or_two_points_decide_says_so_and_has_no_interval(x, y, words):
@@ -143,6 +145,34 @@ def test_ties_keep_their_rank_correlations_and_what_is_no_number_has_none():
     broken = correlation.correlate([1, 2, 3, 4, float("nan")], [1, 2, 3, 4, 5])
     assert broken.r is None and "not a number" in broken.note
     assert intervals.mean_interval([0.5, float("nan")]).value is None
+
+
+def test_three_points_are_no_two_clumps():
+    assert correlation.carried(np.array([1, 1, 1.1, 9, 9]), np.array([2, 2, 2, 10, 10.0])) is None
+    assert correlation.carried(np.array([1, 1, 1, 9, 9]), np.array([2, 2, 3, 10, 10.0])) is None
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_partial_correlation_with_what_is_no_number_is_undefined(odd):
+    x, y, given = np.arange(6.0), np.array([1, 3, 2, 5, 4, 6.0]), np.array([2, 1, 2, 1, 2, 2.0])
+    assert correlation.partial(x, y, given)[0] is not None
+    for place in range(3):
+        columns = [x.copy(), y.copy(), given.copy()]
+        columns[place][5] = odd
+        assert correlation.partial(*columns) == (None, "a value is not a number")
+
+
+def test_a_difference_with_a_correlation_of_one_or_of_too_few_conditions_is_undefined_and_says_why():
+    for r in ((1, 0.5, 0.5), (0.5, 1, 0.5), (0.5, 0.5, 1), (0.5, -1, 0.5)):
+        found = correlation.overlapping_difference(*r, 10)
+        assert (found.low, found.steiger_z, found.meng_z) == (None, None, None) and "exactly 1" in found.note
+    for found in (
+        correlation.independent_difference(1, 10, 0.5, 10), correlation.independent_difference(0.5, 10, -1, 10),
+        correlation.dependent_difference(1, 0.5, 0.1, 0.1, 0.1, 0.1, 10),
+    ):  # fmt: skip
+        assert found.low is None and found.high is None and "exactly 1" in found.note
+    assert "at least 4" in correlation.independent_difference(0.5, 3, 0.2, 9).note
+    assert "not a number" in correlation.independent_difference(np.nan, 9, 0.2, 9).note
 
 
 def test_perfect_correlation_has_no_fisher_z_and_says_so():

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 
 AT_BOUND = "every draw is {}: an interval is undefined there"
+NEAR_BOUND = "the mean is {} but for rounding: an interval is undefined there"
 UNIT = frozenset({
     # scores
     "ap", "ap_micro", "ap_macro", "ap_micro_oof", "lrap", "ranking_loss", "calibration_error", "brier", "f1",
@@ -30,6 +31,12 @@ UNIT_AT = ("ndcg_at_", "precision_at_", "recall_at_", "map_at_", "mrr_at_", "jac
            "hub_share_at_")  # fmt: skip
 
 
+def at_bound(mean: float, values: Iterable[float]) -> str:
+    """Why a mean of shares at 0 or 1 has no interval, in words."""
+    bound = round(mean)
+    return (AT_BOUND if all(value == bound for value in values) else NEAR_BOUND).format(bound)
+
+
 def is_share(figure: str | None, values: Iterable[float] = ()) -> bool:
     """Whether a figure of this name lies between 0 and 1, whatever is measured; `values` that do not, say no."""
     if figure is None or any(not -1e-9 <= value <= 1 + 1e-9 for value in values):
@@ -38,8 +45,11 @@ def is_share(figure: str | None, values: Iterable[float] = ()) -> bool:
 
 
 def logit_limits(mean: float, error: float, quantile: float) -> tuple[float, float] | None:
-    """Limits of a mean in (0, 1) with the standard error `error`, `quantile` of its t distribution; None at 0 or 1."""
-    if not 1e-12 < mean < 1 - 1e-12:
+    """Limits of a mean in (0, 1) with the standard error `error`, `quantile` of its t distribution.
+
+    None at 0 or 1, and where the error or the quantile is no finite number of 0 or more.
+    """
+    if not 1e-12 < mean < 1 - 1e-12 or not all(math.isfinite(part) and part >= 0 for part in (error, quantile)):
         return None
     middle, half = math.log(mean) - math.log1p(-mean), quantile * error / (mean * (1 - mean))
     low, high = _expit(middle - half), _expit(middle + half)

@@ -56,6 +56,23 @@ def tie_averaged(gains: np.ndarray, scores: np.ndarray, begin: np.ndarray, end: 
     return result
 
 
+def tied(gains: np.ndarray, scores: np.ndarray, begin: np.ndarray, end: np.ndarray, k: int = K) -> np.ndarray:
+    """Queries (queries,) bool for which the order within ties decides: documents of one score, of which some stand
+    in the first k ranks, have different gains. Arguments as of `tie_averaged`."""
+    starts = np.ones(scores.shape, dtype=bool)
+    starts[:, 1:] = scores[:, 1:] != scores[:, :-1]
+    first, filled = np.flatnonzero(starts), end > begin
+    least, most, place = (
+        reduce.reduceat(np.where(filled, values, fill).ravel(), first)
+        for reduce, values, fill in (
+            (np.minimum, gains, np.inf), (np.maximum, gains, -np.inf), (np.minimum, begin, k),
+        )
+    )  # fmt: skip
+    result = np.zeros(len(scores), dtype=bool)
+    result[first[(most - least > 1e-12) & (place < k)] // scores.shape[1]] = True
+    return result
+
+
 def ideal_dcg(gains: np.ndarray, counts: np.ndarray, k: int = K) -> np.ndarray:
     """Largest possible DCG at k of each query, shape (queries,).
 

@@ -4,6 +4,9 @@ import numpy as np
 
 from volfid.core.exits import DataError
 
+ROUNDING = 1e-6
+"""How far a probability may leave [0, 1]: a share of weights, summed in single precision, does."""
+
 
 class BadArray(DataError, ValueError):
     """An array is no truth, or holds no scores: a figure of it would be a number without a meaning."""
@@ -50,6 +53,26 @@ def truth_and_scores(truth: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray,
 def truth_and_predictions(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both as bool, and of one shape."""
     return _alike(as_truth(truth), as_truth(predicted, "prediction"), "predictions")
+
+
+def as_probabilities(array: np.ndarray) -> np.ndarray:
+    """Scores that are probabilities. Raises BadArray for others: logits have an order, and no calibration."""
+    array = as_scores(array)
+    odd = ~((array >= -ROUNDING) & (array <= 1 + ROUNDING))
+    if odd.any():
+        raise BadArray(
+            f"{int(odd.sum())} of {array.size} scores lie outside 0 and 1, first {array[odd].flat[0]}",
+            mend="Give probabilities: logits need a sigmoid first",
+        )
+    return array
+
+
+def as_table(array: np.ndarray, name: str = "truth") -> np.ndarray:
+    """`array` as it is. Raises BadArray unless it is (documents, labels)."""
+    array = np.asarray(array)
+    if array.ndim != 2:
+        raise BadArray(f"the {name} has the shape {array.shape}", mend="Give (documents, labels)")
+    return array
 
 
 def _alike(truth: np.ndarray, other: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:

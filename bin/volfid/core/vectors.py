@@ -62,7 +62,8 @@ def unit_rows(vectors: np.ndarray, ids: Sequence[str]) -> np.ndarray:
     `directed`), counts it, and says so. Raises DataError naming the document of a vector that is not finite.
     """
     wide = np.asarray(vectors, dtype=np.float64)
-    length = np.linalg.norm(wide, axis=1)
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(wide, axis=1)
     bad = np.flatnonzero(~np.isfinite(length))
     if len(bad):
         raise DataError(

@@ -3,6 +3,10 @@
 A relative figure: compare equal numbers of documents and one encoder. It hangs on the cells, so it is given
 for several seeds, as mean and standard deviation. With a few hundred documents there are a few dozen cells:
 exploratory.
+
+Texts that repeat (one answer given again and again) can be drawn as several starts of k-means, which then leaves cells
+empty, or all documents in one: a figure of 1 for disjoint sets. There the starts are distinct points (k-means++) and
+k-means runs several times; figures of other sets are not touched by it.
 """
 
 from collections.abc import Sequence
@@ -10,6 +14,8 @@ from dataclasses import dataclass
 
 import faiss
 import numpy as np
+
+from volfid.core.ranking import BadArray
 
 SCALE = 5.0
 """c of exp(-c KL), the published choice."""
@@ -19,16 +25,25 @@ EXPLAINED = 0.9
 DOCUMENTS_A_CELL = 10
 LEAST = 2 * DOCUMENTS_A_CELL
 """Documents a side that make two cells."""
+APART = 1e-5
+"""Of the largest coordinate: points that lie nearer are one (a text encoded twice differs by rounding)."""
+AGAIN = 10
+"""Runs of k-means from distinct starts, of which the best is kept; fewer above ENOUGH documents, two at least."""
+ENOUGH = 400
 
 
 @dataclass(frozen=True)
 class Mauve:
-    """Values by seed, in the order of `seeds`; `cells` of the quantisation, `components` of the vectors."""
+    """Values by seed, in the order of `seeds`; `cells` of the quantisation, `components` of the vectors.
+
+    A value is NaN where all documents fell into one cell though they are not all alike. note: what repeats.
+    """
 
     values: tuple[float, ...]
     frontier: tuple[float, ...]
     cells: int
     components: int
+    note: str | None = None
 
     @property
     def mean(self) -> float:
@@ -46,19 +61,27 @@ def mauve(p: np.ndarray, q: np.ndarray, seeds: Sequence[int] = (0, 1, 2, 3, 4), 
 
     Rows are scaled to unit length; cells = a tenth of the documents of the smaller set, at least two. restarts:
     k-means runs of a seed, of which the best is kept; more seeds say more than more restarts. Raises ValueError
-    for sets of different size: the figure falls with n, so draw equal ones.
+    for sets of different size: the figure falls with n, so draw equal ones; BadArray for vectors that are not finite.
     """
     if len(p) != len(q):
         raise ValueError(f"MAUVE compares equal numbers of documents, not {len(p)} and {len(q)}")
     reduced = principal_components(np.concatenate([q, p]))
     cells = max(2, round(len(p) / DOCUMENTS_A_CELL))
+    parts = (reduced, reduced[: len(q)], reduced[len(q) :])
+    every, *sides = (_distinct(part, _apart(reduced)) for part in parts)
+    few = min(sides)
     values, frontier = [], []
     for seed in seeds:
         cell = cells_of(reduced, cells, seed, restarts)
+        if every == 1:
+            cell = np.zeros_like(cell)
+        elif few < min(LEAST, len(p)) or len(np.unique(cell)) < min(cells, every):
+            cell = separated_cells(reduced, cells, seed)
         law_q, law_p = (np.bincount(part, minlength=cells) / len(p) for part in (cell[: len(q)], cell[len(q) :]))
-        values.append(of_histograms(law_p, law_q))
-        frontier.append(frontier_integral(law_p, law_q))
-    return Mauve(tuple(values), tuple(frontier), cells, reduced.shape[1])
+        alike = every > 1 and len(np.unique(cell)) < 2  # nothing was compared
+        values.append(np.nan if alike else of_histograms(law_p, law_q))
+        frontier.append(np.nan if alike else frontier_integral(law_p, law_q))
+    return Mauve(tuple(values), tuple(frontier), cells, reduced.shape[1], _repeated(few, every, len(p), cells))
 
 
 @dataclass(frozen=True)
@@ -68,6 +91,7 @@ class Sampled:
     values: tuple[float, ...]
     n: int
     cells: int
+    note: str | None = None
 
 
 def of_weighted(
@@ -84,13 +108,14 @@ def of_weighted(
         return None
     if n == len(rows) == len(q):
         found = mauve(p[rows], q, seeds)
-        return Sampled(found.values, n, found.cells)
-    values = []
+        return Sampled(found.values, n, found.cells, found.note)
+    values, note = [], None
     for seed in seeds:
         left, right = (np.sort(rng.choice(size, n, replace=False)) for size in (len(rows), len(q)))
         found = mauve(p[rows[left]], q[right], [seed])
         values += found.values
-    return Sampled(tuple(values), n, found.cells)
+        note = note or found.note
+    return Sampled(tuple(values), n, found.cells, note)
 
 
 def principal_components(x: np.ndarray, explained: float = EXPLAINED) -> np.ndarray:
@@ -100,7 +125,18 @@ def principal_components(x: np.ndarray, explained: float = EXPLAINED) -> np.ndar
     of either are those of the data, and no other decomposition is needed.
     """
     x = np.asarray(x, dtype=np.float64)
-    length = np.linalg.norm(x, axis=1, keepdims=True)
+    if x.ndim != 2 or not x.size:
+        raise BadArray(f"vectors have the shape {x.shape}", mend="Give (documents, dimensions), both 1 or more")
+    broken = int((~np.isfinite(x)).any(axis=1).sum())
+    if broken:
+        raise BadArray(f"{broken} of {len(x)} vectors have a value that is not finite", mend="Embed the texts again")
+    with np.errstate(over="ignore", under="ignore"):
+        length = np.linalg.norm(x, axis=1, keepdims=True)
+    odd = ~np.isfinite(length[:, 0]) | (length[:, 0] == 0)
+    if odd.any():  # the squares of very large and very small values leave the range of numbers
+        largest = np.abs(x).max(axis=1, keepdims=True)
+        x = np.where(odd[:, None] & (largest > 0), x / np.where(largest > 0, largest, 1.0), x)
+        length = np.linalg.norm(x, axis=1, keepdims=True)
     if not length.all():
         raise ValueError("a row of zeros has no direction: leave it out")
     x = x / length
@@ -126,6 +162,60 @@ def cells_of(x: np.ndarray, cells: int, seed: int, restarts: int = 1) -> np.ndar
     return index.search(x, 1)[1].ravel()
 
 
+def separated_cells(x: np.ndarray, cells: int, seed: int) -> np.ndarray:
+    """As `cells_of`, from starts that are distinct points, for rows that repeat: the run with the most cells in use,
+    of these the one with the least squared distance, is kept; no more cells than there are distinct points."""
+    rng = np.random.default_rng(seed)
+    best: tuple[tuple[int, float], np.ndarray] | None = None
+    for _ in range(max(2, min(AGAIN, AGAIN * ENOUGH // len(x)))):
+        starts = distinct_starts(x, cells, rng)
+        settings = faiss.ClusteringParameters()
+        settings.niter, settings.seed = 500, seed
+        settings.min_points_per_centroid, settings.max_points_per_centroid = 1, len(x)
+        clustering = faiss.Clustering(x.shape[1], len(starts), settings)
+        faiss.copy_array_to_vector(np.ascontiguousarray(starts).ravel(), clustering.centroids)
+        index = faiss.IndexFlatL2(x.shape[1])
+        clustering.train(x, index)
+        distance, cell = index.search(x, 1)
+        key = (-len(np.unique(cell)), float(distance.sum()))
+        if best is None or key < best[0]:
+            best = key, cell.ravel()
+    assert best is not None
+    return best[1]
+
+
+def distinct_starts(x: np.ndarray, cells: int, rng: np.random.Generator) -> np.ndarray:
+    """Up to `cells` rows of `x` that lie apart (k-means++: drawn with the squared distance to the nearest one)."""
+    chosen = [int(rng.integers(len(x)))]
+    nearest = ((x - x[chosen[0]]) ** 2).sum(axis=1, dtype=np.float64)
+    apart = _apart(x) ** 2
+    while len(chosen) < cells:
+        nearest[nearest <= apart] = 0.0
+        if not nearest.any():
+            break
+        chosen.append(int(rng.choice(len(x), p=nearest / nearest.sum())))
+        nearest = np.minimum(nearest, ((x - x[chosen[-1]]) ** 2).sum(axis=1, dtype=np.float64))
+    return x[chosen]
+
+
+def _apart(x: np.ndarray) -> float:
+    """How far two rows of `x` may lie from each other and still be one point; float32 knows no less of unit rows."""
+    return max(APART * float(np.abs(x).max()), 1e-6)
+
+
+def _distinct(x: np.ndarray, apart: float) -> int:
+    """How many rows of `x` are no repetition: along a line through the space, equal ones are neighbours."""
+    ordered = x[np.argsort(x.astype(np.float64) @ np.random.default_rng(0).normal(size=x.shape[1]), kind="stable")]
+    return int((np.abs(np.diff(ordered, axis=0)).max(axis=1) > apart).sum()) + 1
+
+
+def _repeated(few: int, every: int, documents: int, cells: int) -> str | None:
+    """What repeats so often that the figure says little, in words."""
+    if every < cells:
+        return f"distinct texts of both sides: {every}, fewer than the {cells} cells"
+    return f"distinct texts of a side: {few} of {documents}" if few < min(LEAST, documents) else None
+
+
 def of_histograms(p: np.ndarray, q: np.ndarray, scale: float = SCALE, points: int = POINTS) -> float:
     """Area under the divergence curve of two laws over the same cells.
 
@@ -148,8 +238,11 @@ def frontier_integral(p: np.ndarray, q: np.ndarray) -> float:
     """Frontier integral (Liu et al. 2021): 0 for equal laws, 1 for disjoint ones; has no scale to choose."""
     both = (p > 0) & (q > 0) & (p != q)
     # log(p / q) / (p - q) by log1p: the difference of two logarithms is rounding alone where p and q nearly agree
-    off = np.divide(p - q, q, out=np.zeros_like(p), where=both)
-    shared = np.divide(p * np.log1p(off), off, out=np.where(p == q, p, 0.0), where=both)
+    far = both & (np.minimum(p, q) < 1e-15 * np.maximum(p, q))  # there p / q - 1 is rounding alone
+    near = both & ~far
+    off = np.divide(p - q, q, out=np.zeros_like(p), where=near)
+    shared = np.divide(p * np.log1p(off), off, out=np.where(p == q, p, 0.0), where=near)
+    shared[far] = (np.log(p[far]) - np.log(q[far])) * p[far] / (p[far] - q[far]) * q[far]
     return float(max(((p + q) / 2 - shared).sum(), 0.0))
 
 

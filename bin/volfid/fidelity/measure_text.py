@@ -127,7 +127,11 @@ class TextFigures:
             why = f"fewer than {mauve.LEAST} documents on a side"
             return [Figure(name, None, why, REFERENCE) for name in ("mauve", "mauve_sd")]
         note = f"subsample {found.n} a side, {len(seeds)} seeds, {found.cells} cells"
+        note = "; ".join(filter(None, (note, found.note)))
         values = np.array(found.values)
+        if np.isnan(values).any():
+            why = f"all documents fall into one cell though their texts differ; {note}"
+            return [Figure(name, None, why, REFERENCE, n=found.n) for name in ("mauve", "mauve_sd")]
         return [
             Figure("mauve", float(values.mean()), "", REFERENCE, note, found.n),
             Figure("mauve_sd", float(values.std(ddof=1)), "", REFERENCE, note, found.n),

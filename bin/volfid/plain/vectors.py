@@ -79,7 +79,11 @@ def _array(file: Documents, path: Path) -> np.ndarray:
         )
     if len(part) != len(file.rows):
         raise DataError(f"{path.name} has {len(part)} rows, {file.path.name} has {len(file.rows)} documents")
-    broken = ~np.isfinite(part).all(axis=1)
+    with np.errstate(over="ignore"):
+        single = np.asarray(part, dtype=np.float32)
+    broken = ~np.isfinite(single).all(axis=1)
     if broken.any():
-        raise DataError(f"{path.name}, row {int(broken.argmax()) + 1}: a value is not finite")
-    return np.asarray(part, dtype=np.float32)
+        row = int(broken.argmax())
+        why = "a value is beyond single precision" if np.isfinite(part[row]).all() else "a value is not finite"
+        raise DataError(f"{path.name}, row {row + 1}: {why}")
+    return single

@@ -13,7 +13,7 @@ from typing import Any
 
 from scipy.special import stdtrit
 
-from volfid.core.bounded import AT_BOUND, is_share, logit_limits
+from volfid.core.bounded import at_bound, is_share, logit_limits
 from volfid.core.contracts import Row
 from volfid.core.schemas import UNTRAINED
 
@@ -47,6 +47,8 @@ def mean_over_draws(by_draw: Mapping[int, Sequence[float]], note: str | None = N
     n = len(values)
     if n == 0:
         return Mean(None, None, None, 0, note or "no value")
+    if not all(map(math.isfinite, values)):
+        return Mean(None, None, None, n, "a value is not a number")
     mean = sum(values) / n
     if n == 1:
         return Mean(mean, None, None, 1, "one draw: no interval")
@@ -54,7 +56,7 @@ def mean_over_draws(by_draw: Mapping[int, Sequence[float]], note: str | None = N
     quantile, error = float(stdtrit(n - 1, 0.5 + LEVEL / 2)), spread / math.sqrt(n)
     if is_share(figure, values):
         limits = logit_limits(mean, error, quantile)
-        return Mean(mean, *limits, n) if limits else Mean(mean, None, None, n, AT_BOUND.format(round(mean)))
+        return Mean(mean, *limits, n) if limits else Mean(mean, None, None, n, at_bound(mean, values))
     return Mean(mean, mean - quantile * error, mean + quantile * error, n)
 
 

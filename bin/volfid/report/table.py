@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from volfid.core.bounded import AT_BOUND
+from volfid.core.bounded import AT_BOUND, NEAR_BOUND
 from volfid.report.means import Mean
 from volfid.report.text import UNDEFINED, interval, number
 
@@ -35,7 +35,7 @@ def value_and_interval(
     if value is None and low is None and high is None:
         return f"{UNDEFINED} ({note})" if note else UNDEFINED
     shown = "no interval" if low is None and high is None else interval(low, high, digits)
-    if low is None and high is None and (note or "").startswith(AT_BOUND[:13]):
+    if low is None and high is None and (note or "").startswith((AT_BOUND[:13], NEAR_BOUND[:12])):
         shown += f" ({(note or '').partition(':')[0]})"
     return f"{number(value, digits)} {shown}"
 

@@ -153,6 +153,7 @@ class Evaluator:
         parts = (
             f"{own} queries do not find their own text, which stands in the corpus" if own else None,
             left_out(len(zero)), left_out(self.queries_left_out, "queries"),
+            ranked.ties_told(self._search(corpus)["tied"]) if corpus.size and len(self.queries) else None,
         )  # fmt: skip
         return "; ".join(filter(None, parts)) or None
 
@@ -274,6 +275,7 @@ class Evaluator:
             "jaccard": ndcg.mean_gain(gains, begin, end, k),
             "synthetic": ndcg.mean_gain(corpus.synthetic[ranking.documents].astype(float), begin, end, k),
             "columns": ranking.documents, "gains": gains * (end > begin), "end": end,
+            "tied": ndcg.tied(gains, ranking.scores, begin, end, k),
         }  # fmt: skip
 
     def ranking(self, corpus: Entries, keep: bool = True) -> Ranking:

@@ -12,6 +12,7 @@ import numpy as np
 RELEVANT = 0.5
 DEPTH = 100
 HUBS = 0.01
+TIES = 0.01
 _QUERIES = 256
 
 
@@ -27,6 +28,13 @@ def names(k: int) -> list[tuple[str, str]]:
     found += [(f"dcg_at_{k}", "random"), (f"dcg_at_{k}", "size_matched"), (f"jaccard_at_{k}", "size_matched")]
     found += [(f"synthetic_share_at_{k}", "as_is")]
     return found + [(name, "unique") for name in (f"hubness_skewness_at_{k}", f"hub_share_at_{k}", "synthetic_share")]
+
+
+def ties_told(tied: np.ndarray) -> str | None:
+    """Share of queries for which the order within ties decides, in words; None where there are fewer than TIES."""
+    share = float(tied.mean()) if len(tied) else 0.0
+    words = f"{share:.0%} of the queries have equal scores with different gains at the top, ordered by id"
+    return f"{words}: see tie_averaged" if share >= TIES else None
 
 
 def by_rank(columns: np.ndarray, end: np.ndarray, depth: int) -> np.ndarray:

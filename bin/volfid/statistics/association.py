@@ -102,7 +102,7 @@ def _delta_r(first: Sequence[Point], second: Sequence[Point]) -> Estimate:
     found = correlation.independent_difference(r1, len(first), r2, len(second))
     low, high = correlation.tanh_of_z_interval(r1, len(first), r2, len(second))
     note = (
-        f"r {r1:.3f} and {r2:.3f}; Fisher z {found.z:.2f}; tanh of the interval of z1 - z2 is "
+        f"r {r1:.3f} and {r2:.3f}; Fisher z {number(found.z, 2)}; tanh of the interval of z1 - z2 is "
         f"[{low:.3f}, {high:.3f}], another quantity"
     )
     interval = "Zou, independent groups"
@@ -168,6 +168,7 @@ def _overlapping(label: Sequence[Point], text: Sequence[Point]) -> Estimate:
     if max(map(abs, r)) >= correlation.EXACT:
         return intervals.undefined("a correlation of exactly 1 has no Fisher z", n)
     result = correlation.overlapping_difference(*r, n)
-    note = f"r {r[0]:.3f} and {r[1]:.3f}; Steiger's z {number(result.steiger_z, 2)}, Meng's z {result.meng_z:.2f}"
+    steiger, meng = number(result.steiger_z, 2), number(result.meng_z, 2)
+    note = f"r {r[0]:.3f} and {r[1]:.3f}; Steiger's z {steiger}, Meng's z {meng}"
     p = None if result.steiger_z is None else float(2 * special.ndtr(-abs(result.steiger_z)))
     return Estimate(result.delta, result.low, result.high, p, n, "Zou, overlapping", note)

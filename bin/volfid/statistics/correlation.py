@@ -12,6 +12,7 @@ from scipy import special
 
 FEWEST = 4
 NIL = 1e-6  # of the whole range: what is left of it when the one condition that carries it is gone
+CLUMP = 1e-3  # of the whole range: conditions that lie nearer, in both, are one point
 LEVERAGE = 0.9  # share of the sum of squares that one condition holds from which on the note says so
 EXACT = 1 - 1e-12
 
@@ -84,8 +85,9 @@ def carried(x: np.ndarray, y: np.ndarray) -> str | None:
         ordered = np.sort(values)
         if min(np.ptp(ordered[1:]), np.ptp(ordered[:-1])) <= NIL * np.ptp(ordered):
             return f"one condition carries all of the spread of the {name}"
-    places = np.round(np.stack([(v - v.min()) / np.ptp(v) for v in (x, y)]) / NIL)
-    if len(np.unique(places, axis=1).T) == 2:
+    places = np.stack([(v - v.min()) / np.ptp(v) for v in (x, y)])
+    apart = np.abs(places - places[:, :1]).max(axis=0) > CLUMP  # from the first condition; all others: one point?
+    if apart.any() and (np.abs(places - places[:, [int(apart.argmax())]]).max(axis=0)[apart] <= CLUMP).all():
         return "the conditions lie on two points"
     return None
 
@@ -135,6 +137,8 @@ def partial(x: np.ndarray, y: np.ndarray, given: np.ndarray, lost: int = 0) -> t
     if len(x) - lost <= FEWEST:
         return None, f"{len(x)} conditions: at least {FEWEST + lost + 1} are needed"
     for values in (x, y, given):
+        if not np.isfinite(values).all():
+            return None, "a value is not a number"
         if np.ptp(values) <= 1e-12 * max(1.0, np.abs(values).max()):
             return None, "it does not vary" if values is given else "no spread"
     xy, xz, yz = pearson(x, y), pearson(x, given), pearson(y, given)
@@ -177,17 +181,19 @@ def fisher_interval(r: float, n: int, level: float = 0.95) -> tuple[float | None
 
 @dataclass(frozen=True)
 class Difference:
-    """r1 - r2 with Zou's interval, and the test of Fisher's z."""
+    """r1 - r2 with Zou's interval, and the test of Fisher's z; `note`: why these are None."""
 
     delta: float
-    low: float
-    high: float
-    z: float
-    p: float
+    low: float | None
+    high: float | None
+    z: float | None
+    p: float | None
+    note: str | None = None
 
 
 def _zou(r1: float, n1: int, r2: float, n2: int, c: float) -> tuple[float, float]:
     (l1, u1), (l2, u2) = fisher_interval(r1, n1), fisher_interval(r2, n2)
+    assert l1 is not None and u1 is not None and l2 is not None and u2 is not None
     delta = r1 - r2
     c = min(max(c, -1.0), 1.0)  # an estimate of it may leave the range of a correlation
     low = delta - math.sqrt(max((r1 - l1) ** 2 + (u2 - r2) ** 2 - 2 * c * (r1 - l1) * (u2 - r2), 0.0))
@@ -200,8 +206,19 @@ def _z(dz: float, c: float) -> float | None:
     return dz / math.sqrt(2 - 2 * c) if c < 1 - 1e-9 else None
 
 
+def _no_z(r: Sequence[float], n: Sequence[int]) -> str | None:
+    """Why correlations r of n conditions have no Fisher z; None when they have one."""
+    if not all(math.isfinite(value) for value in r):
+        return "a correlation is not a number"
+    if max(map(abs, r)) >= EXACT:
+        return "a correlation of exactly 1 has no Fisher z"
+    return f"{min(n)} conditions: at least {FEWEST} are needed" if min(n) < FEWEST else None
+
+
 def independent_difference(r1: float, n1: int, r2: float, n2: int) -> Difference:
-    """Fisher's z for two independent correlations (|r| < 1, n > 3), with Zou's interval."""
+    """Fisher's z for two independent correlations, with Zou's interval; None for |r| = 1 and n <= 3."""
+    if reason := _no_z((r1, r2), (n1, n2)):
+        return Difference(r1 - r2, None, None, None, None, reason)
     z = (math.atanh(r1) - math.atanh(r2)) / math.sqrt(1 / (n1 - 3) + 1 / (n2 - 3))
     return Difference(r1 - r2, *_zou(r1, n1, r2, n2, 0.0), z, float(2 * special.ndtr(-abs(z))))
 
@@ -220,21 +237,24 @@ def equal_group_size(r1: float, r2: float, z: float) -> float:
 
 @dataclass(frozen=True)
 class DependentDifference:
-    """r1 - r2 on the same conditions: z tests (None where they break down) and Zou's interval."""
+    """r1 - r2 on the same conditions: z tests (None where they break down) and Zou's interval; `note`: why all are."""
 
     delta: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     dunn_clark_z: float | None
     steiger_z: float | None
     meng_z: float | None
-    corr_of_r: float
+    corr_of_r: float | None
+    note: str | None = None
 
 
 def dependent_difference(
     jk: float, hm: float, jh: float, jm: float, kh: float, km: float, n: int
 ) -> DependentDifference:
-    """r_jk - r_hm without a shared variable (the same conditions in two regimes)."""
+    """r_jk - r_hm without a shared variable (the same conditions in two regimes); None for |r| = 1 and n <= 3."""
+    if reason := _no_z((jk, hm), (n,)):
+        return DependentDifference(jk - hm, None, None, None, None, None, None, reason)
 
     def corr_of_r(first: float, second: float) -> float:
         psi = 0.5 * (
@@ -250,7 +270,9 @@ def dependent_difference(
 
 
 def overlapping_difference(jk: float, jh: float, kh: float, n: int) -> DependentDifference:
-    """r_jk - r_jh with the shared variable j (two fidelity metrics against one outcome)."""
+    """r_jk - r_jh with the shared variable j (two fidelity metrics against one outcome); None for |r| = 1, n <= 3."""
+    if reason := _no_z((jk, jh, kh), (n,)):
+        return DependentDifference(jk - jh, None, None, None, None, None, None, reason)
 
     def corr_of_r(first: float, second: float) -> float:
         rest = 1 - first**2 - second**2

@@ -13,7 +13,7 @@ from scipy import special
 
 from volfid.core.adjust import benjamini_hochberg as benjamini_hochberg
 from volfid.core.adjust import holm as holm
-from volfid.core.bounded import AT_BOUND, is_share, logit_limits
+from volfid.core.bounded import at_bound, is_share, logit_limits
 
 LEVEL = 0.95
 ALPHA = 0.05
@@ -92,7 +92,7 @@ def single_mean(values: Sequence[float] | np.ndarray, metric: str, level: float 
         return plain
     limits = logit_limits(plain.value, (plain.spread or 0.0) / math.sqrt(plain.n), t_quantile(plain.n, level))
     if limits is None:
-        return replace(plain, low=None, high=None, interval="none", note=AT_BOUND.format(round(plain.value)))
+        return replace(plain, low=None, high=None, interval="none", note=at_bound(plain.value, values))
     return replace(plain, low=limits[0], high=limits[1], interval=LOGIT_INTERVAL) if plain.spread else plain
 
 

@@ -30,6 +30,10 @@ from volfid.core.exits import ConfigError
 
 Tensor = torch.Tensor
 PLAIN = "bce"
+HUGE = 1e30
+"""Weights end here: single precision has no room for more, and 0 times infinity is not a number."""
+FAR, STEEP = 1e6, 1e4
+"""Largest factors of a logit or a share, and exponents."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,11 @@ class Weighted:
         """See the module."""
         n = counts.positives.to(z)
         weight = ((counts.documents - n) / n) ** self.power
-        if self.cap is not None:
-            weight = weight.clamp(max=self.cap)
+        weight = weight.clamp(max=HUGE if self.cap is None else min(self.cap, HUGE))
         return y * weight * functional.softplus(-z) + (1 - y) * functional.softplus(z)
 
     def __post_init__(self) -> None:
+        _needed("weighted", power=self.power)
         _allowed("weighted", power=(self.power, -20, 20), cap=(self.cap, 1e-6, math.inf))
 
 
@@ -96,7 +100,8 @@ class Focal:
         return _focal(z, y, self.gamma, self.alpha)
 
     def __post_init__(self) -> None:
-        _allowed("focal", gamma=(self.gamma, 0, math.inf), alpha=(self.alpha, 0, 1))
+        _needed("focal", gamma=self.gamma)
+        _allowed("focal", gamma=(self.gamma, 0, STEEP), alpha=(self.alpha, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,9 @@ class Asymmetric:
         return -(weight.detach() if self.detach else weight) * right.clamp(min=self.eps).log()
 
     def __post_init__(self) -> None:
-        at_least_zero = (0, math.inf)
+        _needed("asymmetric", gamma_pos=self.gamma_pos, gamma_neg=self.gamma_neg, margin=self.margin, eps=self.eps)
+        _switch("asymmetric", detach=self.detach)
+        at_least_zero = (0, STEEP)
         _allowed("asymmetric", gamma_pos=(self.gamma_pos, *at_least_zero), gamma_neg=(self.gamma_neg, *at_least_zero),
                  margin=(self.margin, 0, 1), eps=(self.eps, 1e-30, 1))  # fmt: skip
 
@@ -153,8 +160,11 @@ class Balanced:
             raise ConfigError(f"a balanced loss has no weight {self.weight!r} with these parameters")
         if (self.kappa is None) != (self.lambda_ is None):
             raise ConfigError("kappa and lambda_ of a balanced loss belong together")
-        _allowed("balanced", gamma=(self.gamma, 0, math.inf), alpha=(self.alpha, 0, 1), beta=(self.beta, 0, 1 - 1e-12),
-                 lambda_=(self.lambda_, 1e-6, math.inf))  # fmt: skip
+        _switch("balanced", shift_divided=self.shift_divided)
+        _allowed("balanced", gamma=(self.gamma, 0, STEEP), alpha=(self.alpha, 0, 1), beta=(self.beta, 0, 1 - 1e-12),
+                 lambda_=(self.lambda_, 1e-6, FAR), kappa=(self.kappa, -FAR, FAR),
+                 map_alpha=(self.map_alpha, -FAR, FAR), map_beta=(self.map_beta, -FAR, FAR),
+                 map_mu=(self.map_mu, -FAR, FAR))  # fmt: skip
 
     def terms(self, z: Tensor, y: Tensor, counts: Counts) -> Tensor:
         """See the module."""
@@ -201,7 +211,22 @@ def _allowed(kind: str, **bounds: tuple[float | None, float, float]) -> None:
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if value is not None and not (number and least <= value <= most):
             limit = f"of {least:g} or more" if math.isinf(most) else f"between {least:g} and {most:g}"
+            limit = f"above 0 and of {most:g} or less" if math.isinf(least) else limit
             raise ConfigError(f"{name} of a loss of kind {kind} is {value}", mend=f"Make it a number {limit}")
+
+
+def _needed(kind: str, **values: float | None) -> None:
+    """Raises ConfigError naming the first parameter that is null and may not be."""
+    for name, value in values.items():
+        if value is None:
+            raise ConfigError(f"{name} of a loss of kind {kind} is null", mend="Give a number")
+
+
+def _switch(kind: str, **values: bool) -> None:
+    """Raises ConfigError naming the first parameter that is neither true nor false."""
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"{name} of a loss of kind {kind} is {value!r}", mend="Make it true or false")
 
 
 KINDS: dict[str, type[Any]] = {
@@ -245,7 +270,7 @@ def read_loss(entry: Mapping[str, Any]) -> Loss:
     """The loss of one entry of `losses`. Raises ConfigError for what is unknown, missing or means nothing."""
     values = dict(entry)
     name = values.pop("kind", None)
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         raise ConfigError(f"loss kind {name!r} is unknown", mend=f"Use one of {', '.join(KINDS)}")
     around = {key: values.pop(key) for key in ("factor", "reduction", "counts") if key in values}
     odd = sorted(set(values) - {field.name for field in fields(KINDS[name])})
@@ -254,6 +279,8 @@ def read_loss(entry: Mapping[str, Any]) -> Loss:
     except TypeError:
         lacking = sorted({field.name for field in fields(KINDS[name])} - set(values))
         raise ConfigError(f"a loss of kind {name!r} has the unknown fields {odd} or lacks some of {lacking}") from None
+    _needed(name, factor=loss.factor)
+    _allowed(name, factor=(loss.factor, -math.inf, HUGE))
     if loss.reduction not in REDUCTIONS or loss.counts not in COUNTS or loss.factor <= 0:
         raise ConfigError(
             f"a loss with reduction {loss.reduction!r}, counts {loss.counts!r} and factor {loss.factor} means nothing",

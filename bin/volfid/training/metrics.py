@@ -2,16 +2,25 @@
 
 Conventions (docs/estimands.md): macro averages run over labels with at least one positive document;
 documents without labels are left out of LRAP, coverage and ranking loss; a document without
-labels and without predictions counts 0 in the sample averages; a decision is p > t, strict.
+labels and without predictions counts 0 in the sample averages (undefined where all are such); a decision is
+p > t, strict.
 Everything equals scikit-learn on the same input where scikit-learn has the same convention.
 
 Shapes: `truth` and `predicted` (documents, labels) bool, or 0 and 1; `scores` (documents, labels) float. Any other
-truth (.5, 2, -1, a missing value), a score that is not a number, and arrays of different shape are refused (BadArray).
+truth (.5, 2, -1, a missing value), a score that is not a number, arrays of different shape and, where documents and
+labels are told apart, of other than two dimensions are refused (BadArray).
 """
 
 import numpy as np
 
-from volfid.core.ranking import as_truth, average_precision, truth_and_predictions, truth_and_scores
+from volfid.core.ranking import (
+    as_probabilities,
+    as_table,
+    as_truth,
+    average_precision,
+    truth_and_predictions,
+    truth_and_scores,
+)
 
 Value = float | None
 
@@ -23,6 +32,8 @@ def _ratio(numerator: float, denominator: float) -> Value:
 def _counts(truth: np.ndarray, predicted: np.ndarray, axis: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """True positives, positives and predictions along `axis`."""
     truth, predicted = truth_and_predictions(truth, predicted)
+    if axis is not None:
+        as_table(truth)
     return ((truth & predicted).sum(axis), truth.sum(axis), predicted.sum(axis))
 
 
@@ -62,21 +73,21 @@ def f1_weighted(truth: np.ndarray, predicted: np.ndarray) -> Value:
 
 
 def f1_samples(truth: np.ndarray, predicted: np.ndarray) -> Value:
-    """Mean F1 over documents; 0 for a document without labels and predictions."""
+    """Mean F1 over documents; 0 for a document without labels and predictions; None where all are such."""
     hit, positive, chosen = _counts(truth, predicted, 1)
-    return _mean(_safe(2.0 * hit, positive + chosen))
+    return _mean(_safe(2.0 * hit, positive + chosen)) if (positive + chosen).any() else None
 
 
 def jaccard_samples(truth: np.ndarray, predicted: np.ndarray) -> Value:
-    """Mean |truth and predicted| / |truth or predicted| over documents; 0 where the union is empty."""
+    """Mean |truth and predicted| / |truth or predicted| over documents; 0 where the union is empty, None if all are."""
     hit, positive, chosen = _counts(truth, predicted, 1)
-    return _mean(_safe(1.0 * hit, positive + chosen - hit))
+    return _mean(_safe(1.0 * hit, positive + chosen - hit)) if (positive + chosen).any() else None
 
 
 def subset_accuracy(truth: np.ndarray, predicted: np.ndarray) -> Value:
-    """Share of documents whose whole label set is right."""
+    """Share of documents whose whole label set is right; None without a label to decide on."""
     truth, predicted = truth_and_predictions(truth, predicted)
-    return _mean((truth == predicted).all(1))
+    return _mean((as_table(truth) == predicted).all(1)) if truth.size else None
 
 
 def hamming(truth: np.ndarray, predicted: np.ndarray) -> Value:
@@ -87,7 +98,7 @@ def hamming(truth: np.ndarray, predicted: np.ndarray) -> Value:
 
 def labels_never_predicted(predicted: np.ndarray) -> float:
     """Number of labels that no document is given."""
-    return float((~as_truth(predicted, "prediction").any(0)).sum())
+    return float((~as_table(as_truth(predicted, "prediction"), "prediction").any(0)).sum())
 
 
 def ap_micro(truth: np.ndarray, scores: np.ndarray) -> Value:
@@ -99,6 +110,7 @@ def ap_micro(truth: np.ndarray, scores: np.ndarray) -> Value:
 def ap_by_label(truth: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Average precision of each label, shape (labels,); NaN where the label has no positive document."""
     truth, scores = truth_and_scores(truth, scores)
+    as_table(truth)
     values = [average_precision(truth[:, k], scores[:, k]) for k in range(truth.shape[1])]
     return np.array([np.nan if value is None else value for value in values])
 
@@ -111,6 +123,7 @@ def ap_macro(truth: np.ndarray, scores: np.ndarray) -> Value:
 def lrap(truth: np.ndarray, scores: np.ndarray) -> Value:
     """Label ranking average precision over documents with at least one label."""
     truth, scores = truth_and_scores(truth, scores)
+    as_table(truth)
     document, label = np.nonzero(truth)
     if not len(document):
         return None
@@ -124,6 +137,7 @@ def lrap(truth: np.ndarray, scores: np.ndarray) -> Value:
 def coverage(truth: np.ndarray, scores: np.ndarray) -> Value:
     """How many top labels hold all true ones, mean over documents with at least one label."""
     truth, scores = truth_and_scores(truth, scores)
+    as_table(truth)
     kept = truth.any(1)
     if not kept.any():
         return None
@@ -134,6 +148,7 @@ def coverage(truth: np.ndarray, scores: np.ndarray) -> Value:
 def ranking_loss(truth: np.ndarray, scores: np.ndarray) -> Value:
     """Share of (true, other) label pairs in wrong or tied order, mean over documents that have both."""
     truth, scores = truth_and_scores(truth, scores)
+    as_table(truth)
     labels = truth.sum(1)
     kept = (labels > 0) & (labels < truth.shape[1])
     if not kept.any():
@@ -149,9 +164,10 @@ def calibration_error(truth: np.ndarray, scores: np.ndarray, bins: int = 15) -> 
     """Expected calibration error over all (document, label) probabilities, bins of equal mass (Naeini et al. 2015).
 
     Mean over the cells of |mean probability - share of positives| of their bin. Tied probabilities stay in one
-    bin (that of the lowest of them), so that the result does not depend on the order of documents and labels.
+    bin (that of the lowest of them), so that the result does not depend on the order of documents and labels. BadArray
+    for scores outside [0, 1].
     """
-    truth, scores = truth_and_scores(truth, scores)
+    truth, scores = truth_and_scores(truth, as_probabilities(scores))
     p = scores.astype(np.float64, copy=False).ravel()
     if not p.size:
         return None
@@ -163,8 +179,11 @@ def calibration_error(truth: np.ndarray, scores: np.ndarray, bins: int = 15) -> 
 
 
 def brier(truth: np.ndarray, scores: np.ndarray) -> Value:
-    """Mean squared difference of probability and truth over all (document, label) cells."""
-    truth, scores = truth_and_scores(truth, scores)
+    """Mean squared difference of probability and truth over all (document, label) cells.
+
+    BadArray for scores outside [0, 1].
+    """
+    truth, scores = truth_and_scores(truth, as_probabilities(scores))
     return _mean((scores.astype(np.float64, copy=False) - truth) ** 2)
 
 

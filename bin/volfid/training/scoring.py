@@ -33,10 +33,10 @@ _DECISION = {
     "f1_micro": (metrics.f1_micro, "documents", "no label and no prediction"),
     "f1_macro": (metrics.f1_macro, "labels", "no test document has a label"),
     "f1_weighted": (metrics.f1_weighted, "labels", "no test document has a label"),
-    "f1_samples": (metrics.f1_samples, "documents", "no test document"),
+    "f1_samples": (metrics.f1_samples, "documents", "no label and no prediction"),
     "precision_micro": (metrics.precision_micro, "documents", "nothing is predicted"),
     "recall_micro": (metrics.recall_micro, "documents", "no test document has a label"),
-    "jaccard_samples": (metrics.jaccard_samples, "documents", "no test document"),
+    "jaccard_samples": (metrics.jaccard_samples, "documents", "no label and no prediction"),
     "subset_accuracy": (metrics.subset_accuracy, "documents", "no test document"),
     "hamming": (metrics.hamming, "documents", "no test document"),
 }
