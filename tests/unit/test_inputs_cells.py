@@ -504,3 +504,39 @@ def test_a_list_of_names_that_fits_numbers_in_two_ways_is_refused(tmp_path):
 @pytest.mark.parametrize("text", ["#BHAW!", "#WINNING!", "#LOL!", "#WHY?"])
 def test_a_tag_with_a_shout_is_a_text(text):
     assert not spreadsheet_error(text) and spreadsheet_error("#BEZUG!")
+
+
+CODED = {
+    "code,label": "code,label\n3,economy\n1,health\n2,politics\n",
+    "Label_ID;Label": "Label_ID;Label\n3;economy\n1;health\n2;politics\n",
+    "index,label": "index,label\n3.0,economy\n1.0,health\n2.0,politics\n",
+    ",label": ",label\n3,economy\n1,health\n2,politics\n",
+    "label,key": "label,key\neconomy,3\nhealth,1\npolitics,2\n",
+    "json": '[{"id": 3, "label": "economy"}, {"id": 1, "label": "health"}, {"id": 2, "label": "politics"}]',
+    "colon": "3: economy\n1: health\n2: politics\n",
+    "blank": "3 economy\n1 health\n2 politics\n",
+    "point": "3. economy\n1. health\n2. politics\n",
+    "bracket": "3) economy\n1) health\n2) politics\n",
+}
+
+
+@pytest.mark.parametrize("form", CODED)
+def test_a_label_list_with_its_own_numbers_is_read_by_them(tmp_path, form):
+    suffix = ".json" if form == "json" else ".csv" if "label" in form.lower() else ".txt"
+    listed = tmp_path / f"labels{suffix}"
+    listed.write_text(CODED[form])
+    called = {"1": "health", "2": "politics", "3": "economy"}
+    for write in (str, called.get):
+        rows = [[f"d{i}", f"{TEXTS[i]} number {i}", write(str(1 + i % 3))] for i in range(45)]
+        prepared = made(table(tmp_path, ["id", "text", "labels"], rows), labels=listed)
+        names = {row["label"]: row["name"] or row["label"] for row in prepared.labels}
+        assert {names[labels[0]] for labels in truth(prepared).values()} == set(called.values())
+        assert all(names[truth(prepared)[f"d{i}"][0]] == called[str(1 + i % 3)] for i in range(45))
+    assert names == {name: name for name in called.values()}
+
+
+def test_numbers_that_are_no_codes_of_the_list_are_no_places_either(tmp_path):
+    (tmp_path / "labels.csv").write_text("code,label\n30,economy\n10,health\n20,politics\n")
+    rows = [[f"d{i}", f"{TEXTS[i]} number {i}", str(1 + i % 3)] for i in range(45)]
+    with pytest.raises(InputFaults, match="unknown label"):
+        made(table(tmp_path, ["id", "text", "labels"], rows), labels=tmp_path / "labels.csv")
