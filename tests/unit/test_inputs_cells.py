@@ -510,7 +510,6 @@ CODED = {
     "code,label": "code,label\n3,economy\n1,health\n2,politics\n",
     "Label_ID;Label": "Label_ID;Label\n3;economy\n1;health\n2;politics\n",
     "index,label": "index,label\n3.0,economy\n1.0,health\n2.0,politics\n",
-    ",label": ",label\n3,economy\n1,health\n2,politics\n",
     "label,key": "label,key\neconomy,3\nhealth,1\npolitics,2\n",
     "json": '[{"id": 3, "label": "economy"}, {"id": 1, "label": "health"}, {"id": 2, "label": "politics"}]',
     "colon": "3: economy\n1: health\n2: politics\n",

@@ -18,9 +18,10 @@ def names_by_place(
 ) -> dict[str, LabelName] | None:
     """The label list under which the records have labels of it; numbers become the names at their places.
 
-    Where the list says a code for each label, and the records have these, the codes are the labels. Places are read where the list holds names alone, none of them a number, and every label of the records is one. Counted
-    from 0 where a record has 0, from 1 where one has the length of the list; DataError where neither is seen, for
-    nobody can tell.
+    Where the list says a code for each label, and the records have these, the codes are the labels. Places are read
+    where the list holds names alone, none of them a number, and every label of the records is one. Counted from 0
+    where a record has 0, from 1 where one has the length of the list; DataError where neither is seen, for nobody can
+    tell.
     """
     if names is None:
         return None
