@@ -317,7 +317,6 @@ LABEL_FILES = {
         "l.csv", "label,name\nA,x\n", "id,text,A,B\n1,x,1,0\n2,y,1,1\n", ["row 3, field 'B': unknown label 'B'"]
     ),
     "yaml": ("l.yaml", "labels: [A]", HEAD + "1,x,A\n", ["suffix .yaml", "as .json"]),
-    "text": ("l.txt", "A", HEAD + "1,x,A\n", ["suffix .txt", "as .json"]),
 }  # fmt: skip
 
 

@@ -539,3 +539,67 @@ def test_numbers_that_are_no_codes_of_the_list_are_no_places_either(tmp_path):
     rows = [[f"d{i}", f"{TEXTS[i]} number {i}", str(1 + i % 3)] for i in range(45)]
     with pytest.raises(InputFaults, match="unknown label"):
         made(table(tmp_path, ["id", "text", "labels"], rows), labels=tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("cell", "separator", "labels"),
+    [("Toys &amp; Games", None, ("Toys &amp; Games",)), ("Toys &amp; Games;Art", None, ("Art", "Toys &amp; Games")),
+     ("a &#38; b|c", None, ("a &#38; b", "c")), ("a &#x26; b;c", ";", ("a &#x26; b", "c")),
+     ("R&D;c", None, ("R&D", "c")), ("a&zzqx;c", None, ("a&zzqx", "c")), ('c("a", "b")', None, ("a", "b")),
+     ('c("a", NA)', None, ("a",)),
+     ('c("a; d", "b")', ",", ("a; d", "b")), ("a.b", ".", ("a", "b"))],
+)  # fmt: skip
+def test_what_parts_the_labels_of_a_cell(cell, separator, labels):
+    from volfid.inputs.names import NameCells
+
+    assert NameCells(separator).labels(cell) == labels
+
+
+def test_two_separators_in_one_column_are_told(tmp_path):
+    both = made(labelled(tmp_path, lambda i, labels: (";", "|")[i % 2].join(labels)))
+    assert truth(both) == {doc_id: labels for doc_id, _, labels in DOCS}
+    assert warned(both, "hold ';' and", "hold '|'", "--label_separator")
+    assert not warned(made(labelled(tmp_path, lambda i, labels: ";".join(labels))), "hold '|'")
+
+
+def test_the_longest_separator_is_told_and_a_decimal_comma_is_none(tmp_path):
+    assert warned(made(labelled(tmp_path, lambda i, labels: "<br>".join(labels))), "--label_separator '<br>'")
+    prepared = made(labelled(tmp_path, lambda i, labels: ("30,0", "30", "0")[i % 3]))
+    assert not warned(prepared, "--label_separator ','")
+
+
+def test_missing_words_in_columns_of_flags_are_counted(tmp_path):
+    def cell(i, name, labels):
+        return 1 if name in labels else {("d003", "vision"): "NA", ("d004", "vision"): "?"}.get((i, name), 0)
+
+    sets = {i: set(labels) - ({"vision"} if i in ("d003", "d004") else set()) for i, _, labels in DOCS}
+    rows = [[i, text, *(cell(i, n, sets[i]) for n in NAMES)] for i, text, _ in DOCS]
+    path = table(tmp_path, ["id", "text", *NAMES], rows)
+    for options in (COLUMNS, COLUMNS | {"label_marks": "1"}):
+        assert warned(made(path, options), "read as no: 'vision' 2 ('?', 'NA')")
+
+
+def test_a_decimal_comma_in_columns_of_flags(tmp_path):
+    prepared = made(marked(tmp_path, "1,0", "0,0"), COLUMNS)
+    assert truth(prepared) == {doc_id: labels for doc_id, _, labels in DOCS}
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["{}", '""', "''", "c()", "character(0)", ".", "(blank)", "(leer)", "k.A.", "keine Angabe", "Missing", "n/d", "s/o",
+     "not available"],
+)  # fmt: skip
+def test_other_words_for_none_are_no_class(tmp_path, word):
+    prepared = made(labelled(tmp_path, lambda i, labels: word if i % 8 == 0 else ";".join(labels)))
+    assert {row["label"] for row in prepared.labels} == set(NAMES)
+    assert warned(prepared, "10 rows", "missing value as a label")
+
+
+def test_minus_99_among_names_is_told(tmp_path):
+    prepared = made(labelled(tmp_path, lambda i, labels: "-99" if i % 8 == 0 else ";".join(labels)))
+    assert warned(prepared, "10 rows have the label '-99'")
+
+
+@pytest.mark.parametrize("text", ["#ERROR!", "Err:502", "Err:522"])
+def test_errors_of_other_spreadsheets(text):
+    assert spreadsheet_error(text) and not spreadsheet_error("Err:no") and not spreadsheet_error("Err:5021")

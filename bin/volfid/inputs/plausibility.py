@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from volfid.inputs.records import Records
 
 SEPARATOR_WORDS = {" ": "space", "\\n": "newline"}
-_SEPARATORS = (
+_SEPARATORS = (  # of those that fit equally the first is told: the longer one
+    "<br>",
+    "<br/>",
+    "<br />",
     *",;|/#\\+&:^~_-",
     "\u3001",
     "\uff0c",
@@ -20,8 +23,6 @@ _SEPARATORS = (
     "\u30fb",
     ">",
     ". ",
-    "<br>",
-    "<br/>",
     "\\n",
     " and ",
     " ",
@@ -31,6 +32,8 @@ _VECTOR = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _SCORED = re.compile(r".*\S\s*[:=(]\s*(?:0?\.\d+|[01]\.0+|\d+(?:\.\d+)?\s*%)\)?", re.ASCII)
+_NONE = re.compile(r"-(?:1|9+|77+|88+)(?:\.0+)?", re.ASCII)  # codes for no answer
+_DECIMAL = re.compile(r"\d+,0", re.ASCII)
 _PAIRS = [set(pair.split()) for pair in ("0 1", "true false", "yes no", "y n", "t f", "-1 1", "ja nein", "oui non")]
 
 Labels = tuple[str, ...]
@@ -140,10 +143,11 @@ def _no_names(where: str, counts: Counter[Labels], odd: Collection[str]) -> list
             f"{where}{_rows(counts, scored)} rows hold labels that end in numbers, such as {shown(min(scored))}, each "
             "read as a label of its own. Write names without scores"
         )
-    if "-1" in odd and len(odd) > 2 and all(map(whole_number, odd)):
+    none = {label for label in odd if _NONE.fullmatch(label)}
+    if none and len(odd) > 2:
         told.append(
-            f"{where}{_rows(counts, {'-1'})} rows have the label '-1', which often says that there is none. If so, "
-            "list the others in a file for --labels and give --policies unknown_labels=drop"
+            f"{where}{_rows(counts, none)} rows have the label {some(none)}, which often says that there is none. If "
+            "so, list the others in a file for --labels and give --policies unknown_labels=drop"
         )
     return told
 
@@ -165,7 +169,8 @@ def _unions(where: str, counts: Counter[Labels], names: set[str], odd: Collectio
     for separator in _SEPARATORS:
         pieces = {
             label: parts for label in odd
-            if separator in label and len(parts := _parts(label, separator)) > 1
+            if separator in label and not (separator == "," and _DECIMAL.fullmatch(label))
+            and len(parts := _parts(label, separator)) > 1
         }  # fmt: skip
         if not pieces:
             continue
