@@ -603,3 +603,31 @@ def test_minus_99_among_names_is_told(tmp_path):
 @pytest.mark.parametrize("text", ["#ERROR!", "Err:502", "Err:522"])
 def test_errors_of_other_spreadsheets(text):
     assert spreadsheet_error(text) and not spreadsheet_error("Err:no") and not spreadsheet_error("Err:5021")
+
+
+def test_numbers_with_and_without_a_point_are_the_same_beside_other_text(tmp_path):
+    header = ["id", "text", "labels", "family"]
+    rows = [[i, text, ("1.0", "1", "other")[k % 3], "x7" if k == 5 else ("1001", "1001.0")[k % 2] if k < 9 else k]
+            for k, (i, text, _) in enumerate(DOCS)]  # fmt: skip
+    prepared = made(table(tmp_path, header, rows), {"group_column": "family"})
+    assert {row["label"] for row in prepared.labels} == {"1", "other"}
+    assert len({row["group"] for row in prepared.documents if row["doc_id"] in ("d000", "d001", "d002")}) == 1
+    assert warned(prepared, "'1001.0'", "read as the same") and warned(prepared, "'1.0'", "as labels")
+    rows[1][0], rows[2][0] = "17", "17.0"
+    with pytest.raises(InputFaults, match="17"):
+        made(table(tmp_path, header, rows), {"group_column": "family"})
+
+
+@pytest.mark.parametrize(("day", "end"), [("2999-12-31", "last"), ("1970-01-01", "first"), ("1900-01-01", "first")])
+def test_the_end_of_time_is_told(tmp_path, day, end):
+    rows = [[i, text, ";".join(labels), day if k % 10 == 0 else f"20{10 + k // 8}-03-0{1 + k % 7}"]
+            for k, (i, text, labels) in enumerate(DOCS)]  # fmt: skip
+    path = table(tmp_path, ["id", "text", "labels", "date"], rows)
+    prepared = made(path, {"policies": "split_by=date", "date_column": "date"})
+    assert warned(prepared, f"8 rows have the date {day}", f"the {end} there")
+
+
+def test_a_name_of_two_words_that_are_names_is_no_set(tmp_path):
+    names = ("Credit card", "Credit", "Card", "Mortgage")
+    prepared = made(labelled(tmp_path, lambda i, labels: names[i % 4]))
+    assert not warned(prepared, "made of others")
