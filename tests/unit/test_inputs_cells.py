@@ -504,3 +504,130 @@ def test_a_list_of_names_that_fits_numbers_in_two_ways_is_refused(tmp_path):
 @pytest.mark.parametrize("text", ["#BHAW!", "#WINNING!", "#LOL!", "#WHY?"])
 def test_a_tag_with_a_shout_is_a_text(text):
     assert not spreadsheet_error(text) and spreadsheet_error("#BEZUG!")
+
+
+CODED = {
+    "code,label": "code,label\n3,economy\n1,health\n2,politics\n",
+    "Label_ID;Label": "Label_ID;Label\n3;economy\n1;health\n2;politics\n",
+    "index,label": "index,label\n3.0,economy\n1.0,health\n2.0,politics\n",
+    "label,key": "label,key\neconomy,3\nhealth,1\npolitics,2\n",
+    "json": '[{"id": 3, "label": "economy"}, {"id": 1, "label": "health"}, {"id": 2, "label": "politics"}]',
+    "colon": "3: economy\n1: health\n2: politics\n",
+    "blank": "3 economy\n1 health\n2 politics\n",
+    "point": "3. economy\n1. health\n2. politics\n",
+    "bracket": "3) economy\n1) health\n2) politics\n",
+}
+
+
+@pytest.mark.parametrize("form", CODED)
+def test_a_label_list_with_its_own_numbers_is_read_by_them(tmp_path, form):
+    suffix = ".json" if form == "json" else ".csv" if "label" in form.lower() else ".txt"
+    listed = tmp_path / f"labels{suffix}"
+    listed.write_text(CODED[form])
+    called = {"1": "health", "2": "politics", "3": "economy"}
+    for write in (str, called.get):
+        rows = [[f"d{i}", f"{TEXTS[i]} number {i}", write(str(1 + i % 3))] for i in range(45)]
+        prepared = made(table(tmp_path, ["id", "text", "labels"], rows), labels=listed)
+        names = {row["label"]: row["name"] or row["label"] for row in prepared.labels}
+        assert {names[labels[0]] for labels in truth(prepared).values()} == set(called.values())
+        assert all(names[truth(prepared)[f"d{i}"][0]] == called[str(1 + i % 3)] for i in range(45))
+    assert names == {name: name for name in called.values()}
+
+
+def test_numbers_that_are_no_codes_of_the_list_are_no_places_either(tmp_path):
+    (tmp_path / "labels.csv").write_text("code,label\n30,economy\n10,health\n20,politics\n")
+    rows = [[f"d{i}", f"{TEXTS[i]} number {i}", str(1 + i % 3)] for i in range(45)]
+    with pytest.raises(InputFaults, match="unknown label"):
+        made(table(tmp_path, ["id", "text", "labels"], rows), labels=tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("cell", "separator", "labels"),
+    [("Toys &amp; Games", None, ("Toys &amp; Games",)), ("Toys &amp; Games;Art", None, ("Art", "Toys &amp; Games")),
+     ("a &#38; b|c", None, ("a &#38; b", "c")), ("a &#x26; b;c", ";", ("a &#x26; b", "c")),
+     ("R&D;c", None, ("R&D", "c")), ("a&zzqx;c", None, ("a&zzqx", "c")), ('c("a", "b")', None, ("a", "b")),
+     ('c("a", NA)', None, ("a",)),
+     ('c("a; d", "b")', ",", ("a; d", "b")), ("a.b", ".", ("a", "b"))],
+)  # fmt: skip
+def test_what_parts_the_labels_of_a_cell(cell, separator, labels):
+    from volfid.inputs.names import NameCells
+
+    assert NameCells(separator).labels(cell) == labels
+
+
+def test_two_separators_in_one_column_are_told(tmp_path):
+    both = made(labelled(tmp_path, lambda i, labels: (";", "|")[i % 2].join(labels)))
+    assert truth(both) == {doc_id: labels for doc_id, _, labels in DOCS}
+    assert warned(both, "hold ';' and", "hold '|'", "--label_separator")
+    assert not warned(made(labelled(tmp_path, lambda i, labels: ";".join(labels))), "hold '|'")
+
+
+def test_the_longest_separator_is_told_and_a_decimal_comma_is_none(tmp_path):
+    assert warned(made(labelled(tmp_path, lambda i, labels: "<br>".join(labels))), "--label_separator '<br>'")
+    prepared = made(labelled(tmp_path, lambda i, labels: ("30,0", "30", "0")[i % 3]))
+    assert not warned(prepared, "--label_separator ','")
+
+
+def test_missing_words_in_columns_of_flags_are_counted(tmp_path):
+    def cell(i, name, labels):
+        return 1 if name in labels else {("d003", "vision"): "NA", ("d004", "vision"): "?"}.get((i, name), 0)
+
+    sets = {i: set(labels) - ({"vision"} if i in ("d003", "d004") else set()) for i, _, labels in DOCS}
+    rows = [[i, text, *(cell(i, n, sets[i]) for n in NAMES)] for i, text, _ in DOCS]
+    path = table(tmp_path, ["id", "text", *NAMES], rows)
+    for options in (COLUMNS, COLUMNS | {"label_marks": "1"}):
+        assert warned(made(path, options), "read as no: 'vision' 2 ('?', 'NA')")
+
+
+def test_a_decimal_comma_in_columns_of_flags(tmp_path):
+    prepared = made(marked(tmp_path, "1,0", "0,0"), COLUMNS)
+    assert truth(prepared) == {doc_id: labels for doc_id, _, labels in DOCS}
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["{}", '""', "''", "c()", "character(0)", ".", "(blank)", "(leer)", "k.A.", "keine Angabe", "Missing", "n/d", "s/o",
+     "not available"],
+)  # fmt: skip
+def test_other_words_for_none_are_no_class(tmp_path, word):
+    prepared = made(labelled(tmp_path, lambda i, labels: word if i % 8 == 0 else ";".join(labels)))
+    assert {row["label"] for row in prepared.labels} == set(NAMES)
+    assert warned(prepared, "10 rows", "missing value as a label")
+
+
+def test_minus_99_among_names_is_told(tmp_path):
+    prepared = made(labelled(tmp_path, lambda i, labels: "-99" if i % 8 == 0 else ";".join(labels)))
+    assert warned(prepared, "10 rows have the label '-99'")
+
+
+@pytest.mark.parametrize("text", ["#ERROR!", "Err:502", "Err:522"])
+def test_errors_of_other_spreadsheets(text):
+    assert spreadsheet_error(text) and not spreadsheet_error("Err:no") and not spreadsheet_error("Err:5021")
+
+
+def test_numbers_with_and_without_a_point_are_the_same_beside_other_text(tmp_path):
+    header = ["id", "text", "labels", "family"]
+    rows = [[i, text, ("1.0", "1", "other")[k % 3], "x7" if k == 5 else ("1001", "1001.0")[k % 2] if k < 9 else k]
+            for k, (i, text, _) in enumerate(DOCS)]  # fmt: skip
+    prepared = made(table(tmp_path, header, rows), {"group_column": "family"})
+    assert {row["label"] for row in prepared.labels} == {"1", "other"}
+    assert len({row["group"] for row in prepared.documents if row["doc_id"] in ("d000", "d001", "d002")}) == 1
+    assert warned(prepared, "'1001.0'", "read as the same") and warned(prepared, "'1.0'", "as labels")
+    rows[1][0], rows[2][0] = "17", "17.0"
+    with pytest.raises(InputFaults, match="17"):
+        made(table(tmp_path, header, rows), {"group_column": "family"})
+
+
+@pytest.mark.parametrize(("day", "end"), [("2999-12-31", "last"), ("1970-01-01", "first"), ("1900-01-01", "first")])
+def test_the_end_of_time_is_told(tmp_path, day, end):
+    rows = [[i, text, ";".join(labels), day if k % 10 == 0 else f"20{10 + k // 8}-03-0{1 + k % 7}"]
+            for k, (i, text, labels) in enumerate(DOCS)]  # fmt: skip
+    path = table(tmp_path, ["id", "text", "labels", "date"], rows)
+    prepared = made(path, {"policies": "split_by=date", "date_column": "date"})
+    assert warned(prepared, f"8 rows have the date {day}", f"the {end} there")
+
+
+def test_a_name_of_two_words_that_are_names_is_no_set(tmp_path):
+    names = ("Credit card", "Credit", "Card", "Mortgage")
+    prepared = made(labelled(tmp_path, lambda i, labels: names[i % 4]))
+    assert not warned(prepared, "made of others")

@@ -12,19 +12,25 @@ from volfid.core.exits import DataError
 
 MAX_COLUMNS = 20_000
 LONGEST = 60
-_FLAGS = {"": False, **dict.fromkeys(("0", "0.0", "false"), False), **dict.fromkeys(("1", "1.0", "true"), True)}
+_FLAGS = {
+    "": False,
+    **dict.fromkeys(("0", "0.0", "0,0", "false"), False),
+    **dict.fromkeys(("1", "1.0", "1,0", "true"), True),
+}
 _WORDS = {"n": False, "no": False, "y": True, "yes": True}
 # the one list of words for a missing value, in any case, as pandas, R, SQL, Spark and spreadsheets write them
 MISSING = frozenset((
     "", "nan", "-nan", "na", "n/a", "n.a.", "n/a.", "n.a", "<na>", "<nan>", "null", "(null)", "<null>", "none",
     "<none>", "(none)", "nat", "nil", "\\n", "undefined", "#n/a", "#n/a n/a", "#na", "#nv", "#n/d", "#n/v",
     "1.#qnan", "-1.#qnan", "1.#ind", "-1.#ind", "na_character_", "[null]", "-", "--", "---", "\u2013", "\u2014", "?",
+    "{}", '""', "''", "c()", "c(na)", "character(0)", ".", "(blank)", "(leer)", "k.a.", "k. a.", "keine angabe",
+    "missing", "n/d", "s/o", "not available",
 ))  # fmt: skip
 _LONGEST_MISSING = max(map(len, MISSING))
 # #REF!, #DIV/0!, #NAME?, and as other languages write them: #BEZUG!, #VALEUR!, #\u00a1REF!
 # errors as spreadsheets write them, in the languages that translate them; "#WINNING!" is somebody's text
 _ERRORS = frozenset((
-    "#REF!", "#DIV/0!", "#NAME?", "#VALUE!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!",
+    "#ERROR!", "#REF!", "#DIV/0!", "#NAME?", "#VALUE!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!",
     "#UNKNOWN!", "#CONNECT!", "#BUSY!", "#EXTERNAL!", "#GETTING_DATA", "#BEZUG!", "#WERT!", "#ZAHL!", "#ÜBERLAUF!",
     "#BLOCKIERT!", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!", "#PROPAGATION!", "#CALCUL!", "#¡REF!", "#¡DIV/0!",
     "#¿NOMBRE?", "#¡VALOR!", "#¡NUM!", "#¡NULO!", "#¡DESBORDAMIENTO!", "#¡CALC!", "#RIF!", "#VALORE!", "#NOME?",
@@ -34,12 +40,15 @@ _ERRORS = frozenset((
     "#NÁZEV?", "#ČÍSLO!", "#AD?", "#DEĞER!", "#BAŞV!", "#SAYI!", "#BOŞ!", "#ЗНАЧ!", "#ССЫЛКА!", "#ИМЯ?", "#ДЕЛ/0!",
     "#ЧИСЛО!", "#ПУСТО!",
 ))  # fmt: skip
+_OFFICE_ERROR = re.compile(r"Err:5\d\d", re.ASCII)
 _WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(?:\.0+)?", re.ASCII)
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 # NumPy prints no commas; Python would take two strings side by side for one
 _NUMPY = re.compile(rf"\[\s*(?:{_QUOTED})(?:\s+(?:{_QUOTED}))+\s*\]", re.DOTALL)
+
+_R_VECTOR = re.compile(rf"c\(\s*((?:{_QUOTED}|NA)(?:\s*,\s*(?:{_QUOTED}|NA))*)\s*\)", re.DOTALL)
 
 
 def shown(value: Any) -> str:
@@ -85,7 +94,7 @@ def flag(value: Any, words: bool = False) -> bool | None:
         return None
     text = str(value).strip().lower()
     known = _FLAGS.get(text, _WORDS.get(text) if words else None)
-    return False if known is None and text in MISSING else known
+    return False if known is None and text in MISSING and text != "." else known  # a point may be a mark
 
 
 def missing(text: str) -> bool:
@@ -94,7 +103,9 @@ def missing(text: str) -> bool:
 
 
 def spreadsheet_error(text: str) -> bool:
-    """Whether a cell holds what a spreadsheet writes for a formula that failed: #REF!, #DIV/0!, #NAME?, #WERT!."""
+    """Whether a cell holds what a spreadsheet writes for a formula that failed: #REF!, #DIV/0!, #WERT!, Err:502."""
+    if text[:4] == "Err:":
+        return _OFFICE_ERROR.fullmatch(text.strip()) is not None
     return text[:1] == "#" and len(text) <= 20 and text.strip() in _ERRORS
 
 
@@ -110,11 +121,13 @@ def whole_number(text: str) -> bool:
 
 
 def printed_list(text: str) -> list[Any] | None:
-    """Items of a list written as JSON, or as Python or NumPy print lists, tuples and sets; None for other text."""
+    """Items of a list written as JSON, or as Python, NumPy or R print lists, tuples and sets; None for other text."""
     if text == "set()":
         return []
     if _NUMPY.fullmatch(text):
         return [ast.literal_eval(item) for item in re.findall(_QUOTED, text, re.DOTALL)]
+    if vector := _R_VECTOR.fullmatch(text):
+        text = f"[{vector[1]}]"
     for parse in (json.loads, _python):
         try:
             items = parse(text)

@@ -17,15 +17,17 @@ _KEYS = {
     "label": ("label", "id", "code"), "name": ("name", "title"), "definition": ("definition", "description"),
     "note": ("note",),
 }  # fmt: skip
+CODES = ("code", "id", "label_id", "labelid", "label id", "class_id", "number", "no", "nr", "index", "", "unnamed: 0")
 
 
 @dataclass(frozen=True)
 class LabelName:
-    """What a label file says about one label."""
+    """What a label file says about one label; `codes`: cells beside it that may be its code, by column."""
 
     name: str | None = None
     definition: str | None = None
     note: str | None = None
+    codes: tuple[tuple[str, str], ...] = ()
 
 
 def read_label_names(path: Path) -> dict[str, LabelName]:
@@ -51,7 +53,7 @@ def read_label_names(path: Path) -> dict[str, LabelName]:
             faults.append(Fault(path.name, number, "duplicate_label", detail, None, "label", "Keep one row a label"))
         else:
             first[label] = number
-            found[label] = LabelName(fields["name"], fields["definition"], fields["note"])
+            found[label] = LabelName(fields["name"], fields["definition"], fields["note"], _codes(row))
     if faults:
         raise InputFaults(faults)
     if all(map(whole_number, found)) and len(set(map(whole, found))) == len(found):
@@ -71,6 +73,13 @@ def _field(row: dict[str, Any], keys: Sequence[str], file: str, number: int, fau
         return None
     # a label may be called None; a name or a definition may not
     return None if key not in _KEYS["label"] and missing(text) else normalise(text) or None
+
+
+def _codes(row: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Cells of a row that may be a code of its label: those of columns called so, and whole numbers of others."""
+    meant = {key for keys in _KEYS.values() for key in keys} - ({"id", "code"} if "label" in row else set())
+    cells = {key: whole(normalise(cell_text(value) or "")) for key, value in row.items() if key not in meant}
+    return tuple((key, text) for key, text in cells.items() if text and (key in CODES or whole_number(text)))
 
 
 def unknown_label_faults(

@@ -62,6 +62,7 @@ class Marks:
         self.chosen = frozenset(whole(word.strip().casefold()) for word in listed) if chosen else None
         self.zeros = self.ones = self.empty = False
         self.met: Counter[str] = Counter()  # cells by mark, of those that the user's words decided
+        self.gaps: defaultdict[int, Counter[str]] = defaultdict(Counter)  # words for a missing value, by place
         self._numbers: dict[str, int] = {}
         self._values: list[str] = []
         self._pending: list[tuple[int, int]] = []
@@ -77,7 +78,7 @@ class Marks:
     def yes(self, place: int, value: Any) -> bool:
         """Whether the cell of the label column at `place` says yes by itself; other marks are kept for `settle`."""
         if self.chosen is not None:
-            return self._by_choice(value)
+            return self._by_choice(place, value)
         known = flag(value, words=self.any_mark)
         if known is None and (text := cell_text(value)) is not None and not text.strip():
             known = False  # blanks alone
@@ -91,9 +92,15 @@ class Marks:
             self.ones = True
         elif missing("" if value is None or value != value else str(value)):
             self.empty = True
+            self._gap(place, value)
         else:
             self.zeros = True
         return bool(known)
+
+    def _gap(self, place: int, value: Any) -> None:
+        """Count a word for a missing value; a dash says no."""
+        if isinstance(value, str) and (text := value.strip()).strip("-\u2013\u2014"):
+            self.gaps[place][text] += 1
 
     def row(self, index: int | None, file: str, number: int) -> None:
         """The marks met since the last row belong to record `index` (None: one that is refused), in row `number`."""
@@ -139,7 +146,8 @@ class Marks:
         which = f" ({some(self.columns)}), as these mostly hold 0 and 1; name those that are with --label_columns"
         if self.chosen is not None:
             said = ", ".join(f"{shown(text)} ({cells} cells)" for text, cells in self.met.most_common(10)) or "nothing"
-            return [f"{file}: labels were read from {count} columns by --label_marks; what means no there: {said}"]
+            line = f"{file}: labels were read from {count} columns by --label_marks; what means no there: {said}"
+            return [line, *self.told_gaps(file)]
         marks = Counter(self._values[number] for number in self._marks)
         what = "0 and 1" if not marks else "marks"
         lines = [f"{file}: labels were read from {count} columns of {what}{which if guessed else ''}"]
@@ -149,15 +157,25 @@ class Marks:
             both = [(side, group) for side, group in (("yes", yes), ("no", no)) if group]
             told = [f"{side}: {some(group)} ({sum(group.values())} cells)" for side, group in both]
             lines[0] += f"; {', '.join(told)}; --label_marks says it otherwise"
-        return lines
+        return lines + self.told_gaps(file)
+
+    def told_gaps(self, file: str) -> list[str]:
+        """How many cells of each column hold a word for a missing value, which counts as no."""
+        if not self.gaps:
+            return []
+        first = sorted(self.gaps.items())[:10]
+        each = ", ".join(f"{shown(self.columns[place])} {words.total()} ({some(words, 3)})" for place, words in first)
+        more = f" and {len(self.gaps) - 10} more columns" if len(self.gaps) > 10 else ""
+        return [f"{file}: cells with a word for a missing value were read as no: {each}{more}"]
 
     # ---- what marks mean ----------------------------------------------------------------------
 
-    def _by_choice(self, value: Any) -> bool:
+    def _by_choice(self, place: int, value: Any) -> bool:
         text = cell_text(value) if not isinstance(value, bool) else str(value)
         text = str(value) if text is None else text
         key = whole(text.strip().casefold())
         if missing(key) and key not in (self.chosen or ()):
+            self._gap(place, value)
             return False
         if self.chosen == {ANY} or key in (self.chosen or ()):
             return True

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection
+from html.entities import html5
 from typing import Any
 
 from volfid.core.cells import missing, printed_list
@@ -11,7 +12,9 @@ from volfid.inputs.text import cell_text, normalise, normalise_id
 
 MAX_LABEL = 200
 _SETS_KEPT = 100_000
-_OPENS = re.compile(r"[\[({]\s*(?:['\"]|np\.)|(?:set|frozenset|array|list|tuple|Index)\(")
+_OPENS = re.compile(r"[\[({]\s*(?:['\"]|np\.)|(?:set|frozenset|array|list|tuple|Index)\(|c\(\s*['\"]")
+_ENTITY = re.compile(r"&(#\d{1,7};|#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{1,31};)", re.ASCII)
+_DECIMAL = re.compile(r"\d+,0", re.ASCII)
 _NUMBERS = re.compile(r"\[\s*\d[\d.]*(?:\s+\d[\d.]*)+\s*\]")
 _PAIRS = {"[": "]", "(": ")", "{": "}"}
 # what a command line can hardly hold
@@ -42,6 +45,7 @@ class NameCells:
         self._vectors = self._others = self._delimited = 0
         self._commas: set[tuple[str, ...]] = set()  # labels of cells that hold a comma, are parted, hold a line end
         self._separated: set[tuple[str, ...]] = set()
+        self._parted: dict[str, set[tuple[str, ...]]] = {";": set(), "|": set()}
         self._broken: dict[str, set[tuple[str, ...]]] = {}
 
     def labels(self, value: Any) -> tuple[str, ...]:
@@ -76,6 +80,12 @@ class NameCells:
             told["','"] = (
                 f"{file}: {commas} cells of {shown(column)} hold a comma and {few} ';' or '|'; what stands around a "
                 "comma was read as one label. Separate labels by ';' if they are several, or give --label_separator ','"
+            )
+        if all(self._parted.values()):
+            counted = " and ".join(f"{rows(cells)} hold '{mark}'" for mark, cells in self._parted.items())
+            told["mixed"] = (
+                f"{file}: of the cells of {shown(column)} {counted}, and both were read as separators of labels. If "
+                "one of them is part of a name, give the other with --label_separator"
             )
         if self._delimited and self.separator is not None and not separated:
             told["none"] = f"{file}: the label separator {shown(self.separator)} stands in no cell of {shown(column)}"
@@ -121,16 +131,20 @@ class NameCells:
 
     def _note(self, cell: str, found: tuple[str, ...], parts: int) -> None:
         """Remember what stood in a cell of text, for the warnings."""
-        if cell.lstrip()[:1] in _PAIRS and printed_list(cell.strip()) is not None:
+        if (cell.lstrip()[:1] in _PAIRS or _OPENS.match(cell.strip())) and printed_list(cell.strip()) is not None:
             return
         self._delimited += 1
+        if self.separator is None:
+            for mark, cells in self._parted.items():
+                if len(_pieces(cell, f"[{mark}]")) > 1:
+                    cells.add(found)
         if parts > 1:
             self._separated.add(found)
         elif self.separator is None:
             for mark in _BREAKS:
                 if mark in cell.strip():
                     self._broken.setdefault(mark, set()).add(found)
-        if self.separator is None and "," in cell:
+        if self.separator is None and "," in cell and not _DECIMAL.fullmatch(cell.strip()):
             self._commas.add(found)
 
     def _texts(self, value: Any, separator: str | None) -> list[tuple[Any, str]]:
@@ -163,7 +177,18 @@ class NameCells:
                 raise NotNames(f"{shown(stripped)} looks like a list, but it cannot be read as one", mend)
         if separator == "\n":
             return re.split(r"[\r\n]+|\\n", text)  # also where a line end was written as two signs
-        return re.split(r"[;|]", text) if separator is None else text.split(separator)
+        return _pieces(text, "[;|]" if separator is None else re.escape(separator))
+
+
+def _pieces(text: str, separator: str) -> list[str]:
+    """What stands between separators; the ';' that ends a character of HTML, as in '&amp;', is none."""
+    ends = {match.end() - 1 for match in _ENTITY.finditer(text) if match[1][0] == "#" or match[1] in html5}
+    pieces, begin = [], 0
+    for match in re.finditer(separator, text):
+        if not (match.start() in ends and match[0] == ";"):
+            pieces.append(text[begin : match.start()])
+            begin = match.end()
+    return [*pieces, text[begin:]]
 
 
 def _looks_listed(text: str) -> bool:

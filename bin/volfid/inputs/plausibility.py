@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from volfid.inputs.records import Records
 
 SEPARATOR_WORDS = {" ": "space", "\\n": "newline"}
-_SEPARATORS = (
+_SEPARATORS = (  # of those that fit equally the first is told: the longer one
+    "<br>",
+    "<br/>",
+    "<br />",
     *",;|/#\\+&:^~_-",
     "\u3001",
     "\uff0c",
@@ -20,17 +23,18 @@ _SEPARATORS = (
     "\u30fb",
     ">",
     ". ",
-    "<br>",
-    "<br/>",
     "\\n",
     " and ",
     " ",
 )
+_IN_NAMES = frozenset((" ", "/", "-", "&", " and "))  # these stand within names, too
 _VECTOR = re.compile(
     r"\[?\(?(?:[01](?:\.0)?(?:[\s,;|/_-]*[01](?:\.0)?){2,}|(?:true|false)(?:[\s,;|/_-]+(?:true|false))+)\)?\]?",
     re.ASCII | re.IGNORECASE,
 )
 _SCORED = re.compile(r".*\S\s*[:=(]\s*(?:0?\.\d+|[01]\.0+|\d+(?:\.\d+)?\s*%)\)?", re.ASCII)
+_NONE = re.compile(r"-(?:1|9+|77+|88+)(?:\.0+)?", re.ASCII)  # codes for no answer
+_DECIMAL = re.compile(r"\d+,0", re.ASCII)
 _PAIRS = [set(pair.split()) for pair in ("0 1", "true false", "yes no", "y n", "t f", "-1 1", "ja nein", "oui non")]
 
 Labels = tuple[str, ...]
@@ -58,6 +62,10 @@ def settle_labels(found: "Records", column: str | None, known: Collection[str] |
         labels: tuple(sorted({renamed.get(label, label) for label in labels} - errors - gone))
         for labels in counts if not (errors | gone | renamed.keys()).isdisjoint(labels)
     }  # fmt: skip
+    if renamed and not listed and not all(map(whole_number, names)):
+        found.warnings.append(
+            f"{found.file}: {some(renamed, 3)} stand as labels with and without '.0', read as the same"
+        )
     rows = 0
     for place, record in enumerate(found.rows):
         if record.labels not in changed:
@@ -88,7 +96,7 @@ def _whole_labels(names: Collection[str], listed: frozenset[str]) -> dict[str, s
             for label in names if label not in listed and len(by_number.get(whole(label), ())) == 1
         }  # fmt: skip
     if not all(map(whole_number, names)):
-        return {}
+        return {label: whole(label) for label in names if whole(label) != label and whole(label) in names}
     return {label: whole(label) for label in names if whole(label) != label}
 
 
@@ -140,10 +148,11 @@ def _no_names(where: str, counts: Counter[Labels], odd: Collection[str]) -> list
             f"{where}{_rows(counts, scored)} rows hold labels that end in numbers, such as {shown(min(scored))}, each "
             "read as a label of its own. Write names without scores"
         )
-    if "-1" in odd and len(odd) > 2 and all(map(whole_number, odd)):
+    none = {label for label in odd if _NONE.fullmatch(label)}
+    if none and len(odd) > 2:
         told.append(
-            f"{where}{_rows(counts, {'-1'})} rows have the label '-1', which often says that there is none. If so, "
-            "list the others in a file for --labels and give --policies unknown_labels=drop"
+            f"{where}{_rows(counts, none)} rows have the label {some(none)}, which often says that there is none. If "
+            "so, list the others in a file for --labels and give --policies unknown_labels=drop"
         )
     return told
 
@@ -165,13 +174,16 @@ def _unions(where: str, counts: Counter[Labels], names: set[str], odd: Collectio
     for separator in _SEPARATORS:
         pieces = {
             label: parts for label in odd
-            if separator in label and len(parts := _parts(label, separator)) > 1
+            if separator in label and not (separator == "," and _DECIMAL.fullmatch(label))
+            and len(parts := _parts(label, separator)) > 1
         }  # fmt: skip
         if not pieces:
             continue
         found = {label for label, parts in pieces.items() if all(part in whole_names for part in parts)}
         if _mixed(list(pieces.values())):
             found = set(pieces)
+        elif separator in _IN_NAMES and not _several(found, pieces):
+            continue
         rows = _rows(counts, found)
         if rows > best[0] and (separator != " " or not best[0]):  # blanks stand beside other separators, too
             best = (rows, separator, found)
@@ -181,6 +193,13 @@ def _unions(where: str, counts: Counter[Labels], names: set[str], odd: Collectio
     option = SEPARATOR_WORDS.get(separator, f"'{separator}'")
     told = f"{where}{rows} rows hold a label that is made of others ({some(found, 3)}), each read as one label. "
     return {option: f"{told}If they are several, give --label_separator {option}"}
+
+
+def _several(found: Collection[str], pieces: Mapping[str, list[str]]) -> bool:
+    """Whether labels made of others are sets: several, and a third of their pieces stands in more than one. 'Credit
+    card' beside 'Credit' and 'Card' is a name."""
+    times = Counter(part for label in found for part in set(pieces[label]))
+    return len(found) > 1 and 3 * sum(count > 1 for count in times.values()) >= len(times)
 
 
 def _parts(label: str, separator: str) -> list[str]:

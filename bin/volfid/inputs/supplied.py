@@ -72,7 +72,7 @@ def read_supplied(paths: Sequence[Path], settings: InputSettings, real: RealName
         part.warnings += cells.warnings
         for row in part.rows:
             row.sources = cells.sources_of(row)
-        settle_numbers(part.rows)
+        part.warnings += [f"{path.name}: {told}" for told in settle_numbers(part.rows)]
         for row in part.rows:
             generator, method = cells.pool(row)
             if several:

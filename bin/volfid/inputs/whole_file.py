@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from volfid.inputs.records import Record, Records, _Cells
 
 LARGE_GROUP = 0.1
+# the begin or end of time of many systems
+_UNLIKELY = frozenset((
+    "1582-10-15", "1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1904-01-01", "1969-12-31",
+    "1970-01-01", "2038-01-19", "2099-12-31", "2100-01-01", "2199-12-31", "2999-12-31", "3000-01-01",
+))  # fmt: skip
 _NO_FAMILY = re.compile(r"-\d+(?:\.0+)?|unknown", re.ASCII | re.IGNORECASE)
 
 
@@ -35,7 +40,9 @@ def settle(found: "Records", cells: "_Cells", known: Collection[str] | None) -> 
     in_cells = cells.names.warnings(found.file, column, Counter(row.labels for row in found.rows))
     settle_labels(found, column, known)
     found.warnings += label_notes(found, column, known, in_cells)
-    settle_numbers(found.rows)
+    found.warnings += [f"{found.file}: {told}" for told in settle_numbers(found.rows)]
+    if roles.columns["date"]:
+        found.warnings += date_notes(found, roles.columns["date"])
     if roles.columns["group"]:
         settle_families(found, roles.columns["group"])
     if cells.formulas:
@@ -59,24 +66,54 @@ def _explained(fault: Fault, cells: "_Cells") -> Fault:
 # ---- ids, sources, families ---------------------------------------------------------------
 
 
-def settle_numbers(rows: Sequence["Record"]) -> None:
-    """Write ids, sources and families without a point where the whole column is whole numbers, some with one."""
-    _whole_column([record.doc_id for record in rows], lambda place, text: setattr(rows[place], "doc_id", text))
+def settle_numbers(rows: Sequence["Record"]) -> list[str]:
+    """Write ids, sources and families without a point where the whole column is whole numbers, some with one, or has
+    the number without it, too; the latter is told."""
+    told = _whole_column(
+        "ids", [record.doc_id for record in rows], lambda place, text: setattr(rows[place], "doc_id", text)
+    )
     groups = [place for place, record in enumerate(rows) if record.group is not None]
-    _whole_column(
-        [str(rows[place].group) for place in groups], lambda place, text: setattr(rows[groups[place]], "group", text)
+    told += _whole_column(
+        "families",
+        [str(rows[place].group) for place in groups],
+        lambda place, text: setattr(rows[groups[place]], "group", text),
     )
     sources = {source for record in rows for source in record.sources}
-    if any("." in source for source in sources) and all(map(whole_number, sources)):
+    renamed, line = _whole_texts("sources", sources)
+    if renamed:
         for record in rows:
-            record.sources = tuple(sorted(set(map(whole, record.sources))))
+            record.sources = tuple(sorted({renamed.get(source, source) for source in record.sources}))
+    return told + line
 
 
-def _whole_column(texts: Sequence[str], write: Callable[[int, str], None]) -> None:
-    dotted = [place for place, text in enumerate(texts) if "." in text]
-    if dotted and all(map(whole_number, texts)):
-        for place in dotted:
-            write(place, whole(texts[place]))
+def _whole_column(what: str, texts: Sequence[str], write: Callable[[int, str], None]) -> list[str]:
+    renamed, told = _whole_texts(what, set(texts))
+    for place, text in enumerate(texts) if renamed else ():
+        if text in renamed:
+            write(place, renamed[text])
+    return told
+
+
+def _whole_texts(what: str, texts: Collection[str]) -> tuple[dict[str, str], list[str]]:
+    """Numbers with a point, by what they are without it; and what to say where not all texts are numbers."""
+    dotted = {text: whole(text) for text in texts if "." in text and whole(text) != text}
+    if not dotted or all(map(whole_number, texts)):
+        return dotted, []
+    both = {text: number for text, number in dotted.items() if number in texts}
+    told = f"{len(both)} {what} stand with and without '.0' ({some(both, 3)}) and were read as the same"
+    return both, [told] if both else []
+
+
+def date_notes(found: "Records", column: str) -> list[str]:
+    """A warning for the first and the last date where several rows have it and systems write it for unknown."""
+    counts = Counter(record.date for record in found.rows if record.date)
+    ends = {min(counts), max(counts)} if len(counts) > 1 else set()
+    return [
+        f"{found.file}: {counts[day]} rows have the date {day} in {shown(column)}, which is the "
+        f"{'first' if day == min(counts) else 'last'} there and often says that none is known. If so, leave them "
+        "empty; --policies missing_date=drop leaves such rows out"
+        for day in sorted(ends & _UNLIKELY) if counts[day] > 1
+    ]  # fmt: skip
 
 
 def settle_families(found: "Records", column: str) -> None:
