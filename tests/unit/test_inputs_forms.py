@@ -19,7 +19,9 @@ import pytest
 from volfid.core.encoding import piped
 from volfid.core.exits import DataError, VolfidError
 from volfid.core.splits import split_of
+from volfid.inputs.duplicates import repeated_id_faults
 from volfid.inputs.labels import read_label_names
+from volfid.inputs.odd_texts import odd_text_notes
 from volfid.inputs.prepare import prepare
 from volfid.inputs.records import read_records
 from volfid.inputs.settings import InputSettings, with_options
@@ -764,3 +766,55 @@ def test_western_letters_have_one_command(tmp_path, text):
     made = saved(tmp_path, "a.csv", f"id,text,labels\n1,some more words of {text} here,A\n".encode("cp1252"))
     (fault,) = read_records(made, {}).faults
     assert "looks like" in fault.detail and fault.mend.endswith("a.csv > utf8_a.csv")
+
+
+ODD_TEXTS = {
+    "mojibake": ["caf\u00c3\u00a9 in M\u00c3\u00bcnchen", "the court\u00e2\u20ac\u2122s view", "\u00c5\u00a1koda"],
+    "U+FFFD": ["a gr\ufffd\ufffder seat"],
+    "b'...'": ["b'a lever and a seat'"],
+    "['a', 'b']": ["['a', 'lever', 'and', 'a', 'seat']", "('a', 'b')"],
+    "html.unescape": ["a lever&nbsp;and &amp; a seat"],
+    "_x000D_": ["a lever_x000D_ and a seat"],
+}
+
+
+@pytest.mark.parametrize("kind", ODD_TEXTS)
+def test_damaged_texts_are_counted_and_left(kind):
+    texts = ODD_TEXTS[kind]
+    (note,) = odd_text_notes("a.csv", [*texts, "plain"])
+    assert note.startswith(f"a.csv: {len(texts)} of {len(texts) + 1} texts") and kind in note
+    assert not any(text in note for text in texts)
+
+
+def test_right_texts_are_not_taken_for_damaged():
+    right = [
+        "S\u00c3O PAULO", "\u00c5ngstr\u00f6m \u00e2ge \u00d1and\u00fa", "AT&T; R&D; a & b",
+        "b is a letter 'x'", "[1] see 'a'",
+        "\u0421\u0421\u0421\u0420 \u0420\u0421\u0424\u0421\u0420 \u041d\u0430 \u0420\u043e\u0441\u0441\u0438\u044e",
+        "\u201cNA\u00c7\u00c3O\u201d", "\u201eGR\u00c4\u201c", "\u5c0f\u8aac \u3068 \ud55c\uae00",
+    ]  # fmt: skip
+    assert odd_text_notes("a.csv", right) == []
+
+
+def test_prepare_tells_damaged_texts(tmp_path):
+    docs = [{**row, "text": row["text"] + " caf\u00c3\u00a9"} if i < 7 else row for i, row in enumerate(DOCS)]
+    made = saved(tmp_path, "a.jsonl", "\n".join(json.dumps(row) for row in docs))
+    found = prepare(str(made), InputSettings(min_label_documents=3), 1)
+    assert any("7 of 60 texts" in note and "mojibake" in note for note in found.corpus["warnings"])
+
+
+def test_line_ends_of_a_spreadsheet_are_removed(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["id", "text", "labels"], ["1", "one_x000D_\ntwo_x000D_three", "A"]):
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    assert read_records(tmp_path / "a.xlsx", {}).rows[0].text == "one two three"
+
+
+@pytest.mark.parametrize("role", ["split", "date", "id"])
+def test_texts_in_a_column_of_another_role_are_not_printed(tmp_path, role):
+    text = "The secret lever of the device is folded here"
+    made = saved(tmp_path, "a.csv", "n,text,labels\n" + f"1,{text},A\n" * 3)
+    found = read_records(made, {role: "text", "text": "n"}, dates=role == "date")
+    faults = repeated_id_faults(found.rows) if role == "id" else found.faults
+    assert faults and all("secret" not in f.detail and f"a text of {len(text)} characters" in f.detail for f in faults)

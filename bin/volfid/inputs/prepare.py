@@ -23,6 +23,7 @@ from volfid.inputs.forms import FORMATS, PACKED
 from volfid.inputs.labels import LabelName, case_collisions, nameless, note_warnings, read_label_names
 from volfid.inputs.left import check_left
 from volfid.inputs.numbered import names_by_place
+from volfid.inputs.odd_texts import odd_text_notes
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
 from volfid.inputs.sides import with_test_rows
@@ -170,6 +171,7 @@ def _read(
         dates=real and settings.split_by == "date", lenient=not real,
     )  # fmt: skip
     apply_cell_policies(found, settings)
+    found.warnings += odd_text_notes(found.file, (row.text for row in found.rows))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from volfid.core.cells import missing, spreadsheet_error
 from volfid.core.exits import DataError
 from volfid.core.splits import SPLITS
-from volfid.inputs.faults import Fault, shown
+from volfid.inputs.faults import Fault, shown, told
 from volfid.inputs.fields import DATE_FORMS, NO_DATES, day_of, first_claim, iso_date, joined_list, no_date
 from volfid.inputs.made_ids import make_ids
 from volfid.inputs.marks import Marks
@@ -236,7 +236,7 @@ class _Cells:
             return None
         split = SPLITS.get(value.strip().lower()) if value is not None else None
         if split is None:
-            detail = f"{shown(self.row.get(column))} is no split"
+            detail = f"{told(self.row.get(column))} is no split"
             self._fault("bad_split", detail, column, "Use train, reference (or validation, dev) or test", doc_id)
         return split
 
@@ -257,7 +257,7 @@ class _Cells:
         date = iso_date(value)
         text = cell_text(value) if date is None else ""
         if text is not None and (date in NO_DATES or (date is None and (missing(text) or no_date(text)))):
-            what = shown(value) if text or date else "it is empty"
+            what = told(value) if text or date else "it is empty"
             mend = f"Write {DATE_FORMS}, or --policies missing_date=drop leaves such rows out"
             detail = f"the date is missing ({what})"
             self._soft(Fault(self.file, self.number, "missing_date", detail, doc_id, column, mend))
@@ -267,5 +267,5 @@ class _Cells:
             mend = f"Write {DATE_FORMS}, or --policies missing_date=drop leaves such rows out"
             self._soft(Fault(self.file, self.number, "missing_date", "the date is missing", doc_id, column, mend))
         elif date is None:
-            self._fault("bad_date", f"{shown(value)} is no date", column, f"Write {DATE_FORMS}", doc_id)
+            self._fault("bad_date", f"{told(value)} is no date", column, f"Write {DATE_FORMS}", doc_id)
         return date

@@ -1,5 +1,6 @@
 """The first visible sheet with a table, of an XLSX workbook, as rows with the numbers that the spreadsheet shows."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from itertools import islice
@@ -16,6 +17,7 @@ from volfid.inputs.readers import Row, unpacked
 MAX_UNPACKED = 4 << 30
 _LOOKED_AT = 100  # rows of a further sheet, to see whether it is empty
 _OLE = b"\xd0\xcf\x11\xe0"
+_LINE_END = re.compile(r"_x000D_\n?", re.IGNORECASE)
 _SAVE = "Open it in a spreadsheet program and save it as XLSX without a password, or as CSV (UTF-8)"
 
 
@@ -162,5 +164,8 @@ def _has_formula(archive: zipfile.ZipFile) -> bool:
 
 
 def _plain(cell: Any) -> Any:
-    """Whole numbers as integers, as the sheet shows them; error values (#REF!) are text as they stand."""
+    """Whole numbers as integers, as the sheet shows them; error values (#REF!) are text as they stand, without the
+    line ends that some writers put as _x000D_."""
+    if isinstance(cell, str):
+        return _LINE_END.sub("\n", cell) if "_x000" in cell else cell
     return int(cell) if isinstance(cell, float) and cell.is_integer() else cell
