@@ -818,3 +818,39 @@ def test_texts_in_a_column_of_another_role_are_not_printed(tmp_path, role):
     found = read_records(made, {role: "text", "text": "n"}, dates=role == "date")
     faults = repeated_id_faults(found.rows) if role == "id" else found.faults
     assert faults and all("secret" not in f.detail and f"a text of {len(text)} characters" in f.detail for f in faults)
+
+
+def counted(docs: list[dict], first: int) -> str:
+    return "id,text,labels\n" + "".join(
+        f"{i},{d['text'].replace(',', '')},{d['labels'][0]}\n" for i, d in enumerate(docs, first)
+    )
+
+
+@pytest.mark.parametrize("way", ["folder", "test"])
+def test_ids_that_count_from_0_on_both_sides_begin_with_their_side(tmp_path, way):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    docs = [{**row, "text": row["text"] + f" number {i}"} for i, row in enumerate(DOCS)]
+    (folder / "train.csv").write_text(counted(docs[:40], 0))
+    test = (folder if way == "folder" else tmp_path) / "test.csv"
+    test.write_text(counted(docs[40:], 0))
+    synthetic = saved(
+        tmp_path, "s.csv", "id,text,labels,source\ns1,A new text of a new lever that is long enough,A,5\n"
+    )
+    found = prepare(
+        str(folder if way == "folder" else folder / "train.csv"), InputSettings(min_label_documents=3), 1,
+        test=None if way == "folder" else test, synthetic=synthetic,
+    )  # fmt: skip
+    ids = {row["doc_id"]: row["text"] for row in found.documents}
+    assert len(ids) == 60 and ids["train:5"].endswith("number 5") and ids["test:5"].endswith("number 45")
+    assert any("20 ids stand in files of several sides" in note for note in found.corpus["warnings"])
+    assert not any("source" in note for note in found.corpus["warnings"])
+
+
+def test_an_id_with_one_text_on_both_sides_stays(tmp_path):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "train.csv").write_text(counted(DOCS[:40], 0))
+    (folder / "test.csv").write_text(counted(DOCS[:3], 0) + counted(DOCS[40:], 40).partition("\n")[2])
+    with pytest.raises(DataError, match=r"stands in row 2 of test\.csv already"):
+        prepare(str(folder), InputSettings(min_label_documents=3), 1)
