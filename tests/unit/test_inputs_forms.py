@@ -854,3 +854,47 @@ def test_an_id_with_one_text_on_both_sides_stays(tmp_path):
     (folder / "test.csv").write_text(counted(DOCS[:3], 0) + counted(DOCS[40:], 40).partition("\n")[2])
     with pytest.raises(DataError, match=r"stands in row 2 of test\.csv already"):
         prepare(str(folder), InputSettings(min_label_documents=3), 1)
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_header_that_stands_again_in_the_file_is_left_out_and_told(tmp_path, form):
+    rows = [["id", "text", "labels"], ["1", "one", "A"], ["id", "text", "labels"], ["2", "id", "B"]]
+    path = tmp_path / f"a.{form}"
+    if form == "csv":
+        path.write_text("".join(",".join(row) + "\n" for row in rows))
+    else:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(path)
+    found = read_records(path, {})
+    assert [row.doc_id for row in found.rows] == ["1", "2"] and found.faults == []
+    assert [note for note in found.warnings if "repeat the header (the first is row 3 of" in note]
+
+
+def test_an_archive_made_on_a_mac_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.csv.zip", "w") as archive:
+        archive.writestr("a.csv", "id,text,labels\n1,one,A\n")
+        archive.writestr("__MACOSX/._a.csv", b"\x00\x05\x16\x07")
+        archive.writestr(".DS_Store", b"\x00")
+    assert [row.doc_id for row in read_records(tmp_path / "a.csv.zip", {}).rows] == ["1"]
+
+
+def test_notes_that_libraries_write_beside_tables_are_passed_over(tmp_path):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "dataset_infos.json").write_text('{"default": {"features": {}}}')
+    (folder / "a.jsonl").write_text('{"id": "1", "text": "one", "labels": ["A"]}\n')
+    found = read_records(folder, {})
+    assert len(found.rows) == 1 and any("dataset_infos.json" in note for note in found.warnings)
+
+
+def test_merged_cells_of_a_sheet_are_told(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["id", "text", "labels"], ["1", "one", "A"], ["2", "two", None], ["3", "three", "B"]):
+        book.active.append(row)
+    book.active.merge_cells("C2:C3")
+    book.active.merge_cells("E4:F4")
+    book.save(tmp_path / "a.xlsx")
+    (note,) = [note for note in read_records(tmp_path / "a.xlsx", {}).warnings if "merged" in note]
+    assert "(C2:C3)" in note and "Unmerge" in note

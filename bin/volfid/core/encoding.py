@@ -50,12 +50,17 @@ def open_bytes(path: Path) -> IO[bytes]:
 def _open_zip(path: Path) -> IO[bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
-            inside = [item for item in archive.infolist() if not item.is_dir()]
+            inside = [item for item in archive.infolist() if not (item.is_dir() or _of_a_mac(item.filename))]
             if len(inside) != 1:
                 raise DataError(f"{path.name} holds {len(inside)} files, expected one", mend="Unpack it")
             return archive.open(inside[0])
     except (zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: encrypted, or an unknown compression
         raise damaged(path.name, error) from error
+
+
+def _of_a_mac(name: str) -> bool:
+    """Whether a file in an archive is one of those that macOS adds to each."""
+    return name.startswith("__MACOSX/") or name.rpartition("/")[2].startswith(("._", ".DS_Store"))
 
 
 def damaged(name: str, error: Exception) -> DataError:

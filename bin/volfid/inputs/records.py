@@ -92,6 +92,10 @@ def read_records(
     if not result.rows and not table.faults and not result.faults:
         raise DataError(f"{table.file}, row 1: there is a header but no row", mend="Give one row a document")
     result.faults += table.faults
+    if table.headers:
+        file, number = min(table.headers)
+        told_rows = f"{len(table.headers)} rows repeat the header (the first is row {number} of {file})"
+        result.warnings.append(f"{table.file}: {told_rows} and were left out")
     settle(result, cells, known_labels)
     if table.sides and not roles.columns["split"] and not lenient:
         result.warnings.append(_side_of_files(result.rows, table, dates))
