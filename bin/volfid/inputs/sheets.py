@@ -99,10 +99,11 @@ def _merged(part: Path, file: IO[bytes], sheet: Any) -> list[str]:
     high = [cells for cells in found if (bounds := range_boundaries(cells))[3] > bounds[1]]
     if not high:
         return []
+    high.sort(key=lambda cells: range_boundaries(cells)[1])
     more = f" and {len(high) - 5} more" if len(high) > 5 else ""
     return [
-        f"{part.name}: cells are merged over several rows ({', '.join(high[:5])}{more}); all rows of each but the first "
-        "read as empty there. Unmerge them and fill the rows where they hold labels or texts"
+        f"{part.name}: cells are merged over several rows ({', '.join(high[:5])}{more}); all rows of each but the "
+        "first read as empty there. Unmerge them and fill the rows where they hold labels or texts"
     ]
 
 
