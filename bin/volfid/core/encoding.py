@@ -1,6 +1,5 @@
 """Bytes of an input or source file, unpacked, and its lines as UTF-8 text. Nothing is ever re-decoded by a guess."""
 
-import codecs
 import gzip
 import io
 import re
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from volfid.core.code_pages import code_pages
 from volfid.core.exits import DataError, InputMissingError
 
 MAX_LINE = 1 << 26
@@ -50,12 +50,17 @@ def open_bytes(path: Path) -> IO[bytes]:
 def _open_zip(path: Path) -> IO[bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
-            inside = [item for item in archive.infolist() if not item.is_dir()]
+            inside = [item for item in archive.infolist() if not (item.is_dir() or _of_a_mac(item.filename))]
             if len(inside) != 1:
                 raise DataError(f"{path.name} holds {len(inside)} files, expected one", mend="Unpack it")
             return archive.open(inside[0])
     except (zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: encrypted, or an unknown compression
         raise damaged(path.name, error) from error
+
+
+def _of_a_mac(name: str) -> bool:
+    """Whether a file in an archive is one of those that macOS adds to each."""
+    return name.startswith("__MACOSX/") or name.rpartition("/")[2].startswith(("._", ".DS_Store"))
 
 
 def damaged(name: str, error: Exception) -> DataError:
@@ -125,9 +130,8 @@ def bad_bytes(path: Path, line: str) -> tuple[str, str] | None:
     found = _ESCAPED.search(line)
     if found is None:
         return None
-    encoding, command = _guess(path)
-    detail = f"byte 0x{ord(found[0]) - 0xDC00:02X} is not UTF-8; the file looks like {encoding}"
-    return detail, _saved(path.name, command)
+    said, mend = _guess(path)
+    return f"byte 0x{ord(found[0]) - 0xDC00:02X} is not UTF-8; the file {said}", mend
 
 
 def suspect(line: str) -> bool:
@@ -168,33 +172,27 @@ def unpacked_name(name: str) -> str:
     return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in (".gz", ".zip") else name
 
 
-def _decodes(sample: bytes, encoding: str) -> bool:
-    """Whether a sample, which may end in the middle of a character, is text in this encoding."""
-    try:
-        codecs.getincrementaldecoder(encoding)().decode(sample)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-_WIDE = ("SHIFT_JIS", "EUC-JP", "GB18030", "BIG5")  # of two bytes a letter: other bytes are hardly ever valid in them
-_guesses: dict[Path, tuple[str, str]] = {}
+_WORDS = {"WINDOWS-1252": "Windows-1252", "ISO-8859-1": "Latin-1 (ISO 8859-1)", "WINDOWS-1251": "Windows-1251"}
+_guesses: dict[Path, tuple[str, ...]] = {}
 
 
 def _guess(path: Path) -> tuple[str, str]:
-    """The likely encoding in words, and its name for iconv, from the first megabyte with high bytes."""
+    """What encoding the file can have, and the mend, from the first megabyte with high bytes."""
     if path not in _guesses:
         with open_bytes(path) as file:
             sample = file.read(_SAMPLE)
             while sample.isascii() and (more := file.read(_SAMPLE)):
                 sample = more
-        high = [byte for byte in sample if byte >= 0x80]
-        letters = sum(byte >= 0x80 or chr(byte).isalpha() for byte in sample)
-        if len(high) > 0.3 * letters or not (_decodes(sample, "latin-1" if min(high) >= 0xA0 else "cp1252")):
-            words = "a code page of another script, such as Windows-1251, Shift_JIS or GB18030"
-            _guesses[path] = (words, next((code for code in _WIDE if _decodes(sample, code)), "WINDOWS-1251"))
-        elif any(byte < 0xA0 for byte in high):
-            _guesses[path] = ("Windows-1252", "WINDOWS-1252")
-        else:
-            _guesses[path] = ("Latin-1 (ISO 8859-1)", "ISO-8859-1")
-    return _guesses[path]
+        _guesses[path] = code_pages(sample)
+    names = _guesses[path]
+    if len(names) == 1:
+        return f"looks like {_WORDS.get(names[0], names[0])}", _saved(path.name, names[0])
+    if not names:
+        return "fits no common encoding", "Save it as UTF-8 where it was made"
+    listed = [_WORDS.get(name, name) for name in names]
+    see = piped(path.name, f"iconv -f {names[0]} -t UTF-8", "").rpartition(" > ")[0]
+    mend = (
+        "Save it as UTF-8 where it was made, or see with each which reads right (a wrong one gives wrong letters and "
+        f"no error): {see} | head"
+    )
+    return f"can be {', '.join(listed[:-1])} or {listed[-1]}", mend

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from volfid.core.shingles import Pair, near_duplicate_pairs
-from volfid.inputs.faults import Fault, shown
+from volfid.inputs.faults import Fault, told
 from volfid.inputs.records import Record
 
 NEAR = 0.8
@@ -42,9 +42,9 @@ def repeated_id_faults(records: Sequence[Record]) -> list[Fault]:
         )
     faults = []
     for record, other in repeated:
-        same = "" if other.doc_id == record.doc_id else f" as {shown(other.doc_id)}"
+        same = "" if other.doc_id == record.doc_id else f" as {told(other.doc_id, name=True)}"
         where = "" if other.file == record.file else f" of {other.file}"
-        detail = f"the id {shown(record.doc_id)} stands in row {other.row}{where} already{same}"
+        detail = f"the id {told(record.doc_id, name=True)} stands in row {other.row}{where} already{same}"
         faults.append(Fault(record.file, record.row, "duplicate_id", detail, record.doc_id, "id", mend))
     return faults
 
@@ -65,7 +65,7 @@ def united(records: Sequence[Record]) -> tuple[list[Record], list[Fault], list[F
             continue
         odd = next((what for what in ("text", "split", "group") if _unlike(record, other, what)), None)
         if odd:
-            detail = f"the id {shown(record.doc_id)} stands in row {other.row} already, with another {odd}"
+            detail = f"the id {told(record.doc_id, name=True)} stands in row {other.row} already, with another {odd}"
             mend = "Give each document one id, or one text where duplicate_ids=unite joins the labels of its rows"
             faults.append(Fault(record.file, record.row, "duplicate_id", detail, record.doc_id, "id", mend))
             continue
@@ -103,10 +103,10 @@ def repeated_texts(
             gone.add(id(record))
             where = f"row {first.row}" if record.file == first.file else f"{first.file}, row {first.row}"
             mend = "Leave one row a text, or duplicate_texts=drop (or unite, which joins the labels)"
-            detail = f"the text of {shown(first.doc_id)} ({where})"
+            detail = f"the text of {told(first.doc_id, name=True)} ({where})"
             faults.append(Fault(record.file, record.row, "duplicate_text", detail, record.doc_id, "text", mend))
             if record.split != first.split:
-                detail = f"the text of the {first.split} document {shown(first.doc_id)} ({where})"
+                detail = f"the text of the {first.split} document {told(first.doc_id, name=True)} ({where})"
                 mend = "Leave it on one side alone, or leakage=drop"
                 leaks.append(Fault(record.file, record.row, "leakage", detail, record.doc_id, "split", mend))
         if unite:
@@ -186,7 +186,7 @@ def leaking(records: Sequence[Record], ties: Sequence[int], pairs: Sequence[Pair
         group = records[place].group
         other = family[group] if group is not None else place
         if _SIDE[records[place].split] > _SIDE[records[other].split]:
-            found[place] = f"of the family {shown(group)} of {_named(records[other])}"
+            found[place] = f"of the family {told(group, name=True)} of {_named(records[other])}"
     for left, right, value in pairs:
         for place, other in ((left, right), (right, left)):
             if place in found and _SIDE[records[place].split] > _SIDE[records[other].split]:
@@ -195,4 +195,4 @@ def leaking(records: Sequence[Record], ties: Sequence[int], pairs: Sequence[Pair
 
 
 def _named(record: Record) -> str:
-    return f"the {record.split} document {shown(record.doc_id)} ({record.file}, row {record.row})"
+    return f"the {record.split} document {told(record.doc_id, name=True)} ({record.file}, row {record.row})"

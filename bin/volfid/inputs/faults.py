@@ -10,6 +10,7 @@ from volfid.core.cells import shown
 from volfid.core.exits import DataError
 
 SHOWN = 5
+_SHORT = 20
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,16 @@ def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
     by_case = {item.casefold(): item for item in known}
     near = difflib.get_close_matches(word.casefold(), by_case, n=1, cutoff=0.6)
     return f" (did you mean {shown(by_case[near[0]])}?)" if near else ""
+
+
+def told(value: Any, name: bool = False) -> str:
+    """A value as a message says it where its column may be the wrong one: one of more than 20 characters or three words
+    may be a document's text and is described. name: one long word of ASCII is an id and no text."""
+    text = value if isinstance(value, str) else str(value)
+    word = name and text.isascii() and len(text.split()) == 1
+    return (
+        shown(text) if word or (len(text) <= _SHORT and len(text.split()) <= 3) else f"a text of {len(text)} characters"
+    )
 
 
 def some(names: Iterable[str], most: int = 10) -> str:

@@ -23,10 +23,11 @@ from volfid.inputs.forms import FORMATS, PACKED
 from volfid.inputs.labels import LabelName, case_collisions, nameless, note_warnings, read_label_names
 from volfid.inputs.left import check_left
 from volfid.inputs.numbered import names_by_place
+from volfid.inputs.odd_texts import odd_text_notes
 from volfid.inputs.parents import RealNames
 from volfid.inputs.records import Records, read_records
 from volfid.inputs.settings import InputSettings
-from volfid.inputs.sides import with_test_rows
+from volfid.inputs.sides import part_ids, with_test_rows
 from volfid.inputs.split import SIDES, assign_sides, sides_by_date
 from volfid.inputs.supplied import read_supplied
 from volfid.inputs.tables import content_sha, open_table, table_files
@@ -84,8 +85,11 @@ def prepare(
     warnings += told
     accepted = Accepted()
     if synthetic:
+        renamed = {own: done.alias.get(new, new) for own, new in records.renamed.items()}
         seen = {label: LabelName() for row in records.rows for label in row.labels}
-        real = RealSide(documents, done.alias, names if names is not None else seen, frozenset(done.labels), listed_in)
+        real = RealSide(
+            documents, renamed | done.alias, names if names is not None else seen, frozenset(done.labels), listed_in
+        )
         files = [synthetic] if isinstance(synthetic, Path) else synthetic
         accepted, noticed = _accept(files, real, done, settings)
         warnings += noticed
@@ -170,7 +174,10 @@ def _read(
         table, settings.columns, known_labels=known, made_ids=made_ids, separator=settings.label_separator,
         dates=real and settings.split_by == "date", lenient=not real,
     )  # fmt: skip
+    if real and table.sides and made_ids is not None:
+        found.warnings += part_ids(found)
     apply_cell_policies(found, settings)
+    found.warnings += odd_text_notes(found.file, (row.text for row in found.rows))
     return found
 
 

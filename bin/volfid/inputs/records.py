@@ -9,7 +9,7 @@ from typing import Any
 from volfid.core.cells import missing, spreadsheet_error
 from volfid.core.exits import DataError
 from volfid.core.splits import SPLITS
-from volfid.inputs.faults import Fault, shown
+from volfid.inputs.faults import Fault, shown, told
 from volfid.inputs.fields import DATE_FORMS, NO_DATES, day_of, first_claim, iso_date, joined_list, no_date
 from volfid.inputs.made_ids import make_ids
 from volfid.inputs.marks import Marks
@@ -44,7 +44,7 @@ class Record:
 class Records:
     """The records of one file, its refused rows, and what the user should know. `fields`: the column of each label
     that has one. `blanked`: words for a missing value that stood where labels stand, by place in `rows`. `met`: faults
-    under a policy that does not refuse them."""
+    under a policy that does not refuse them. `renamed`: new ids of train rows by the old (sides.py)."""
 
     file: str
     rows: list[Record] = field(default_factory=list)
@@ -53,6 +53,7 @@ class Records:
     fields: Mapping[str, str] = field(default_factory=dict)
     blanked: dict[int, tuple[str, ...]] = field(default_factory=dict)
     met: dict[str, list[Fault]] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 @no_collection()
@@ -91,6 +92,10 @@ def read_records(
     if not result.rows and not table.faults and not result.faults:
         raise DataError(f"{table.file}, row 1: there is a header but no row", mend="Give one row a document")
     result.faults += table.faults
+    if table.headers:
+        file, number = min(table.headers)
+        told_rows = f"{len(table.headers)} rows repeat the header (the first is row {number} of {file})"
+        result.warnings.append(f"{table.file}: {told_rows} and were left out")
     settle(result, cells, known_labels)
     if table.sides and not roles.columns["split"] and not lenient:
         result.warnings.append(_side_of_files(result.rows, table, dates))
@@ -236,7 +241,7 @@ class _Cells:
             return None
         split = SPLITS.get(value.strip().lower()) if value is not None else None
         if split is None:
-            detail = f"{shown(self.row.get(column))} is no split"
+            detail = f"{told(self.row.get(column))} is no split"
             self._fault("bad_split", detail, column, "Use train, reference (or validation, dev) or test", doc_id)
         return split
 
@@ -257,7 +262,7 @@ class _Cells:
         date = iso_date(value)
         text = cell_text(value) if date is None else ""
         if text is not None and (date in NO_DATES or (date is None and (missing(text) or no_date(text)))):
-            what = shown(value) if text or date else "it is empty"
+            what = told(value) if text or date else "it is empty"
             mend = f"Write {DATE_FORMS}, or --policies missing_date=drop leaves such rows out"
             detail = f"the date is missing ({what})"
             self._soft(Fault(self.file, self.number, "missing_date", detail, doc_id, column, mend))
@@ -267,5 +272,5 @@ class _Cells:
             mend = f"Write {DATE_FORMS}, or --policies missing_date=drop leaves such rows out"
             self._soft(Fault(self.file, self.number, "missing_date", "the date is missing", doc_id, column, mend))
         elif date is None:
-            self._fault("bad_date", f"{shown(value)} is no date", column, f"Write {DATE_FORMS}", doc_id)
+            self._fault("bad_date", f"{told(value)} is no date", column, f"Write {DATE_FORMS}", doc_id)
         return date

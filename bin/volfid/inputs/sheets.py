@@ -1,13 +1,14 @@
 """The first visible sheet with a table, of an XLSX workbook, as rows with the numbers that the spreadsheet shows."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import openpyxl
-from openpyxl.utils import get_column_letter
+from openpyxl.utils import get_column_letter, range_boundaries
 
 from volfid.core.exits import DataError, InputMissingError, VolfidError
 from volfid.inputs.faults import Fault, some
@@ -16,6 +17,8 @@ from volfid.inputs.readers import Row, unpacked
 MAX_UNPACKED = 4 << 30
 _LOOKED_AT = 100  # rows of a further sheet, to see whether it is empty
 _OLE = b"\xd0\xcf\x11\xe0"
+_MERGE = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+\d+:[A-Z]+\d+)"')
+_LINE_END = re.compile(r"_x000D_\n?", re.IGNORECASE)
 _SAVE = "Open it in a spreadsheet program and save it as XLSX without a password, or as CSV (UTF-8)"
 
 
@@ -46,6 +49,7 @@ def _cells(part: Path, first: int, values: bool, warnings: list[str] | None = No
                 raise DataError(f"{part.name} has no sheet of cells", mend=_SAVE)
             chosen = _first_table(sheets)
             if warnings is not None:
+                warnings += _merged(part, file, chosen)
                 warnings += _others(part, chosen.title, [sheet for sheet in sheets if sheet is not chosen])
             chosen.reset_dimensions()  # what a writer stored there may be too small
             yield from chosen.iter_rows(min_row=first, values_only=values)
@@ -80,6 +84,27 @@ def _others(part: Path, read: str, sheets: list[Any]) -> list[str]:
     if not filled:
         return []
     return [f"{part.name}: the sheet {read!r} was read, and {len(filled)} further sheets were not: {some(filled)}"]
+
+
+def _merged(part: Path, file: IO[bytes], sheet: Any) -> list[str]:
+    """A line on cells that are merged over several rows: the rows below the first one read as empty there."""
+    found: list[str] = []
+    before = b""
+    with zipfile.ZipFile(file) as archive, archive.open(sheet._worksheet_path.lstrip("/")) as stream:
+        while block := stream.read(1 << 20):
+            text = before + block
+            places = list(_MERGE.finditer(text))
+            found += [match[1].decode() for match in places]
+            before = text[max(places[-1].end() if places else 0, len(text) - 100) :]
+    high = [cells for cells in found if (bounds := range_boundaries(cells))[3] > bounds[1]]
+    if not high:
+        return []
+    high.sort(key=lambda cells: range_boundaries(cells)[1])
+    more = f" and {len(high) - 5} more" if len(high) > 5 else ""
+    return [
+        f"{part.name}: cells are merged over several rows ({', '.join(high[:5])}{more}); all rows of each but the "
+        "first read as empty there. Unmerge them and fill the rows where they hold labels or texts"
+    ]
 
 
 def sheet_header(part: Path, warnings: list[str] | None = None, named: bool = True) -> list[str]:
@@ -162,5 +187,8 @@ def _has_formula(archive: zipfile.ZipFile) -> bool:
 
 
 def _plain(cell: Any) -> Any:
-    """Whole numbers as integers, as the sheet shows them; error values (#REF!) are text as they stand."""
+    """Whole numbers as integers, as the sheet shows them; error values (#REF!) are text as they stand, without the
+    line ends that some writers put as _x000D_."""
+    if isinstance(cell, str):
+        return _LINE_END.sub("\n", cell) if "_x000" in cell else cell
     return int(cell) if isinstance(cell, float) and cell.is_integer() else cell

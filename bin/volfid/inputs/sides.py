@@ -1,10 +1,12 @@
-"""A second file whose rows are the test side."""
+"""Files whose rows are sides of the split: a second file as the test side, and ids that count from 0 in each."""
 
 from dataclasses import replace
 
 from volfid.core.exits import DataError, ParameterError
+from volfid.inputs.duplicates import id_key
+from volfid.inputs.faults import told as said
 from volfid.inputs.made_ids import make_ids
-from volfid.inputs.records import Records
+from volfid.inputs.records import Record, Records
 
 
 def with_test_rows(real: Records, test: Records) -> list[str]:
@@ -40,5 +42,32 @@ def with_test_rows(real: Records, test: Records) -> list[str]:
     real.warnings += [note for note in test.warnings if note not in real.warnings]
     real.fields = {**test.fields, **real.fields}
     both = ((real.file, own), (test.file, test.rows))
+    told_ids = part_ids(real)
     without = [file for file, records in both if any(not row.doc_id for row in records)]
-    return [told, *make_ids(real.rows, "doc-", " and ".join(without))]
+    return [told, *told_ids, *make_ids(real.rows, "doc-", " and ".join(without))]
+
+
+def part_ids(found: Records) -> list[str]:
+    """Begin every id with its side ('train:0', 'test:0') where files of several sides give one id to different texts,
+    as files whose rows are counted from 0 do. Returns what to say."""
+    first: dict[str, Record] = {}
+    clashes = 0
+    example = ""
+    for row in found.rows:
+        if not (row.doc_id and row.split):
+            continue
+        other = first.setdefault(id_key(row.doc_id), row)
+        if other.file != row.file and other.split != row.split and other.text.casefold() != row.text.casefold():
+            clashes += 1
+            example = example or f"{row.split}:{row.doc_id}"
+    if not clashes:
+        return []
+    for row in found.rows:
+        if row.doc_id and row.split:
+            own, row.doc_id = row.doc_id, f"{row.split}:{row.doc_id}"[:300]
+            if row.split == "train":
+                found.renamed[own] = row.doc_id
+    return [
+        f"{clashes} ids stand in files of several sides with different texts; every id now begins with its side, as in "
+        f"{said(example, name=True)}. Where an id is to mean one document in all files, mend the files"
+    ]

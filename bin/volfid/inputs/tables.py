@@ -19,6 +19,11 @@ from volfid.inputs.readers import Row, delimited_header, delimited_rows, json_ta
 
 _FIRST = 1000
 _NAMED = 5
+# what libraries write beside the tables of a data set
+_NOTES = frozenset((
+    "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "croissant.json", "datapackage.json",
+    "dataset-metadata.json",
+))  # fmt: skip
 
 
 @dataclass
@@ -28,6 +33,7 @@ class Table:
     A row's number is that of a spreadsheet (CSV, TSV, XLSX: the header is row 1), the line (JSONL), or
     the position from 1 (Parquet, JSON in one value). `columns`: the header; of JSON the keys of the first 1,000
     rows; '1', '2' and so on where no row names them. `sides`: the side of a split that the name of each shard says.
+    `headers`: rows that repeat the header and are left out.
     `faults`: rows without a usable form, complete when `rows` has come to its end.
     """
 
@@ -38,6 +44,7 @@ class Table:
     faults: list[Fault] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     sides: dict[str, str] = field(default_factory=dict)
+    headers: set[tuple[str, int]] = field(default_factory=set)
 
     @property
     def header(self) -> bool:
@@ -48,7 +55,18 @@ class Table:
         """(file, row number, cells by column), from the beginning at every call; `wanted`: columns that suffice."""
         self.faults.clear()
         parts = zip(self.parts, self.forms, strict=True)
-        return chain.from_iterable(self._part(part, form, wanted) for part, form in parts)
+        found = chain.from_iterable(self._part(part, form, wanted) for part, form in parts)
+        return self._without_headers(found) if self.header and len(self.columns) > 1 else found
+
+    def _without_headers(self, found: Iterator[tuple[str, int, Row]]) -> Iterator[tuple[str, int, Row]]:
+        """Rows without those that repeat the header, as files that were put one behind the other have them."""
+        first = self.columns[0]
+        for file, number, row in found:
+            cell = row.get(first)
+            if isinstance(cell, str) and cell.strip() == first and _is_header(row):
+                self.headers.add((file, number))
+            else:
+                yield file, number, row
 
     def _part(self, part: Path, form: Form, wanted: Sequence[str] | None) -> Iterator[tuple[str, int, Row]]:
         if form.dialect is not None:
@@ -68,6 +86,10 @@ class Table:
         self.columns = list(dict.fromkeys(key for *_, row in self.rows() for key in row))
         if len(self.columns) > MAX_COLUMNS:
             check_columns(self.file, self.columns)
+
+
+def _is_header(row: Row) -> bool:
+    return all(isinstance(cell, str) and cell.strip() == column for column, cell in row.items())
 
 
 def content_sha(path: Path, test: Path | None = None) -> str:
@@ -215,7 +237,9 @@ def table_files(path: Path) -> list[Path]:
 
 def _shards(folder: Path) -> tuple[list[Path], list[str]]:
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith((".", "_")))
-    shards = [path for path in files if suffix_of(path) in FORMATS] or _by_content(files)
+    shards = [path for path in files if suffix_of(path) in FORMATS and path.name.lower() not in _NOTES] or _by_content(
+        files
+    )
     other = [path.name for path in files if path not in shards]
     if not shards:
         mend = "Put .jsonl, .csv, .tsv, .parquet or .xlsx files of one format into it"
