@@ -225,8 +225,8 @@ class _Cells:
             if column.name == own.get("sources"):
                 at = {(row.file, row.row): row.doc_id for row in rows}
                 self.faults += [
-                    Fault(*place, "bad_sources", wrong.detail, at[place], column.name, wrong.mend)
-                    for place, wrong in column.wrong.items()
+                    Fault(file, number, "bad_sources", wrong.detail, at[file, number], column.name, wrong.mend)
+                    for (file, number), wrong in column.wrong.items()
                 ]  # fmt: skip
 
     def pool(self, row: Record) -> tuple[str | None, str | None]:
