@@ -162,39 +162,22 @@ def test_an_image_that_no_engine_runs_is_told(ask, place, tmp_path):
     assert f"commit {commit(place[1])}-dirty\n" in got.run.output
 
 
+APPTAINER = ("-profile", "smoke,apptainer", "--check_host", "false", "--image_core", "x.sif", "--image_cpu", "/x.sif")
+
+
 @pytest.mark.parametrize(("code", "ends"), [("78", False), ("255", False), ("65", True)])
 def test_one_model_that_fails_is_a_gap_and_a_mistake_ends_the_run(ask, code, ends):
     """In Apptainer, where a task's own 255 is no container that does not start."""
-    arguments = (
-        "-profile",
-        "smoke,apptainer",
-        "--check_host",
-        "false",
-        "--image_core",
-        "x.sif",
-        "--image_cpu",
-        "/x.sif",
-    )
-    got = ask(*arguments, PROBE_ONLY="CHECK_LABELS", PROBE_EXIT=code)
+    got = ask(*APPTAINER, PROBE_ONLY="CHECK_LABELS", PROBE_EXIT=code)
     assert " /x.sif " in got.wrapper["CHECK_LABELS"]
     assert (got.run.code != 0) == ends, got.run.output
     assert ("Error is ignored" in got.run.output) != ends
 
 
 def test_a_container_that_does_not_start_ends_the_run(ask, place):
-    arguments = (
-        "-profile",
-        "smoke,apptainer",
-        "--check_host",
-        "false",
-        "--image_core",
-        "x.sif",
-        "--image_cpu",
-        "/x.sif",
-    )
     (place[2] / "broken").touch()
     try:
-        got = ask(*arguments, PROBE_ONLY="TRAIN_ENCODERS")
+        got = ask(*APPTAINER, PROBE_ONLY="TRAIN_ENCODERS")
     finally:
         (place[2] / "broken").unlink()
     assert got.run.code != 0 and "could not open image" in got.run.output, got.run.output

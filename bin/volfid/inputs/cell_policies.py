@@ -23,7 +23,7 @@ def apply_cell_policies(found: Records, settings: InputSettings) -> None:
     if settings.missing_labels == "keep":
         for place, words in found.blanked.items():
             found.rows[place].labels = tuple(sorted({*found.rows[place].labels, *words}))
-        found.warnings = [told for told in found.warnings if "missing_labels=keep" not in told]
+        found.warnings = [told for told in found.warnings if told not in found.moot.get("keep", ())]
     detail = "a word for a missing value stands as a label"
     mend = "Leave the cell empty, or --policies missing_labels=drop (or keep)"
     blanked = [
@@ -37,4 +37,4 @@ def apply_cell_policies(found: Records, settings: InputSettings) -> None:
         found.rows, faults, found.met["joined"] = united(found.rows)
         found.faults += faults
     if "unite" in (settings.duplicate_ids, settings.duplicate_texts):
-        found.warnings = [told for told in found.warnings if "duplicate_ids=unite" not in told]
+        found.warnings = [told for told in found.warnings if told not in found.moot.get("unite", ())]

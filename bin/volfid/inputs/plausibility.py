@@ -78,11 +78,13 @@ def settle_labels(found: "Records", column: str | None, known: Collection[str] |
             found.blanked[place] = words
         record.labels = changed[record.labels]
     if gone:
-        found.warnings.append(
+        note = (
             f"{found.file}: {rows} rows of {shown(column or 'the label columns')} hold a word for a missing value as a "
             f"label ({some(gone)}), which was left out. Where it is a label, name it in the file of --labels, or give "
             "--policies missing_labels=keep"
         )
+        found.warnings.append(note)
+        found.moot["keep"] = [note]
 
 
 def _whole_labels(names: Collection[str], listed: frozenset[str]) -> dict[str, str]:
@@ -115,7 +117,7 @@ def label_notes(
     counts = Counter(record.labels for record in found.rows)
     names = {label for labels in counts for label in labels}
     if column is None:
-        return _one_each(f"{found.file}: ", counts, names)
+        return _one_each(found, f"{found.file}: ", counts, names)
     where, odd = f"{found.file}: {shown(column)}: ", names - frozenset(known or ())
     told = [cells["vectors"]] if "vectors" in cells else _no_names(where, counts, odd)
     if told:
@@ -124,7 +126,7 @@ def label_notes(
     if {"newline", "tab"} & cells.keys():
         unions.pop("space", None)
     told += [note for option, note in cells.items() if option not in unions] + list(unions.values())
-    return told or _one_each(where, counts, names)
+    return told or _one_each(found, where, counts, names)
 
 
 def _no_names(where: str, counts: Counter[Labels], odd: Collection[str]) -> list[str]:
@@ -222,13 +224,14 @@ def _mixed(labels: Sequence[Sequence[str]]) -> bool:
     )  # fmt: skip
 
 
-def _one_each(where: str, counts: Counter[Labels], names: Collection[str]) -> list[str]:
+def _one_each(found: "Records", where: str, counts: Counter[Labels], names: Collection[str]) -> list[str]:
     """Exactly one label in each document, unless the labels are codes of three or more classes."""
     if len(names) < 2 or any(len(labels) > 1 for labels in counts) or all(map(whole_number, names)):
         return []
     rows = sum(count for labels, count in counts.items() if labels)
-    return [
+    found.moot["unite"] = [
         f"{where}each of the {rows} labelled rows has exactly one of {len(names)} labels. If cells hold several, "
         "give what stands between them with --label_separator; if a document has several rows, give --policies "
         "duplicate_ids=unite (or duplicate_texts=unite)"
     ]
+    return found.moot["unite"]

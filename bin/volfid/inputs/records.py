@@ -44,7 +44,8 @@ class Record:
 class Records:
     """The records of one file, its refused rows, and what the user should know. `fields`: the column of each label
     that has one. `blanked`: words for a missing value that stood where labels stand, by place in `rows`. `met`: faults
-    under a policy that does not refuse them. `renamed`: new ids of train rows by the old (sides.py)."""
+    under a policy that does not refuse them. `moot`: warnings
+    that a choice makes needless, by that choice. `renamed`: new ids of train rows by the old (sides.py)."""
 
     file: str
     rows: list[Record] = field(default_factory=list)
@@ -53,6 +54,7 @@ class Records:
     fields: Mapping[str, str] = field(default_factory=dict)
     blanked: dict[int, tuple[str, ...]] = field(default_factory=dict)
     met: dict[str, list[Fault]] = field(default_factory=dict)
+    moot: dict[str, list[str]] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
 
 
